@@ -1,0 +1,181 @@
+//! The port to the log: the one way in for whatever must not be lost, and the one way back out of it.
+//!
+//! ```text
+//! Room ── Append ──▶ bridge ──▶ log            Room ── Watch ──▶ bridge (head)
+//! Room ◀─ Arrived ── bridge (in order)         Room ── Read ───▶ bridge (page)
+//! ```
+//!
+//! An append is numbered, stored, and only then announced and answered, in that order. Every room that watches hears
+//! of every entry by [`Arrived`], its own too: so there is one order everywhere. The port is as small as what the actors
+//! need; `solo` is the embedded one, for one node.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+
+use crate::domain::cursor::Cursor;
+use crate::domain::entry::{Draft, Entry};
+use crate::domain::ids::{EntryId, Epoch, RoomKey};
+
+pub mod solo;
+
+/// Where a room's log lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogPlace {
+    /// In the store: committed and synced before it is acknowledged.
+    #[default]
+    Disk,
+    /// In memory, bounded: recovery while the room is open, a new epoch afterwards.
+    Memory,
+    /// Nowhere: offsets count on while the room is open, nothing is recovered.
+    None,
+}
+
+/// The sender's own name for an entry, under which it is written once.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct DedupeKey {
+    /// The authenticated publisher, such as `user:ada`: nobody can use up another's keys.
+    pub publisher: Arc<str>,
+    /// The key that they gave.
+    pub key: Arc<str>,
+}
+
+/// Where an append ended up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Appended {
+    /// The entry's number in the log.
+    pub offset: u64,
+    /// Its id; for a duplicate the first one's.
+    pub entry: EntryId,
+    /// Whether the key had been written before, so that nothing was now.
+    pub duplicate: bool,
+}
+
+/// Why an append was not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The key was used before for other content.
+    #[error("the key was used before for other content")]
+    Conflict,
+    /// The log can't take it now; nothing was written.
+    #[error("the log can't take entries now")]
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+/// Told once, on the bridge's thread, after [`Arrived`] went out. It must only post a letter.
+pub type Done = Box<dyn FnOnce(Result<Appended, AppendError>) + Send>;
+
+/// Write `draft` to the log.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Append {
+    /// Which log.
+    pub log: RoomKey,
+    /// Where it lives.
+    pub place: LogPlace,
+    /// What to write.
+    pub draft: Draft,
+    /// Written once under this name, if there is one.
+    pub key: Option<DedupeKey>,
+    /// Hears how it ended.
+    pub done: Done,
+}
+
+/// Entries that are in the log now, ascending and without a hole. Sent by `do_send`: bounded by what is in flight.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "()")]
+pub struct Arrived {
+    /// The life of the log that they belong to.
+    pub epoch: Epoch,
+    /// The new entries.
+    pub entries: Vec<Arc<Entry>>,
+}
+
+/// The ends of a log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ends {
+    /// The newest entry's position; [`Cursor::start`] for a log without entries.
+    pub head: Cursor,
+    /// The last entry that is no longer kept; [`Cursor::start`] while all are. The first kept one is the next.
+    pub floor: Cursor,
+}
+
+/// Hear of every entry from now on. Answered with the ends as they are after the watch began, so that entries at or
+/// below the head may arrive besides.
+#[derive(Message)]
+#[rtype(result = "Result<Watching, Unavailable>")]
+pub struct Watch {
+    /// Which log.
+    pub log: RoomKey,
+    /// Where it lives.
+    pub place: LogPlace,
+    /// Who wants to hear.
+    pub watcher: Recipient<Arrived>,
+}
+
+/// A watch that has begun.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Watching {
+    /// The watch's own number, never used again, so that a late [`Unwatch`] hits nothing else.
+    pub watch: u64,
+    /// The ends of the log.
+    pub ends: Ends,
+}
+
+/// End a watch. The log of a `memory` or `none` room goes with it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Unwatch {
+    /// Which log.
+    pub log: RoomKey,
+    /// The number that [`Watching`] brought.
+    pub watch: u64,
+}
+
+/// Read entries from offset `from` on, ascending.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<Page, Unavailable>")]
+pub struct Read {
+    /// Which log.
+    pub log: RoomKey,
+    /// Where it lives.
+    pub place: LogPlace,
+    /// The first offset wanted; one below the floor starts at the first entry kept.
+    pub from: u64,
+    /// At most so many entries.
+    pub entries_max: usize,
+    /// At most so many bytes by [`Entry::weight`]; one entry always fits.
+    pub bytes_max: usize,
+}
+
+/// A part of a log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// The ends of the log when it was read.
+    pub ends: Ends,
+    /// The entries, ascending and without a hole.
+    pub entries: Vec<Arc<Entry>>,
+}
+
+/// The log can't be read now: the disk is away, or what it holds is damaged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the log can't be read now")]
+pub struct Unavailable;
+
+/// The handle that actors hold. Addresses are kept, not cloned per message.
+#[derive(Clone)]
+pub struct Bridge {
+    /// Takes [`Append`]s; `do_send`, bounded by the bridge's own count of what waits.
+    pub append: Recipient<Append>,
+    /// Takes [`Watch`]es.
+    pub watch: Recipient<Watch>,
+    /// Takes [`Unwatch`]es.
+    pub unwatch: Recipient<Unwatch>,
+    /// Takes [`Read`]s.
+    pub read: Recipient<Read>,
+}

@@ -1,0 +1,212 @@
+//! Names that were checked once and are trusted from then on.
+//!
+//! A [`RoomName`] cannot be built from a bad string, so nobody below the parser looks again. All of them are cheap to
+//! clone (one shared string), because rosters, letters and logs carry them around.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+/// What is wrong with a name, as a sentence that names the rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be {rule}")]
+pub struct BadName {
+    what: &'static str,
+    rule: &'static str,
+}
+
+/// Declares a checked, cheaply cloned string.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks `text` and keeps it.
+            ///
+            /// # Errors
+            /// [`BadName`] with the rule that `text` breaks.
+            pub fn parse(text: &str) -> Result<Self, BadName> {
+                let check: fn(&str) -> bool = $check;
+                if check(text) { Ok(Self(text.into())) } else { Err(BadName { what: $what, rule: $rule }) }
+            }
+
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// A customer's closed world. It comes from the token, never from a message.
+    Tenant,
+    "tenant",
+    "1 to 64 of A-Z a-z 0-9 _ -",
+    |text| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+);
+
+name!(
+    /// A named place in a tenant, such as `dashboard:sales`.
+    RoomName,
+    "room",
+    "1 to 200 of A-Z a-z 0-9 _ . : -, first a letter or digit",
+    |text| {
+        (1..=200).contains(&text.len())
+            && text.as_bytes()[0].is_ascii_alphanumeric()
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b))
+    }
+);
+
+name!(
+    /// Who the token says is behind a session (its `sub`).
+    UserId,
+    "user",
+    "1 to 200 characters without control characters",
+    |text| !text.is_empty() && text.chars().count() <= 200 && !text.chars().any(char::is_control)
+);
+
+name!(
+    /// A session's public name, seen by others; it proves nothing.
+    SessionId,
+    "session",
+    "1 to 64 of A-Z a-z 0-9 _ -",
+    |text| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+);
+
+/// The tenant of tokens that name none, and of guests.
+pub const DEFAULT_TENANT: &str = "default";
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self(DEFAULT_TENANT.into())
+    }
+}
+
+impl SessionId {
+    /// A fresh public name from 64 random bits.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(format!("s-{:016x}", Uuid::new_v4().as_u64_pair().0).into())
+    }
+}
+
+/// Which log, over all tenants.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RoomKey {
+    /// The world that the room is in.
+    pub tenant: Tenant,
+    /// The room's name in it.
+    pub room: RoomName,
+}
+
+impl RoomKey {
+    /// The key of `room` in `tenant`.
+    #[must_use]
+    pub fn new(tenant: Tenant, room: RoomName) -> Self {
+        Self { tenant, room }
+    }
+}
+
+impl fmt::Display for RoomKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.tenant, self.room)
+    }
+}
+
+impl fmt::Debug for RoomKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An entry's id: a `UUIDv7`, new for every attempt to append.
+///
+/// The same id at the same offset means the same append, which catches a log that lost its end and grew another one
+/// under the same epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct EntryId(pub Uuid);
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.hyphenated(), f)
+    }
+}
+
+impl Serialize for EntryId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// One life of a log: 128 random bits, born with it. Offsets of two epochs don't compare.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Epoch(pub Uuid);
+
+impl Epoch {
+    /// A new life.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.simple(), f)
+    }
+}
+
+impl Serialize for Epoch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_name_has_no_way_out_of_its_tenant() {
+        for bad in ["", "@me", "../etc", "a/b", "a\0b", "räume", "😀", " a", "a b", ":a", "-a", "{a}", "a*"] {
+            assert!(RoomName::parse(bad).is_err(), "{bad:?} was taken");
+        }
+        assert!(RoomName::parse(&"x".repeat(200)).is_ok());
+        assert!(RoomName::parse(&"x".repeat(201)).is_err());
+        for good in ["a", "dashboard:sales", "0.1-b_c"] {
+            assert_eq!(RoomName::parse(good).unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn two_rooms_never_share_a_key() {
+        let key =
+            |tenant, room| RoomKey::new(Tenant::parse(tenant).unwrap(), RoomName::parse(room).unwrap()).to_string();
+        assert!(Tenant::parse("a:b").is_err(), "a tenant has no colon, so the first colon ends it");
+        assert_ne!(key("a", "b:c"), key("a", "b.c"));
+    }
+}

@@ -1,0 +1,11 @@
+//! Copresence, an actor-based collaborative presence server.
+//!
+//! # The layers
+//!
+//! Arrows point down: `main → app → web → actors → (bridge, store, auth, delivery) → protocol → domain`. When a lower layer has
+//! to tell an upper one, it was handed a `Recipient`. `clock`, `config` and `telemetry` are leaves that anyone above
+//! `domain` may use. `tests/tidy.rs` reads our sources and fails on an arrow that points up.
+
+pub mod bridge;
+pub mod clock;
+pub mod domain;
