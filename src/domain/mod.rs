@@ -6,4 +6,5 @@ pub mod entry;
 pub mod grants;
 pub mod ids;
 pub mod pattern;
+pub mod tail;
 pub mod user;
