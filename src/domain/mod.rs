@@ -6,5 +6,7 @@ pub mod entry;
 pub mod grants;
 pub mod ids;
 pub mod pattern;
+pub mod presence;
+pub mod roster;
 pub mod tail;
 pub mod user;
