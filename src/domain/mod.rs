@@ -8,5 +8,6 @@ pub mod ids;
 pub mod pattern;
 pub mod presence;
 pub mod roster;
+pub mod signals;
 pub mod tail;
 pub mod user;
