@@ -18,20 +18,9 @@ use crate::domain::cursor::Cursor;
 use crate::domain::entry::{Draft, Entry};
 use crate::domain::ids::{EntryId, Epoch, RoomKey};
 
-pub mod solo;
+pub use crate::domain::log_place::LogPlace;
 
-/// Where a room's log lives.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogPlace {
-    /// In the store: committed and synced before it is acknowledged.
-    #[default]
-    Disk,
-    /// In memory, bounded: recovery while the room is open, a new epoch afterwards.
-    Memory,
-    /// Nowhere: offsets count on while the room is open, nothing is recovered.
-    None,
-}
+pub mod solo;
 
 /// The sender's own name for an entry, under which it is written once.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -1,0 +1,364 @@
+//! Typed settings: what an operator may change, each value checked before anything starts.
+//!
+//! ```text
+//! defaults < config.toml < COPRESENCE_SECTION__KEY < flags ──▶ one table ──▶ Config
+//! ```
+//!
+//! An unknown key or a bad value stops the start, and the error names the key, where the value came from, the value
+//! (never that of a secret) and what would be right. `keys` lists every key with that sentence, `layers` knows the
+//! order. Config is a leaf: it knows the names of `domain` and nothing else.
+
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use crate::domain::grants::Rights;
+use crate::domain::ids::{RoomName, Tenant};
+use crate::domain::log_place::LogPlace;
+use crate::domain::pattern::RoomPattern;
+
+mod error;
+mod keys;
+mod layers;
+mod origin;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use error::ConfigError;
+pub use origin::{BadOrigin, Origin};
+pub use secret::Secret;
+
+/// An HS256 secret of fewer bytes can be guessed from one token (RFC 7518, 3.2 asks for the size of the hash).
+const SECRET_BYTES_GOOD: usize = 32;
+
+/// Everything that an operator may change. The defaults suit one machine and a first look.
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where and how we listen.
+    pub server: ServerSettings,
+    /// Where the log is kept.
+    pub store: StoreSettings,
+    /// Who may come in.
+    pub auth: AuthSettings,
+    /// How nodes share rooms.
+    pub bridge: BridgeSettings,
+    /// What one client may use up.
+    pub limits: LimitSettings,
+    /// When a client counts as gone.
+    pub session: SessionSettings,
+    /// How often changes of presence are told.
+    pub presence: PresenceSettings,
+    /// How often signals are told.
+    pub signals: SignalSettings,
+    /// Settings by pattern of rooms; [`Config::room`] picks the one that fits best.
+    pub rooms: Vec<RoomRule>,
+}
+
+/// Section `server`.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerSettings {
+    /// The address and port to listen on; port 0 takes a free one. Guests are let in on loopback only.
+    #[serde(deserialize_with = "values::parsed")]
+    pub bind: SocketAddr,
+    /// What this node calls itself, to clients and in logs: 1 to 64 of `A-Z a-z 0-9 _ -`.
+    #[serde(deserialize_with = "values::node")]
+    pub node: String,
+    /// Origins of pages that may connect, besides the request's own host.
+    pub origins: Vec<Origin>,
+    /// Peers whose `X-Forwarded-For` is believed.
+    #[serde(deserialize_with = "values::networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Worker threads for sockets; 0 is one a core.
+    pub workers: usize,
+    /// Open connections over all workers; beyond that new ones wait.
+    pub connections_max: usize,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            node: "n1".to_owned(),
+            origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            workers: 0,
+            connections_max: 50_000,
+        }
+    }
+}
+
+/// Section `store`.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSettings {
+    /// The `SQLite` file; relative to the working directory, its folder is made.
+    #[serde(deserialize_with = "values::path")]
+    pub path: PathBuf,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self { path: PathBuf::from("data/copresence.db") }
+    }
+}
+
+/// Section `auth`.
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthSettings {
+    /// The HS256 secret of users' tokens; without one no user's token is taken.
+    pub secret: Option<Secret>,
+    /// Keys of backends. Checked from the first day, used by the HTTP API.
+    pub api_keys: Vec<ApiKeyRule>,
+}
+
+/// One `[[auth.api_keys]]`.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKeyRule {
+    /// What entries of this key show as `from`; unique.
+    #[serde(deserialize_with = "values::label")]
+    pub name: String,
+    /// The key itself; exactly one of this and `key_hash` is there.
+    #[serde(default)]
+    pub key: Option<Secret>,
+    /// The key's SHA-256 as 64 hexadecimal digits, for files that others may read.
+    #[serde(default, deserialize_with = "values::sha256")]
+    pub key_hash: Option<[u8; 32]>,
+    /// The world that the key works in.
+    #[serde(default, deserialize_with = "values::tenant")]
+    pub tenant: Tenant,
+    /// What the key may do, in every room.
+    #[serde(default = "values::all_rights", deserialize_with = "values::rights")]
+    pub rights: Rights,
+}
+
+/// Section `bridge`.
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BridgeSettings {
+    /// How nodes share rooms.
+    pub kind: BridgeKind,
+    /// Where the bridge's server is; an error while `kind` is `solo`.
+    pub url: Option<Secret>,
+}
+
+/// The bridges of this version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BridgeKind {
+    /// Embedded, for one node.
+    #[default]
+    Solo,
+}
+
+/// Section `limits`.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitSettings {
+    /// Whether rate limits are kept; false for load tests alone.
+    pub enabled: bool,
+    /// Publishes a second and session, in the long run.
+    pub publishes_per_s: u32,
+    /// Publishes of a session at once, after a pause; when no layer sets it, 200 or `publishes_per_s` where that is more.
+    pub publish_burst: u32,
+    /// Bytes of one message from a client.
+    pub message_bytes: usize,
+    /// Rooms that one session may be in.
+    pub rooms_per_session: usize,
+    /// How long a `key` of a publish is remembered.
+    #[serde(rename = "dedupe_s", deserialize_with = "values::seconds")]
+    pub dedupe: Duration,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            publishes_per_s: 20,
+            publish_burst: 200,
+            message_bytes: 65_536,
+            rooms_per_session: 100,
+            dedupe: Duration::from_hours(24),
+        }
+    }
+}
+
+/// Section `session`.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionSettings {
+    /// After this long without a word in either direction the server pings.
+    #[serde(rename = "heartbeat_s", deserialize_with = "values::seconds")]
+    pub heartbeat: Duration,
+    /// How long a session whose connection was lost is kept; at 0 it leaves at once.
+    #[serde(rename = "grace_s", deserialize_with = "values::seconds")]
+    pub grace: Duration,
+    /// The same after a reload or a closed tab; when no layer sets it, 4 s or `grace` where that is less.
+    #[serde(rename = "grace_reload_s", deserialize_with = "values::seconds")]
+    pub grace_reload: Duration,
+    /// How long a new connection may take until its `connect`.
+    #[serde(rename = "connect_timeout_s", deserialize_with = "values::seconds")]
+    pub connect_timeout: Duration,
+}
+
+impl Default for SessionSettings {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(10),
+            grace: Duration::from_secs(10),
+            grace_reload: Duration::from_secs(4),
+            connect_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Section `presence`.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PresenceSettings {
+    /// How long changes are gathered.
+    #[serde(rename = "tick_ms", deserialize_with = "values::milliseconds")]
+    pub tick: Duration,
+    /// A room of more members than this tells their number in place of their names.
+    pub large: usize,
+}
+
+impl Default for PresenceSettings {
+    fn default() -> Self {
+        Self { tick: Duration::from_millis(50), large: 200 }
+    }
+}
+
+/// Section `signals`.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignalSettings {
+    /// How long signals are gathered.
+    #[serde(rename = "tick_ms", deserialize_with = "values::milliseconds")]
+    pub tick: Duration,
+}
+
+impl Default for SignalSettings {
+    fn default() -> Self {
+        Self { tick: Duration::from_millis(33) }
+    }
+}
+
+/// One `[[rooms]]`.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoomRule {
+    /// The rooms that it is for; unique.
+    #[serde(rename = "match", deserialize_with = "values::pattern")]
+    pub pattern: RoomPattern,
+    /// Where their logs live.
+    #[serde(default)]
+    pub log: LogPlace,
+    /// How long a room without anybody in it stays open.
+    #[serde(rename = "retire_after_s", default = "values::retire_after", deserialize_with = "values::seconds")]
+    pub retire_after: Duration,
+}
+
+/// What is set for one room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RoomSettings {
+    /// Where its log lives.
+    pub log: LogPlace,
+    /// How long it stays open without anybody in it.
+    pub retire_after: Duration,
+}
+
+impl Default for RoomSettings {
+    fn default() -> Self {
+        Self { log: LogPlace::default(), retire_after: values::retire_after() }
+    }
+}
+
+impl Config {
+    /// The settings of `room`: the `[[rooms]]` whose pattern fits and is the longest, whole; what it leaves out is at
+    /// its default and not taken from a shorter pattern.
+    #[must_use]
+    pub fn room(&self, room: &RoomName) -> RoomSettings {
+        self.rooms
+            .iter()
+            .filter(|rule| rule.pattern.fits(room))
+            .max_by_key(|rule| rule.pattern.precision())
+            .map_or_else(RoomSettings::default, |rule| RoomSettings { log: rule.log, retire_after: rule.retire_after })
+    }
+
+    /// Whether somebody without a token is let in: only while nobody but this machine can reach us.
+    #[must_use]
+    pub fn allows_guests(&self) -> bool {
+        self.server.bind.ip().is_loopback()
+    }
+
+    /// What is allowed and still deserves a word at the start, one sentence each, without a secret in it.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let mut warn = |is_so: bool, sentence: &str| {
+            if is_so {
+                warnings.push(sentence.to_owned());
+            }
+        };
+        let secret = self.auth.secret.as_ref();
+        warn(
+            secret.is_some_and(|secret| secret.as_bytes().len() < SECRET_BYTES_GOOD),
+            "auth.secret is shorter than 32 bytes and can be guessed from one token: take `openssl rand -hex 32`",
+        );
+        warn(
+            secret.is_none() && !self.allows_guests(),
+            "nobody can connect: auth.secret is not set, and guests are let in only while server.bind is loopback",
+        );
+        warn(
+            self.allows_guests() && !self.server.trusted_proxies.is_empty(),
+            "guests are let in because server.bind is loopback, and server.trusted_proxies says that a proxy brings \
+             others here: whoever reaches the proxy gets in as a guest",
+        );
+        warn(!self.limits.enabled, "limits.enabled is false: rate limits are off, which is for load tests alone");
+        warn(
+            self.auth.api_keys.iter().filter_map(|rule| rule.key.as_ref()).any(|key| key.as_bytes().len() < 16),
+            "a key in auth.api_keys is shorter than 16 bytes and can be guessed: take `openssl rand -hex 32`",
+        );
+        warnings
+    }
+
+    /// Finds values that are good by themselves and contradict each other: the key to blame, and what would be right.
+    fn contradiction(&self) -> Option<(String, String)> {
+        let blame = |key: &str, remedy: &str| Some((key.to_owned(), remedy.to_owned()));
+        if self.session.grace_reload > self.session.grace {
+            return blame("session.grace_reload_s", "must be at most session.grace_s");
+        }
+        if self.limits.publish_burst < self.limits.publishes_per_s {
+            return blame("limits.publish_burst", "must be at least limits.publishes_per_s");
+        }
+        if self.bridge.url.is_some() {
+            return blame("bridge.url", "must be left out while bridge.kind is \"solo\"");
+        }
+        let mut names = HashSet::new();
+        for (index, rule) in self.auth.api_keys.iter().enumerate() {
+            if !names.insert(&rule.name) {
+                return Some((format!("auth.api_keys[{index}].name"), "must be another name than the others".into()));
+            }
+            if rule.key.is_some() == rule.key_hash.is_some() {
+                return Some((format!("auth.api_keys[{index}]"), "must have one of key and key_hash".into()));
+            }
+        }
+        let mut patterns = HashSet::new();
+        for (index, rule) in self.rooms.iter().enumerate() {
+            if !patterns.insert(&rule.pattern) {
+                return Some((format!("rooms[{index}].match"), "must be another pattern than the others".into()));
+            }
+        }
+        None
+    }
+}

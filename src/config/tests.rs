@@ -1,0 +1,273 @@
+use super::keys::{KEYS, Kind};
+use super::*;
+
+/// Settings from a text for the file and variables.
+fn load(file: &str, variables: &[(&str, &str)], bind: Option<&str>) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("it.toml");
+    std::fs::write(&path, file).unwrap();
+    let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+    Config::load(Some(&path), variables, bind)
+        .map_err(|e| e.to_string().replace(&path.display().to_string(), "it.toml"))
+}
+
+fn of_variable(name: &str, value: &str) -> Result<Config, String> {
+    load("", &[(name, value)], None)
+}
+
+fn refusal(file: &str) -> String {
+    load(file, &[], None).expect_err(file)
+}
+
+#[test]
+fn the_shipped_file_is_exactly_the_defaults() {
+    let shipped = include_str!("../../config.toml");
+    assert_eq!(Config::from_toml(shipped).unwrap(), Config::default(), "as shipped");
+    // A key switched off is `#key = value`; examples are indented.
+    let is_key = |line: &str| line.starts_with('#') && line[1..].starts_with(|c: char| c.is_ascii_lowercase());
+    let lines = shipped.lines().map(|line| if is_key(line) { &line[1..] } else { line });
+    let switched_on = lines.collect::<Vec<_>>().join("\n");
+    assert_eq!(Config::from_toml(&switched_on).unwrap(), Config::default(), "with every default switched on");
+    let set: toml::Table = switched_on.parse().unwrap();
+    let without_default = ["auth.secret", "bridge.url"];
+    for key in KEYS.iter().filter(|key| key.kind != Kind::Tables) {
+        let (section, name) = key.path.rsplit_once('.').unwrap();
+        let is_set = set.get(section).and_then(|section| section.get(name)).is_some();
+        let is_example = shipped.contains(&format!("#   {name} = "));
+        let has_example = without_default.contains(&key.path) || section == "rooms" || section == "auth.api_keys";
+        assert!(is_set != has_example, "{} is set: {is_set}", key.path);
+        assert!(is_set || is_example || name == "key", "{} is not in the file", key.path);
+    }
+}
+
+#[test]
+fn the_examples_of_the_shipped_file_can_be_used() {
+    let shipped = include_str!("../../config.toml");
+    let examples: Vec<_> = shipped.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
+    let tables = examples.join("\n").split_once("[[auth").map(|(_, rest)| format!("[[auth{rest}")).unwrap();
+    let config = Config::from_toml(&tables.replace("url = \"...\"", "")).unwrap();
+    assert_eq!((config.auth.api_keys.len(), config.rooms.len()), (1, 1));
+}
+
+#[test]
+fn a_later_layer_wins_key_by_key() {
+    let file = "[server]\nbind = '127.0.0.1:1'\nnode = 'a'\nworkers = 3";
+    let variables = [("COPRESENCE_SERVER__BIND", "127.0.0.1:2"), ("COPRESENCE_SERVER__NODE", "b"), ("HOME", "/")];
+    let config = load(file, &variables, Some("127.0.0.1:3")).unwrap();
+    assert_eq!(config.server.bind, SocketAddr::from(([127, 0, 0, 1], 3)));
+    assert_eq!((config.server.node.as_str(), config.server.workers), ("b", 3));
+}
+
+#[test]
+fn a_variable_is_read_as_its_key_wants_it() {
+    let secret = of_variable("COPRESENCE_AUTH__SECRET", "12345").unwrap().auth.secret.unwrap();
+    assert_eq!(secret.as_bytes(), b"12345");
+    assert_eq!(of_variable("COPRESENCE_SERVER__NODE", "true").unwrap().server.node, "true");
+    assert!(!of_variable("COPRESENCE_LIMITS__ENABLED", " false ").unwrap().limits.enabled);
+    let grace = |text| of_variable("COPRESENCE_SESSION__GRACE_S", text).unwrap().session.grace;
+    assert_eq!((grace("0.25"), grace("20")), (Duration::from_millis(250), Duration::from_secs(20)));
+    let origins = |text| of_variable("COPRESENCE_SERVER__ORIGINS", text).unwrap().server.origins;
+    assert_eq!(
+        origins("https://a.example, http://b.example:81,"),
+        origins("['https://a.example','http://b.example:81']")
+    );
+    assert_eq!(origins(""), []);
+    let rooms = of_variable("COPRESENCE_ROOMS", "[{match = 'a:*', log = 'memory'}]").unwrap().rooms;
+    assert_eq!(rooms[0].log, LogPlace::Memory);
+    let proxies = of_variable("COPRESENCE_SERVER__TRUSTED_PROXIES", "10.0.0.0/8,::1").unwrap().server.trusted_proxies;
+    assert_eq!(proxies, ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
+    for (file, error) in [
+        ("[server]\nbnd = 1", "unknown key server.bnd (in it.toml): did you mean server.bind?"),
+        ("bind = 'x'", "unknown key bind (in it.toml): did you mean server.bind?"),
+        (
+            "[sever]\nnode = 'x'",
+            "unknown key sever (in it.toml): there are server, store, auth, bridge, limits, session, \
+         presence, signals, rooms",
+        ),
+        ("[store]\nfolder = 'x'", "unknown key store.folder (in it.toml): there are store.path"),
+        ("[[rooms]]\nmatsch = '*'", "unknown key rooms[0].matsch (in it.toml): did you mean rooms.match?"),
+        (
+            "\"a\\nb\" = 1",
+            "unknown key a\\nb (in it.toml): there are server, store, auth, bridge, limits, session, \
+         presence, signals, rooms",
+        ),
+    ] {
+        assert_eq!(refusal(file), error);
+    }
+    for (variable, meant) in [
+        ("COPRESENCE_SERVER_BIND", "did you mean COPRESENCE_SERVER__BIND?"),
+        ("COPRESENCE_server__bind", "did you mean COPRESENCE_SERVER__BIND?"),
+        ("COPRESENCE_ROOMS__MATCH", "a list of tables is set whole, by COPRESENCE_ROOMS"),
+        ("COPRESENCE_SERVER", "there are COPRESENCE_SERVER"),
+        ("COPRESENCE_", "there are COPRESENCE_SERVER"),
+    ] {
+        let error = of_variable(variable, "s3cret").unwrap_err();
+        assert!(error.contains(&format!("(by {variable}): {meant}")), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
+fn a_bad_value_is_refused_with_key_place_value_and_remedy() {
+    for (file, error) in [
+        ("[server]\nbind = 'localhost:8080'", "server.bind = \"localhost:8080\" (in it.toml): must be an IP address"),
+        ("[server]\nworkers = 'many'", "server.workers = \"many\" (in it.toml): must be a whole number from 0 to 256"),
+        ("[server]\nworkers = -1", "server.workers = -1 (in it.toml): must be a whole"),
+        ("[server]\nworkers = 2.0", "server.workers = 2.0 (in it.toml): must be a whole"),
+        ("[server]\nnode = ''", "server.node = \"\" (in it.toml): must be 1 to 64"),
+        (
+            "[server]\norigins = ['http://a', 'a/b']",
+            "server.origins[1] = \"a/b\" (in it.toml): must be a list of origins",
+        ),
+        ("[server]\norigins = 'http://a'", "server.origins = \"http://a\" (in it.toml): must be a list"),
+        (
+            "[server]\ntrusted_proxies = ['10.0.0.0/33']",
+            "server.trusted_proxies = [\"10.0.0.0/33\"] (in it.toml): must",
+        ),
+        ("server = 5", "server = 5 (in it.toml): must be a section [server]"),
+        ("[session]\ngrace_s = nan", "session.grace_s = nan (in it.toml): must be a number of seconds from 0 to 3600"),
+        ("[session]\nheartbeat_s = inf", "session.heartbeat_s = inf (in it.toml): must be"),
+        ("[session]\ngrace_s = '10'", "session.grace_s = \"10\" (in it.toml): must be a number"),
+        ("[bridge]\nkind = 'redis'", "bridge.kind = \"redis\" (in it.toml): must be \"solo\", the only bridge"),
+        ("[[rooms]]\nmatch = 'a*b'", "rooms[0].match = \"a*b\" (in it.toml): must be a room's name"),
+        ("[[rooms]]\nmatch = 'a'\nlog = 'tape'", "rooms[0].log = \"tape\" (in it.toml): must be \"disk\", \"memory\""),
+        ("[[rooms]]\nlog = 'disk'", "rooms[0] = { log = \"disk\" } (in it.toml): missing field `match`"),
+        ("[rooms]\nmatch = 'a'", "rooms = { match = \"a\" } (in it.toml): must be tables [[rooms]]"),
+        ("[store]\npath = ''", "store.path = \"\" (in it.toml): must be the path of a file"),
+        ("[limits]\nenabled = 1", "limits.enabled = 1 (in it.toml): must be true or false"),
+    ] {
+        let refusal = refusal(file);
+        assert!(refusal.starts_with(error), "{refusal}");
+    }
+    let by_flag = load("", &[], Some("here")).unwrap_err();
+    assert!(by_flag.starts_with("server.bind = \"here\" (by --bind): must"), "{by_flag}");
+    let by_variable = of_variable("COPRESENCE_SERVER__WORKERS", "a\nb").unwrap_err();
+    assert!(
+        by_variable.starts_with("server.workers = \"a\\nb\" (by COPRESENCE_SERVER__WORKERS): must"),
+        "{by_variable}"
+    );
+    let long = of_variable("COPRESENCE_SERVER__NODE", &"x".repeat(9_000)).unwrap_err();
+    assert!(long.len() < 400, "{long}");
+}
+
+#[test]
+fn values_that_contradict_each_other_are_refused() {
+    for (file, error) in [
+        (
+            "[session]\ngrace_s = 2\ngrace_reload_s = 3",
+            "session.grace_reload_s = 3 (in it.toml): must be at most session",
+        ),
+        (
+            "[limits]\npublishes_per_s = 5\npublish_burst = 4",
+            "limits.publish_burst = 4 (in it.toml): must be at least limits.publishes_per_s",
+        ),
+        ("[bridge]\nurl = 'redis://:pw@h'", "bridge.url = (hidden) (in it.toml): must be left out"),
+        ("[[rooms]]\nmatch = 'a'\n[[rooms]]\nmatch = 'a'", "rooms[1].match = \"a\" (in it.toml): must be another"),
+        (
+            "[[auth.api_keys]]\nname = 'a'\nkey = 'k'\n[[auth.api_keys]]\nname = 'a'\nkey = 'l'",
+            "auth.api_keys[1].name = \"a\" (in it.toml): must be another name",
+        ),
+        (
+            "[[auth.api_keys]]\nname = 'a'",
+            "auth.api_keys[0] = (hidden) (in it.toml): must have one of key and key_hash",
+        ),
+    ] {
+        let refusal = refusal(file);
+        assert!(refusal.starts_with(error), "{refusal}");
+    }
+}
+
+#[test]
+fn a_default_gives_way_to_the_other_of_its_pair() {
+    let session = Config::from_toml("[session]\ngrace_s = 0").unwrap().session;
+    assert_eq!((session.grace, session.grace_reload), (Duration::ZERO, Duration::ZERO));
+    assert_eq!(Config::from_toml("[limits]\npublishes_per_s = 500").unwrap().limits.publish_burst, 500);
+}
+
+#[test]
+fn a_secret_is_never_in_an_error_nor_in_a_debug_print() {
+    for file in [
+        "[auth]\nsecret = ['s3cret']",
+        "[auth]\nsecrt = 's3cret'",
+        "[auth]\nsecret = 's3cret",
+        "[auth]\nsecret = s3cret",
+        "auth = 's3cret'",
+        "[[auth.api_keys]]\nname = 'a'\nkey_hash = 's3cret'",
+        "[[auth.api_keys]]\nname = 'a'\nkey = 's3cret'\nrights = ['fly']",
+        "[[auth.api_keys]]\nkey = 's3cret'",
+        "[[auth.api_keys]]\nname = 'a'\nkey = 's3cret'\nkey_hash = 's3cret'",
+        "[bridge]\nurl = 's3cret'",
+        "[bridge]\nkind = 'redis'\nurl = 's3cret'",
+        "bridge = 's3cret'",
+    ] {
+        let refusal = refusal(file);
+        assert!(!refusal.contains("s3cret") && !refusal.contains('\n'), "{refusal}");
+    }
+    assert!(of_variable("COPRESENCE_AUTH__SECRET", "").unwrap_err().contains("auth.secret = (hidden)"));
+    let config = Config::from_toml("[auth]\nsecret = 's3cret'\n[[auth.api_keys]]\nname = 'a'\nkey = 's3cret'").unwrap();
+    assert!(!format!("{config:?}").contains("s3cret"));
+}
+
+#[test]
+fn a_file_that_is_named_has_to_be_there_and_to_be_toml() {
+    let missing = Config::load(Some("no/such/file.toml".as_ref()), [], None).unwrap_err().to_string();
+    assert!(missing.starts_with("can't read the config file no/such/file.toml: "), "{missing}");
+    assert!(refusal("[server]\nnode = 'a'\nnode = 'b'").starts_with("it.toml, line 3, is not TOML: "));
+}
+
+#[test]
+fn of_room_rules_the_longest_that_fits_counts_whole() {
+    let config = Config::from_toml(
+        "[[rooms]]\nmatch = 'a:*'\nlog = 'memory'\nretire_after_s = 0.5\n[[rooms]]\nmatch = '*'\nlog = 'none'\n\
+         [[rooms]]\nmatch = 'a:b'\n[[rooms]]\nmatch = 'a:b*'\nlog = 'none'",
+    )
+    .unwrap();
+    let room = |name| {
+        let settings = config.room(&RoomName::parse(name).unwrap());
+        (settings.log, settings.retire_after.as_millis())
+    };
+    assert_eq!(room("x"), (LogPlace::None, 60_000));
+    assert_eq!(room("a:x"), (LogPlace::Memory, 500));
+    assert_eq!(room("a:b"), (LogPlace::Disk, 60_000), "a whole name wins over a start of its length");
+    assert_eq!(room("a:bc"), (LogPlace::None, 60_000));
+    let name = RoomName::parse("x").unwrap();
+    assert_eq!(Config::default().room(&name), RoomSettings::default());
+}
+
+#[test]
+fn an_api_key_without_more_may_do_all_in_the_default_tenant() {
+    let config = Config::from_toml(
+        "[[auth.api_keys]]\nname = 'all'\nkey = 'k'\n\
+         [[auth.api_keys]]\nname = 'some'\ntenant = 'acme'\nrights = ['notify']\nkey_hash = \
+         '00ff00000000000000000000000000000000000000000000000000000000000A'",
+    )
+    .unwrap();
+    let [all, some] = &config.auth.api_keys[..] else { panic!("two keys") };
+    assert_eq!((all.tenant.as_str(), all.rights), ("default", values::all_rights()));
+    assert_eq!(
+        (some.tenant.as_str(), some.rights),
+        ("acme", Rights::from_iter([crate::domain::grants::Right::Notify]))
+    );
+    let hash = some.key_hash.unwrap();
+    assert_eq!((hash[0], hash[1], hash[31]), (0, 0xff, 0x0a));
+}
+
+#[test]
+fn what_is_allowed_and_unwise_is_warned_of() {
+    let warnings = |text| Config::from_toml(text).unwrap().warnings();
+    assert_eq!(warnings(""), Vec::<String>::new());
+    for (text, word) in [
+        ("[auth]\nsecret = 'short'", "auth.secret is shorter"),
+        ("[server]\nbind = '0.0.0.0:80'", "nobody can connect"),
+        ("[server]\ntrusted_proxies = ['127.0.0.1']", "gets in as a guest"),
+        ("[limits]\nenabled = false", "limits.enabled"),
+        ("[[auth.api_keys]]\nname = 'a'\nkey = 'k'", "a key in auth.api_keys"),
+    ] {
+        let warnings = warnings(text);
+        assert!(warnings.len() == 1 && warnings[0].contains(word), "{warnings:?}");
+    }
+}
