@@ -10,6 +10,7 @@
 //! digit by digit and never becomes a number of ours.
 
 pub mod codes;
+pub mod command;
 pub mod refusal;
 pub mod scan;
 
