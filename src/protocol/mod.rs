@@ -11,6 +11,7 @@
 
 pub mod codes;
 pub mod command;
+pub mod push;
 pub mod refusal;
 pub mod scan;
 

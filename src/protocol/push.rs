@@ -1,0 +1,288 @@
+//! What a client hears: each function makes the text of one message, as the protocol page has it.
+//!
+//! Most of it is put together from texts that are JSON already: an entry's body, a member's fragment, a command's id.
+//! What many hear is encoded once by whoever calls, and shared.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::domain::cursor::{Cursor, ResetReason};
+use crate::domain::entry::{Entry, Timestamp};
+use crate::domain::ids::{EntryId, RoomName, SessionId, Tenant, UserId};
+use crate::domain::user::User;
+
+use super::codes::{CloseCode, ErrorCode};
+use super::command::CommandId;
+use super::refusal::Refusal;
+
+mod presence;
+mod signals;
+mod writer;
+
+pub use presence::{member, presence_all, presence_count, presence_diff};
+pub use signals::SignalBatch;
+use writer::{Writer, put};
+
+/// What `connected` brings. Personal rooms come later; until then it counts nothing unread and brings no cursor of one.
+#[derive(Clone, Debug)]
+pub struct Connected<'a> {
+    /// The id of the `connect`.
+    pub id: Option<&'a CommandId>,
+    /// The session's public name.
+    pub session: &'a SessionId,
+    /// What proves later that the session is the client's.
+    pub secret: &'a str,
+    /// Who the client is.
+    pub user: &'a User,
+    /// For a guest: the token to send from now on.
+    pub guest_token: Option<&'a str>,
+    /// The world that the session is in.
+    pub tenant: &'a Tenant,
+    /// This node's name.
+    pub node: &'a str,
+    /// After so long without a message either side asks.
+    pub heartbeat: Duration,
+    /// Whether the session was taken up again.
+    pub resumed: bool,
+    /// What the client should not exceed.
+    pub limits: Limits,
+    /// When the token ends, if it does.
+    pub expires: Option<Timestamp>,
+}
+
+/// The limits that a client is told.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+pub struct Limits {
+    /// Bytes of one message.
+    pub message_bytes: usize,
+    /// Rooms that a session may be in at once.
+    pub rooms: usize,
+    /// Publishes a second of one session.
+    pub publishes_per_s: u32,
+    /// Seconds for which a `key` is remembered.
+    pub dedupe_s: u64,
+}
+
+/// `connected`: the answer to `connect`.
+#[must_use]
+pub fn connected(connected: &Connected<'_>) -> String {
+    Writer::reply("connected", connected.id, 768)
+        .text("session", connected.session.as_str())
+        .text("secret", connected.secret)
+        .value("user", connected.user)
+        .maybe_text("guest_token", connected.guest_token)
+        .text("tenant", connected.tenant.as_str())
+        .text("node", connected.node)
+        .seconds("heartbeat", connected.heartbeat)
+        .raw("resumed", connected.resumed)
+        .raw("counts", r#"{"unread":0,"unseen":0,"offset":0}"#)
+        .raw("recovered", false)
+        .raw("entries", "[]")
+        .raw("more", false)
+        .value("limits", &connected.limits)
+        .value("expires", &connected.expires)
+        .end()
+}
+
+/// How a `joined` goes on from where its reader was.
+#[derive(Clone, Copy, Debug)]
+pub enum Recovery<'a> {
+    /// The join had no `since`.
+    Fresh,
+    /// These are all that the reader missed.
+    Recovered(&'a [Arc<Entry>]),
+    /// The reader takes the picture as new, for this reason.
+    Reset(ResetReason),
+}
+
+/// Who is in a room, as a `joined` says it.
+#[derive(Clone, Copy, Debug)]
+pub struct Picture<M> {
+    /// Fragments made by [`member`]; none for a large room or a reader who wants no presence.
+    pub members: M,
+    /// How many members there are.
+    pub count: usize,
+    /// Whether the room is large.
+    pub is_large: bool,
+}
+
+impl Picture<[&str; 0]> {
+    /// A picture that only counts.
+    #[must_use]
+    pub fn count_only(count: usize, is_large: bool) -> Self {
+        Self { members: [], count, is_large }
+    }
+}
+
+/// `joined`, complete: from here on everything in the room is pushed. Without `id` when the server itself begins anew.
+#[must_use]
+pub fn joined<M>(
+    id: Option<&CommandId>,
+    room: &RoomName,
+    cursor: &Cursor,
+    recovery: Recovery<'_>,
+    picture: Picture<M>,
+) -> String
+where
+    M: IntoIterator<Item: AsRef<str>>,
+{
+    let entries = if let Recovery::Recovered(entries) = recovery { entries } else { &[] };
+    let joined = Writer::reply("joined", id, 512 + encoded_size(entries))
+        .text("room", room.as_str())
+        .value("cursor", cursor)
+        .raw("recovered", matches!(recovery, Recovery::Recovered(_)));
+    let joined = if let Recovery::Reset(reason) = recovery { joined.value("reason", &reason) } else { joined };
+    let joined = joined.entries(room.as_str(), entries).raw("more", false);
+    // State and activities come later; the picture of a reader who starts anew has to say that there are none.
+    let is_new = !matches!(recovery, Recovery::Recovered(_));
+    let joined = if is_new { joined.raw("state", "{}").raw("activity", "[]") } else { joined };
+    joined.list("members", picture.members).raw("count", picture.count).raw("large", picture.is_large).end()
+}
+
+/// `joined`, a page with `more` to follow: the reader is not in the room yet and asks again from `cursor`.
+#[must_use]
+pub fn joined_page(id: Option<&CommandId>, room: &RoomName, cursor: &Cursor, entries: &[Arc<Entry>]) -> String {
+    Writer::reply("joined", id, 256 + encoded_size(entries))
+        .text("room", room.as_str())
+        .value("cursor", cursor)
+        .raw("recovered", true)
+        .entries(room.as_str(), entries)
+        .raw("more", true)
+        .end()
+}
+
+/// `history`: entries of `room` ascending; `oldest` is the first offset that the log keeps.
+#[must_use]
+pub fn history(
+    id: &CommandId,
+    room: &RoomName,
+    cursor: &Cursor,
+    oldest: u64,
+    entries: &[Arc<Entry>],
+    more: bool,
+) -> String {
+    Writer::reply("history", Some(id), 256 + encoded_size(entries))
+        .text("room", room.as_str())
+        .value("cursor", cursor)
+        .raw("oldest", oldest)
+        .entries(room.as_str(), entries)
+        .raw("more", more)
+        .end()
+}
+
+/// An entry as it is pushed, and as it stands in `entries`.
+#[must_use]
+pub fn entry(room: &RoomName, entry: &Entry) -> String {
+    let mut out = String::with_capacity(entry.weight() + room.as_str().len());
+    put_entry(&mut out, room.as_str(), entry);
+    out
+}
+
+/// `published`: where the command's entry stands.
+#[must_use]
+pub fn published(id: &CommandId, offset: u64, entry: EntryId, duplicate: bool) -> String {
+    Writer::reply("published", Some(id), 160)
+        .raw("offset", offset)
+        .value("entry", &entry)
+        .raw("duplicate", duplicate)
+        .end()
+}
+
+/// `ok`: done.
+#[must_use]
+pub fn ok(id: &CommandId) -> String {
+    Writer::reply("ok", Some(id), 64).end()
+}
+
+/// `error`: the command was refused.
+#[must_use]
+pub fn error(id: Option<&CommandId>, refusal: &Refusal) -> String {
+    let error = Writer::reply("error", id, 128 + refusal.message.len())
+        .text("code", refusal.code.as_str())
+        .text("message", &refusal.message);
+    match refusal.retry_after.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+        Some(retry_after) => error.seconds("retry_after", retry_after).end(),
+        None => error.end(),
+    }
+}
+
+/// `left`: the server took the session out of `room`.
+#[must_use]
+pub fn left(room: &RoomName, code: ErrorCode) -> String {
+    Writer::new("left", 128).text("room", room.as_str()).text("code", code.as_str()).end()
+}
+
+/// `refreshed`: the new token holds until then.
+#[must_use]
+pub fn refreshed(id: &CommandId, expires: Option<Timestamp>) -> String {
+    Writer::reply("refreshed", Some(id), 96).value("expires", &expires).end()
+}
+
+/// `expiring`: the token ends in so many whole seconds.
+#[must_use]
+pub fn expiring(within: Duration) -> String {
+    Writer::new("expiring", 64).raw("in", within.as_secs()).end()
+}
+
+/// `ping`: is anybody there?
+#[must_use]
+pub fn ping() -> &'static str {
+    r#"{"type":"ping"}"#
+}
+
+/// `pong`: the answer to a client's `ping`.
+#[must_use]
+pub fn pong(id: &CommandId) -> String {
+    Writer::reply("pong", Some(id), 64).end()
+}
+
+/// `closing`: the close with `code` follows, and the client comes back, if it does, after so long.
+#[must_use]
+pub fn closing(code: CloseCode, after: Option<Duration>) -> String {
+    let closing = Writer::new("closing", 96).raw("code", code.number()).raw("reconnect", code.is_temporary());
+    match after {
+        Some(after) => closing.seconds("after", after).end(),
+        None => closing.end(),
+    }
+}
+
+/// The body of an event's entry: `"event":"e","data":{"x":1}`. `data` is compact JSON.
+#[must_use]
+pub fn publish_body(event: &str, data: &str) -> Arc<str> {
+    let mut out = String::with_capacity(event.len() + data.len() + 24);
+    put::text(&mut out, "\"event\":", event);
+    out.push_str(",\"data\":");
+    out.push_str(data);
+    out.into()
+}
+
+/// The `from` of what a session writes: `{"user":"ada","session":"s-7"}`.
+#[must_use]
+pub fn from_member(user: &UserId, session: &SessionId) -> Arc<str> {
+    let mut out = String::with_capacity(64);
+    put::text(&mut out, "{\"user\":", user.as_str());
+    put::text(&mut out, ",\"session\":", session.as_str());
+    out.push('}');
+    out.into()
+}
+
+/// Appends an entry. Everything in it is JSON already or needs no escapes, so nothing is looked at byte by byte.
+fn put_entry(out: &mut String, room: &str, entry: &Entry) {
+    put::parts(out, &["{\"type\":\"", entry.kind.as_str(), "\",\"room\":\"", room, "\",\"offset\":"]);
+    put::value(out, entry.offset);
+    out.push_str(",\"id\":\"");
+    put::value(out, entry.id);
+    put::parts(out, &["\",", &entry.body, ",\"from\":", &entry.from, ",\"at\":\""]);
+    put::value(out, entry.at);
+    out.push_str("\"}");
+}
+
+/// About how long the entries get: an entry's weight has room for what stands around its texts, but for a long room.
+fn encoded_size(entries: &[Arc<Entry>]) -> usize {
+    entries.iter().map(|entry| entry.weight()).sum()
+}
+
+#[cfg(test)]
+mod tests;
