@@ -1,1 +1,9 @@
-fn main() {}
+//! The server as its users meet it: the real binary, real sockets, and what the protocol promises about both.
+//!
+//! One file a subject; `support` has the server process and the clients. `tidy` reads our own sources.
+
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a broken promise is told")]
+#![allow(clippy::disallowed_methods, reason = "the tests live in real time, outside the server and its clock")]
+
+mod connect;
+mod support;
