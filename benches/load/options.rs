@@ -1,0 +1,120 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::builder::RangedU64ValueParser;
+use clap::{Parser, ValueEnum};
+
+/// Starts a Copresence server, loads it over loopback, and prints what it cost.
+///
+/// Each scenario starts a server of its own (limits off, a guest per connection, a fresh store) and ends it by SIGTERM. One
+/// thread plays all clients; the server has the other cores. Without `--scenario`, all of them run in a short form that
+/// fits a coffee break; published figures come from `--scenario NAME` or `--scenario all`, which use the defaults below.
+///
+/// fanout: --members 1000 of one room, member 0 publishes --rate 50 messages a second for --seconds 10.
+///
+/// saturated: the same room, with --in-flight 32 publishes under way, each until the last member has it; --seconds 8.
+///
+/// mesh: --rooms 20 of --members 50, each member signals `cursor` at --hz 4, for --seconds 10; then 100 of 10 at 5.
+///
+/// idle: --connections 10000 in rooms of --members 10, left alone for --seconds 15 but for heartbeats.
+///
+/// join: --connections 5000 dial, connect and join rooms of --members 10, --in-flight 64 at a time.
+///
+/// publish: --rooms 1000, each with one member, who publishes; --in-flight 256 in all, each until its reply; --seconds 8.
+///
+/// Exit code 1 when anything was lost, doubled, reordered, refused or closed, or the server did not end with 0.
+#[derive(Parser)]
+#[command(name = "load", verbatim_doc_comment)]
+pub(crate) struct Options {
+    /// Which scenario to run; may be given several times. Default: all, in a short form
+    #[arg(long, value_enum)]
+    pub(crate) scenario: Vec<Scenario>,
+    /// The server's binary. Default: the one that cargo built beside this program
+    #[arg(long, value_name = "PATH")]
+    pub(crate) server: Option<PathBuf>,
+    /// Where rooms keep their log
+    #[arg(long, value_enum, default_value_t = Log::Disk)]
+    pub(crate) log: Log,
+    /// The folder that stores are made in. Default: cargo's target folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) store: Option<PathBuf>,
+    /// Members of each room
+    #[arg(long)]
+    pub(crate) members: Option<usize>,
+    /// Rooms
+    #[arg(long)]
+    pub(crate) rooms: Option<usize>,
+    /// Connections in all
+    #[arg(long)]
+    pub(crate) connections: Option<usize>,
+    /// Messages a second of the one publisher
+    #[arg(long)]
+    pub(crate) rate: Option<u32>,
+    /// Signals a second of each member
+    #[arg(long)]
+    pub(crate) hz: Option<u32>,
+    /// How much may be under way at once
+    #[arg(long)]
+    pub(crate) in_flight: Option<usize>,
+    /// How long to measure
+    #[arg(long)]
+    pub(crate) seconds: Option<u64>,
+    /// Bytes of `data` in a publish, quotation marks included; 32 to 60000
+    #[arg(long, default_value_t = 200, value_parser = RangedU64ValueParser::<usize>::new().range(32..=60_000))]
+    pub(crate) bytes: usize,
+    /// Print JSON in place of the Markdown table
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// What cargo passes to every bench
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scenario {
+    All,
+    Fanout,
+    Saturated,
+    Mesh,
+    Idle,
+    Join,
+    Publish,
+}
+
+/// `log` of the rooms in the server's config.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Log {
+    Disk,
+    Memory,
+}
+
+impl Log {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Disk => "disk",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+impl Options {
+    /// Whether nobody asked for a scenario, so that a short form of each will do.
+    pub(crate) fn is_short(&self) -> bool {
+        self.scenario.is_empty()
+    }
+
+    pub(crate) fn runs(&self, scenario: Scenario) -> bool {
+        self.is_short() || self.scenario.iter().any(|asked| [Scenario::All, scenario].contains(asked))
+    }
+
+    /// How long to measure: as asked, else `full`, or 3 s in the short form.
+    pub(crate) fn seconds_or(&self, full: u64) -> u64 {
+        self.seconds.unwrap_or(if self.is_short() { 3 } else { full })
+    }
+
+    /// How many connections to open: as asked, else `full`, or a fifth in the short form.
+    pub(crate) fn connections_or(&self, full: usize) -> usize {
+        self.connections.unwrap_or(if self.is_short() { full / 5 } else { full })
+    }
+}

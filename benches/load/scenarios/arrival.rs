@@ -1,0 +1,66 @@
+//! Clients that dial, connect as guests and join, so many at a time.
+
+use std::time::{Duration, Instant};
+
+use copresence::clock::Clock;
+
+use crate::Outcome;
+use crate::histogram::Histogram;
+use crate::swarm::{Load, Swarm, Turn};
+
+/// When for so long nobody joined, nobody will: those who are missing were refused or forgotten.
+const STANDSTILL_MAX: Duration = Duration::from_secs(10);
+
+/// A load that ends when all of `count` clients have joined, or were lost.
+pub(super) struct Arrival<R> {
+    count: usize,
+    in_flight_max: usize,
+    room_of: R,
+    /// When each client was dialed, by its number.
+    dialed: Vec<Instant>,
+    joined: usize,
+    latency: Histogram,
+    give_up: Instant,
+}
+
+impl<R: Fn(usize) -> String> Arrival<R> {
+    /// Member `n` joins `room_of(n)`.
+    pub(super) fn new(count: usize, in_flight_max: usize, room_of: R, clock: &Clock) -> Self {
+        let give_up = clock.now() + STANDSTILL_MAX;
+        let dialed = Vec::with_capacity(count);
+        Self { count, in_flight_max, room_of, dialed, joined: 0, latency: Histogram::default(), give_up }
+    }
+
+    pub(super) fn joined(&self) -> usize {
+        self.joined
+    }
+
+    /// Times from the dial to `joined`.
+    pub(super) fn latency(&self) -> &Histogram {
+        &self.latency
+    }
+}
+
+impl<R: Fn(usize) -> String> Load for Arrival<R> {
+    fn turn(&mut self, swarm: &mut Swarm, now: Instant) -> Outcome<Turn> {
+        let settled = self.joined + swarm.tally().lost;
+        let last = self.count.min(settled + self.in_flight_max);
+        while self.dialed.len() < last {
+            let room = (self.room_of)(self.dialed.len());
+            let join = format!(r#"{{"type":"join","id":2,"room":"{room}"}}"#);
+            // Both at once, as a client does that knows where it wants to go: the server has `join` wait for `connect`.
+            swarm.dial(&[r#"{"type":"connect","id":1}"#, &join])?;
+            self.dialed.push(now);
+        }
+        let is_over = settled >= self.count || now >= self.give_up;
+        Ok(if is_over { Turn::Done } else { Turn::Wait(Duration::from_millis(100)) })
+    }
+
+    fn message(&mut self, who: usize, kind: &[u8], _text: &[u8], now: Instant) {
+        if kind == b"joined" {
+            self.joined += 1;
+            self.give_up = now + STANDSTILL_MAX;
+            self.latency.record(now.saturating_duration_since(self.dialed[who]));
+        }
+    }
+}
