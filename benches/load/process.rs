@@ -21,6 +21,14 @@ pub(crate) fn cpu(pid: u32) -> Duration {
     TICK * ticks
 }
 
+/// Time that the machine's cores spent on anybody's work so far, and time that another guest of its host took from it.
+fn cpu_of_all() -> Duration {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let fields: Vec<u32> = stat.split_ascii_whitespace().skip(1).map_while(|field| field.parse().ok()).collect();
+    // user, nice, system and steal; idle, waiting and interrupts are nobody's work.
+    TICK * [0, 1, 2, 7].iter().filter_map(|field| fields.get(*field)).sum()
+}
+
 /// Resident memory of `pid` in KiB; zero when it is gone.
 pub(crate) fn rss_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -60,6 +68,7 @@ pub(crate) struct Window {
     started: Instant,
     server: Duration,
     own: Duration,
+    all: Duration,
 }
 
 /// What a [`Window`] saw.
@@ -68,18 +77,21 @@ pub(crate) struct Spent {
     pub(crate) wall: Duration,
     pub(crate) server: Duration,
     pub(crate) own: Duration,
+    /// What neither of the two used: a figure taken on a busy machine is a bad one.
+    pub(crate) others: Duration,
 }
 
 impl Window {
     pub(crate) fn open(clock: &Clock, server_pid: u32) -> Self {
-        Self { server_pid, started: clock.now(), server: cpu(server_pid), own: cpu(std::process::id()) }
+        let (server, own, all) = (cpu(server_pid), cpu(std::process::id()), cpu_of_all());
+        Self { server_pid, started: clock.now(), server, own, all }
     }
 
     pub(crate) fn close(self, clock: &Clock) -> Spent {
-        Spent {
-            wall: clock.now() - self.started,
-            server: cpu(self.server_pid).saturating_sub(self.server),
-            own: cpu(std::process::id()).saturating_sub(self.own),
-        }
+        let wall = clock.now() - self.started;
+        let server = cpu(self.server_pid).saturating_sub(self.server);
+        let own = cpu(std::process::id()).saturating_sub(self.own);
+        let others = cpu_of_all().saturating_sub(self.all).saturating_sub(server + own);
+        Spent { wall, server, own, others }
     }
 }

@@ -36,6 +36,7 @@ pub(crate) struct Row {
     pub(crate) server_cpu_us_per_item: Option<f64>,
     pub(crate) server_cpu_percent: f64,
     pub(crate) generator_cpu_percent: f64,
+    pub(crate) others_cpu_percent: f64,
     pub(crate) latency_ms: Option<Percentiles>,
     pub(crate) order: Option<Order>,
     pub(crate) rss_kib_per_connection: Option<f64>,
@@ -62,6 +63,7 @@ impl Row {
         self.server_cpu_us_per_item = (items > 0).then(|| spent.server.as_secs_f64() * 1e6 / items as f64);
         self.server_cpu_percent = spent.server.as_secs_f64() / seconds * 100.0;
         self.generator_cpu_percent = spent.own.as_secs_f64() / seconds * 100.0;
+        self.others_cpu_percent = spent.others.as_secs_f64() / seconds * 100.0;
         self
     }
 

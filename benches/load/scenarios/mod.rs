@@ -35,6 +35,9 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// Above this share of its one core the generator itself may be what limits a rate.
 const GENERATOR_CPU_PERCENT_MAX: f64 = 85.0;
 
+/// Above this the machine was not ours alone, and the reader should know.
+const OTHERS_CPU_PERCENT_MAX: f64 = 10.0;
+
 /// A run's settings.
 pub(crate) struct Bench<'a> {
     pub(crate) options: &'a Options,
@@ -127,6 +130,9 @@ impl Stage<'_> {
         row.notes.extend(self.notes);
         if row.generator_cpu_percent > GENERATOR_CPU_PERCENT_MAX {
             row.notes.push("the generator was at its own limit: rates are lower bounds".to_owned());
+        }
+        if row.others_cpu_percent > OTHERS_CPU_PERCENT_MAX {
+            row.notes.push(format!("others used {:.0} % of a core meanwhile", row.others_cpu_percent));
         }
         row.failures.extend(self.failures);
         row.failures.extend(self.swarm.tally().failures());
