@@ -6,4 +6,10 @@
 #![allow(clippy::disallowed_methods, reason = "the tests live in real time, outside the server and its clock")]
 
 mod connect;
+mod keys;
+mod presence;
+mod recovery;
+mod rooms;
+mod sessions;
+mod signals;
 mod support;

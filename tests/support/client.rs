@@ -257,6 +257,14 @@ impl Client {
         .await
     }
 
+    /// The next message, whatever it is; `None` when the connection ended.
+    pub(crate) async fn any(&mut self) -> Option<Message> {
+        if self.waiting.is_empty() {
+            soon("any message", self.read()).await;
+        }
+        self.waiting.pop_front()
+    }
+
     /// Everything that the server had sent when it answered this question.
     pub(crate) async fn drain(&mut self) -> Vec<Message> {
         let pong = self.request(json!({"type": "ping"})).await;
