@@ -5,11 +5,17 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a broken promise is told")]
 #![allow(clippy::disallowed_methods, reason = "the tests live in real time, outside the server and its clock")]
 
+mod bad_input;
+mod config;
 mod connect;
+mod crash;
+mod frames;
 mod keys;
+mod ops;
 mod presence;
 mod recovery;
 mod rooms;
 mod sessions;
 mod signals;
 mod support;
+mod tidy;

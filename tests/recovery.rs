@@ -65,7 +65,7 @@ async fn joins_while_publishers_go_on_miss_nothing_and_repeat_nothing() {
                     if is_over.load(Ordering::Relaxed) {
                         break;
                     }
-                    // A publisher may have ended meanwhile: the ping makes sure that something comes.
+                    // Whatever was pushed until a ping was answered: it ends, also when the publishers have.
                     for message in client.drain().await.iter().filter(|message| message.is_entry()) {
                         reader.apply(message);
                     }

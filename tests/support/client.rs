@@ -283,11 +283,6 @@ impl Client {
         self.waiting.iter()
     }
 
-    /// Reads for as long as nothing comes for `quiet`: not to learn that nothing will, only to empty the socket.
-    pub(crate) async fn read_until_quiet(&mut self, quiet: Duration) {
-        while matches!(tokio::time::timeout(quiet, self.read()).await, Ok(true)) {}
-    }
-
     /// Reads one message into `waiting`; false when the connection has ended.
     async fn read(&mut self) -> bool {
         if self.end.is_some() {

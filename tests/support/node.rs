@@ -20,6 +20,7 @@ pub(crate) struct NodeConfig {
     env: Vec<(String, String)>,
     args: Vec<String>,
     appendix: String,
+    has_no_file: bool,
 }
 
 impl NodeConfig {
@@ -50,6 +51,12 @@ impl NodeConfig {
     /// Text that is put under the config file as it is, right or wrong.
     pub(crate) fn appendix(mut self, toml: &str) -> Self {
         self.appendix = toml.into();
+        self
+    }
+
+    /// Names a config file that is not there.
+    pub(crate) fn without_file(mut self) -> Self {
+        self.has_no_file = true;
         self
     }
 
@@ -146,11 +153,11 @@ impl Node {
         soon("a killed process to end", self.child.wait()).await.expect("the process can be awaited");
     }
 
-    /// Asks the process to end.
-    pub(crate) fn ask_to_end(&self) {
+    /// Sends the process a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().expect("the process still runs").to_string();
-        let status = std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("kill can be run");
-        assert!(status.success(), "kill -TERM {pid} failed");
+        let status = std::process::Command::new("kill").args(["-s", name, &pid]).status().expect("kill can be run");
+        assert!(status.success(), "kill -s {name} {pid} failed");
     }
 
     /// How the process ended; waits for it.
@@ -162,7 +169,7 @@ impl Node {
 
     /// Asks the process to end and waits for it.
     pub(crate) async fn sigterm(&mut self) -> ExitStatus {
-        self.ask_to_end();
+        self.signal("TERM");
         self.ended().await
     }
 
@@ -203,10 +210,13 @@ fn store_in(folder: &Path) -> PathBuf {
 
 fn spawn(folder: &Path, config: &NodeConfig, bind: Option<&str>, lines: &Lines) -> Child {
     let file = folder.join("config.toml");
-    std::fs::write(&file, config.to_toml(&store_in(folder))).expect("the config can be written");
+    if !config.has_no_file {
+        std::fs::write(&file, config.to_toml(&store_in(folder))).expect("the config can be written");
+    }
     let mut command = Command::new(env!("CARGO_BIN_EXE_copresence"));
     command.arg("serve").arg("--config").arg(&file);
-    if let Some(bind) = bind {
+    // clap refuses a flag twice, so a test's own comes in place of ours.
+    if let Some(bind) = bind.filter(|_| !config.args.iter().any(|arg| arg == "--bind")) {
         command.args(["--bind", bind]);
     }
     // A variable of the machine that runs the tests is no setting of the server under test.
