@@ -1,0 +1,176 @@
+//! Who is behind a connection: from a token to an [`Identity`].
+//!
+//! ```text
+//! connect { token, guest } ──▶ Gate::admit ──▶ Identity (and a guest's token)   or Refused
+//! ```
+//!
+//! `jwt` reads and checks what is signed, `claims` what it says, `guest` makes guests and their tokens. Always true: the
+//! algorithm and the key are chosen by us and not by the token, no claim is looked at before the signature holds,
+//! nothing here asks the system for the time, and no token or secret is in an error. What an identity may do in which
+//! room is asked of its [`Grants`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::AuthSettings;
+use crate::domain::entry::Timestamp;
+use crate::domain::grants::Grants;
+use crate::domain::ids::Tenant;
+use crate::domain::user::User;
+
+mod claims;
+mod guest;
+mod jwt;
+#[cfg(test)]
+mod tests;
+
+use claims::Claims;
+use guest::Guest;
+use jwt::{Key, Token};
+
+/// How far the clocks of us and of who made a token may be apart: a token holds so much longer, and so much earlier.
+pub const LEEWAY_MS: i64 = 5_000;
+
+/// Who somebody is and what they may do, as far as a token can say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    /// The world that they are in.
+    pub tenant: Tenant,
+    /// Who they are to others.
+    pub user: Arc<User>,
+    /// What they are, for notifications by role and for what not everybody may see.
+    pub roles: Vec<String>,
+    /// What they may do in which room.
+    pub grants: Grants,
+    /// When the token ends (to which [`LEEWAY_MS`] is added); `None` for guests, whose connection nothing ends.
+    pub expires: Option<Timestamp>,
+    /// Whether they came without an account.
+    pub is_guest: bool,
+}
+
+/// Somebody who may come in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// Who they are.
+    pub identity: Identity,
+    /// For a guest, the token that makes them the same guest the next time, good for 30 days from now.
+    pub guest_token: Option<String>,
+}
+
+impl fmt::Debug for Admitted {
+    /// Without the token, which must not get into a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admitted").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+/// Why somebody may not come in. `Display` is the sentence for the client; it never quotes a token.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Refused {
+    /// No token, where guests are not let in.
+    #[error("a token is needed: guests are not let in here")]
+    NoToken,
+    /// A guest's token, where guests are not let in.
+    #[error("this is a guest's token, and guests are not let in here")]
+    NoGuests,
+    /// A user's token, and no secret to check it by.
+    #[error("this server takes no users' tokens: it has no secret to check them by")]
+    NoSecret,
+    /// Not the form of a token.
+    #[error("the token is no JWT: {0}")]
+    Malformed(&'static str),
+    /// Signed by, or asking for, another algorithm.
+    #[error("the token's algorithm must be HS256")]
+    Algorithm,
+    /// A header that could change how the token is read.
+    #[error("the token's header has `{0}`, which is not taken here")]
+    Header(&'static str),
+    /// The signature is not by our key.
+    #[error("the token's signature does not hold")]
+    Signature,
+    /// The token was good once.
+    #[error("the token has expired")]
+    Expired,
+    /// The token will be good later.
+    #[error("the token is not valid yet")]
+    NotYet,
+    /// A claim that is missing or wrong.
+    #[error("the token's claim `{claim}` {rule}")]
+    Claim {
+        /// Which one.
+        claim: &'static str,
+        /// What it must be.
+        rule: String,
+    },
+    /// A guest's name that can't be shown. The one refusal that no other token would mend: a `bad_message`.
+    #[error("`guest.name` must be at most 100 characters without control characters")]
+    GuestName,
+}
+
+impl Refused {
+    /// The reason in few words for the log.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NoToken => "no token",
+            Self::NoGuests => "guests are not allowed",
+            Self::NoSecret => "auth.secret is not set",
+            Self::Malformed(_) => "malformed token",
+            Self::Algorithm => "wrong algorithm",
+            Self::Header(_) => "header not allowed",
+            Self::Signature => "wrong signature",
+            Self::Expired => "expired token",
+            Self::NotYet => "token not valid yet",
+            Self::Claim { .. } => "wrong claim",
+            Self::GuestName => "wrong guest name",
+        }
+    }
+}
+
+/// Decides who may come in. Shared by all connections of a node.
+pub struct Gate {
+    /// Of users' tokens.
+    secret: Option<Key>,
+    /// Of guests' tokens alone.
+    guest_key: Key,
+    guests_allowed: bool,
+    clock: Clock,
+}
+
+impl Gate {
+    /// A gate by `settings`. `guest_key` signs guests' tokens and is kept with the log, so that guests stay who they
+    /// are when this server starts again.
+    #[must_use]
+    pub fn new(settings: &AuthSettings, guest_key: &[u8; 32], guests_allowed: bool, clock: Clock) -> Self {
+        let secret = settings.secret.as_ref().map(|secret| Key::new(secret.as_bytes()));
+        Self { secret, guest_key: Key::new(guest_key), guests_allowed, clock }
+    }
+
+    /// Lets in who brings a good `token`, or nothing where guests are allowed. `guest_name` names a guest, new or
+    /// returned; for a user it is passed over.
+    ///
+    /// # Errors
+    /// [`Refused`], also for an empty token.
+    pub fn admit(&self, token: Option<&str>, guest_name: Option<&str>) -> Result<Admitted, Refused> {
+        let now = self.clock.wall();
+        let Some(token) = token else {
+            if !self.guests_allowed {
+                return Err(Refused::NoToken);
+            }
+            return Guest::drawn().admit(guest_name, &self.guest_key, now);
+        };
+        let token = Token::read(token)?;
+        // The key is ours to choose: the header says no more than which of two doors it is.
+        if token.kid() == Some(guest::KID) {
+            if !self.guests_allowed {
+                return Err(Refused::NoGuests);
+            }
+            let payload = token.payload(&self.guest_key)?;
+            let guest = Guest::returned(&Claims::read(&payload)?, now)?;
+            return guest.admit(guest_name, &self.guest_key, now);
+        }
+        let payload = token.payload(self.secret.as_ref().ok_or(Refused::NoSecret)?)?;
+        Ok(Admitted { identity: Claims::read(&payload)?.identity(now)?, guest_token: None })
+    }
+}
