@@ -12,3 +12,4 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod protocol;
+pub mod web;
