@@ -8,8 +8,10 @@
 
 pub mod auth;
 pub mod bridge;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod protocol;
+pub mod telemetry;
 pub mod web;

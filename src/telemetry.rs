@@ -1,0 +1,131 @@
+//! What an operator reads: one line a thing, on standard error.
+//!
+//! Names and reasons in a message come from clients, so each line is escaped before it is written: nobody can forge a
+//! second one, colour a terminal or turn the direction of a text. Tokens, secrets and message data are never logged;
+//! that is the caller's to keep.
+
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fmt::{self, Display, Write as _};
+use std::io::{self, Write as _};
+use std::panic::PanicHookInfo;
+
+use env_logger::{Builder, Env};
+use log::error;
+
+/// What is shown unless `RUST_LOG` says otherwise; the server's crate announces each worker at `info`.
+const DEFAULT_FILTER: &str = "info,actix_server=warn";
+
+/// Longer messages are cut.
+const MESSAGE_CHARS_MAX: usize = 2_000;
+
+/// Starts the log. Called once, first thing; a second call changes nothing.
+pub fn init() {
+    let mut builder = Builder::from_env(Env::default().default_filter_or(DEFAULT_FILTER));
+    builder.format(|line, record| {
+        let level_style = line.default_level_style(record.level());
+        let (time, level, target) = (line.timestamp_millis(), record.level(), OneLine(&record.target()));
+        writeln!(line, "{time} {level_style}{level:<5}{level_style:#} {target} {}", OneLine(record.args()))
+    });
+    if builder.try_init().is_ok() {
+        log_panics();
+    }
+}
+
+/// A panic costs one actor, and is a line like any other. With `RUST_BACKTRACE` the way there follows; the usual report
+/// would repeat the message as it is, so it is left out.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        error!("{}", told(info));
+        let backtrace = Backtrace::capture();
+        if backtrace.status() == BacktraceStatus::Captured {
+            let _ = writeln!(io::stderr().lock(), "{backtrace}");
+        }
+    }));
+}
+
+fn told(info: &PanicHookInfo) -> String {
+    let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    format!("panicked at {place}: {}", message_of(info.payload()))
+}
+
+fn message_of(payload: &dyn Any) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
+/// Writes what it holds as one line of visible text.
+struct OneLine<'a, T: ?Sized>(&'a T);
+
+impl<T: Display + ?Sized> Display for OneLine<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut escaping = Escaping { out: f, chars: 0 };
+        // Our own end of the message is no error of the formatter's.
+        match write!(escaping, "{}", self.0) {
+            Err(fmt::Error) if escaping.chars >= MESSAGE_CHARS_MAX => f.write_char('…'),
+            result => result,
+        }
+    }
+}
+
+/// Escapes on the way, so a message of megabytes is never built.
+struct Escaping<'a, 'b> {
+    out: &'a mut fmt::Formatter<'b>,
+    chars: usize,
+}
+
+impl fmt::Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            if self.chars >= MESSAGE_CHARS_MAX {
+                return Err(fmt::Error);
+            }
+            self.chars += 1;
+            if is_unsafe(c) { write!(self.out, "{}", c.escape_default())? } else { self.out.write_char(c)? }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a character could end a line, command a terminal, hide, or change how what follows is read.
+fn is_unsafe(c: char) -> bool {
+    let is_break = matches!(c, '\u{2028}' | '\u{2029}');
+    let turns_direction =
+        matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_invisible = matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+    c.is_control() || is_break || turns_direction || is_invisible
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        OneLine(text).to_string()
+    }
+
+    #[test]
+    fn no_name_forges_a_line_or_commands_a_terminal() {
+        assert_eq!(shown("ada\r\n2026-11-21 INFO all is well"), r"ada\r\n2026-11-21 INFO all is well");
+        assert_eq!(shown("\u{1b}[31mred\u{9b}0m\u{7f}\0\t"), r"\u{1b}[31mred\u{9b}0m\u{7f}\u{0}\t");
+        assert_eq!(
+            shown("a\u{202e}b\u{2066}c\u{2028}d\u{feff}e\u{85}"),
+            r"a\u{202e}b\u{2066}c\u{2028}d\u{feff}e\u{85}"
+        );
+        assert_eq!(shown("Räume für 😀, \"quoted\" \\ as it is"), "Räume für 😀, \"quoted\" \\ as it is");
+    }
+
+    #[test]
+    fn a_message_of_megabytes_is_cut() {
+        assert_eq!(shown(&"x".repeat(1_000_000)).chars().count(), MESSAGE_CHARS_MAX + 1);
+        assert_eq!(shown(&"x".repeat(MESSAGE_CHARS_MAX)).chars().count(), MESSAGE_CHARS_MAX);
+        assert!(shown(&"\n".repeat(1_000_000)).len() < 3 * MESSAGE_CHARS_MAX);
+    }
+
+    #[test]
+    fn a_panic_is_told_whatever_it_carries() {
+        assert_eq!(message_of(&"text"), "text");
+        assert_eq!(message_of(&"owned".to_owned()), "owned");
+        assert_eq!(message_of(&7), "no message");
+    }
+}
