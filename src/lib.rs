@@ -13,5 +13,6 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod protocol;
+pub mod store;
 pub mod telemetry;
 pub mod web;

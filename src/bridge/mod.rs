@@ -48,7 +48,8 @@ pub enum AppendError {
     /// The key was used before for other content.
     #[error("the key was used before for other content")]
     Conflict,
-    /// The log can't take it now; nothing was written.
+    /// The log can't take it now. Nothing was written, unless the store died over it: then it may have been, and who asks
+    /// again under the same key learns it.
     #[error("the log can't take entries now")]
     Unavailable {
         /// When to try again.

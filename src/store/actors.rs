@@ -1,0 +1,263 @@
+//! The threads that the connections live on. Each is an arbiter of its own: the threads of one share a queue, and then a
+//! long read would be taken by the thread that is to write.
+//!
+//! A panic would end such a thread for good. So a handler catches it, answers, and stops its actor; the arbiter makes a new
+//! one, which opens a new connection with its first letter.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use log::error;
+
+use crate::bridge::{AppendError, Ends, Page, Unavailable};
+use crate::clock::Clock;
+use crate::domain::ids::RoomKey;
+
+use super::Store;
+use super::error::{ReadError, StoreError};
+use super::reader::Reader;
+use super::writer::{Outcome, RETRY_AFTER, Write, Writer};
+
+/// Old keys are forgotten in slices of so many: about a millisecond between two batches.
+const PURGE_ROWS: usize = 512;
+
+/// After so long a time a batch is followed by a purge, also when few rows were written.
+const PURGE_EVERY: Duration = Duration::from_secs(10);
+
+/// Write a batch. Sent by `do_send`, and there is one at a time.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Commit {
+    /// What to write.
+    pub writes: Vec<Write>,
+    /// Hears how it ended. A letter, not a reply: it finds its way also when who asked was restarted meanwhile.
+    pub reply: Recipient<Committed>,
+}
+
+/// How a batch ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Committed {
+    /// What was to be written.
+    pub writes: Vec<Write>,
+    /// How each ended, in the same order.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// Read the ends of a log.
+#[derive(Message, Debug)]
+#[rtype(result = "Result<Ends, Unavailable>")]
+pub struct ReadEnds {
+    /// Which log.
+    pub log: RoomKey,
+}
+
+/// Read entries, as [`Reader::page`].
+#[derive(Message, Debug)]
+#[rtype(result = "Result<Page, Unavailable>")]
+pub struct ReadPage {
+    /// Which log.
+    pub log: RoomKey,
+    /// The first offset wanted.
+    pub from: u64,
+    /// At most so many entries.
+    pub entries_max: usize,
+    /// At most so many bytes.
+    pub bytes_max: usize,
+}
+
+/// Close the connection; the writer empties the write-ahead log first.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct Close;
+
+/// The thread that writes.
+pub struct WriterActor {
+    store: Arc<Store>,
+    clock: Clock,
+    /// Opened with the first batch; away after a panic.
+    writer: Option<Writer>,
+    purge: Purge,
+}
+
+/// When old keys are to be forgotten next.
+struct Purge {
+    last: Instant,
+    rows_since: usize,
+    has_more: bool,
+}
+
+impl WriterActor {
+    /// Starts the thread.
+    #[must_use]
+    pub fn start(store: &Arc<Store>, clock: &Clock) -> Addr<Self> {
+        let (store, clock) = (Arc::clone(store), clock.clone());
+        let thread = || std::thread::Builder::new().name("store-writer".into());
+        SyncArbiter::start_with_thread_builder(1, thread, move || {
+            let purge = Purge { last: clock.now(), rows_since: 0, has_more: false };
+            Self { store: Arc::clone(&store), clock: clock.clone(), writer: None, purge }
+        })
+    }
+
+    fn commit(&mut self, batch: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            closed => closed.insert(self.store.writer()?),
+        };
+        Ok(writer.commit(batch, self.clock.wall()))
+    }
+
+    /// Entries of a writer that died are looked up by their id: one that is in the file was written. For the rest nothing
+    /// is certain to its sender, who asks again under the same key.
+    fn look_up(&self, writes: &[Write]) -> Vec<Outcome> {
+        let unavailable = AppendError::Unavailable { retry_after: RETRY_AFTER };
+        let Ok(mut reader) = self.store.reader() else { return vec![Err(unavailable); writes.len()] };
+        let mut find = |write: &Write| {
+            reader.find(&write.log, write.draft.id, writes.len()).unwrap_or_else(|error| {
+                self.store.tell_unreadable(&write.log, &error);
+                None
+            })
+        };
+        writes.iter().map(|write| find(write).ok_or(unavailable)).collect()
+    }
+
+    /// Forgets a slice of old keys when enough was written, enough time has passed, or the last slice was full.
+    fn purge(&mut self, written: usize) {
+        let now = self.clock.now();
+        self.purge.rows_since += written;
+        let is_due = self.purge.has_more
+            || self.purge.rows_since >= PURGE_ROWS
+            || now.saturating_duration_since(self.purge.last) >= PURGE_EVERY;
+        let Some(writer) = self.writer.as_mut().filter(|_| is_due) else { return };
+        // A failure costs room on the disk, and the next batch will tell what is wrong with that.
+        let purged = writer.purge(self.clock.wall(), PURGE_ROWS).unwrap_or(0);
+        self.purge = Purge { last: now, rows_since: 0, has_more: purged == PURGE_ROWS };
+    }
+
+    fn begin_anew(&mut self, ctx: &mut SyncContext<Self>) {
+        error!("the writer of {} panicked and begins anew", self.store.path().display());
+        self.writer = None;
+        ctx.stop();
+    }
+}
+
+impl Actor for WriterActor {
+    type Context = SyncContext<Self>;
+}
+
+impl Handler<Commit> for WriterActor {
+    type Result = ();
+
+    fn handle(&mut self, Commit { writes, reply }: Commit, ctx: &mut SyncContext<Self>) {
+        let written = writes.len();
+        let outcomes = match catch_unwind(AssertUnwindSafe(|| self.commit(&writes))) {
+            Ok(Ok(outcomes)) => outcomes,
+            Ok(Err(error)) => {
+                self.store.writing.failed("the store can't be opened", &error);
+                vec![Err(AppendError::Unavailable { retry_after: RETRY_AFTER }); written]
+            }
+            Err(_) => {
+                self.begin_anew(ctx);
+                self.look_up(&writes)
+            }
+        };
+        reply.do_send(Committed { writes, outcomes });
+        // After the answer: nobody waits for it but the next batch.
+        if catch_unwind(AssertUnwindSafe(|| self.purge(written))).is_err() {
+            self.begin_anew(ctx);
+        }
+    }
+}
+
+impl Handler<Close> for WriterActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Close, _: &mut SyncContext<Self>) {
+        // Without a write of its own it still is the one to empty what an earlier process left.
+        let emptied = match self.writer.take().map_or_else(|| self.store.writer(), Ok) {
+            Ok(mut writer) => writer.checkpoint().map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = emptied {
+            log::warn!("{} keeps its write-ahead log for the next start: {error}", self.store.path().display());
+        }
+    }
+}
+
+/// A thread that reads.
+pub struct ReaderActor {
+    store: Arc<Store>,
+    /// Opened with the first letter; away after a panic.
+    reader: Option<Reader>,
+}
+
+impl ReaderActor {
+    /// Starts one thread.
+    #[must_use]
+    pub fn start(store: &Arc<Store>) -> Addr<Self> {
+        let store = Arc::clone(store);
+        let thread = || std::thread::Builder::new().name("store-reader".into());
+        SyncArbiter::start_with_thread_builder(1, thread, move || Self { store: Arc::clone(&store), reader: None })
+    }
+
+    /// Runs `read`, tells what went wrong, and survives its panic.
+    fn read<T>(
+        &mut self,
+        log: &RoomKey,
+        ctx: &mut SyncContext<Self>,
+        read: impl FnOnce(&mut Reader) -> Result<T, ReadError>,
+    ) -> Result<T, Unavailable> {
+        let attempt = catch_unwind(AssertUnwindSafe(|| {
+            let reader = match &mut self.reader {
+                Some(reader) => reader,
+                closed => closed.insert(self.store.reader()?),
+            };
+            Ok::<_, StoreError>(read(reader))
+        }));
+        match attempt {
+            Ok(Ok(Ok(answer))) => {
+                self.store.reading.worked(self.store.path());
+                return Ok(answer);
+            }
+            Ok(Ok(Err(error))) => self.store.tell_unreadable(log, &error),
+            Ok(Err(error)) => self.store.reading.failed("the store can't be opened", &error),
+            Err(_) => {
+                error!("a reader of {} panicked over {log} and begins anew", self.store.path().display());
+                self.reader = None;
+                ctx.stop();
+            }
+        }
+        Err(Unavailable)
+    }
+}
+
+impl Actor for ReaderActor {
+    type Context = SyncContext<Self>;
+}
+
+impl Handler<ReadEnds> for ReaderActor {
+    type Result = Result<Ends, Unavailable>;
+
+    fn handle(&mut self, ReadEnds { log }: ReadEnds, ctx: &mut SyncContext<Self>) -> Self::Result {
+        self.read(&log, ctx, |reader| reader.ends(&log))
+    }
+}
+
+impl Handler<ReadPage> for ReaderActor {
+    type Result = Result<Page, Unavailable>;
+
+    fn handle(&mut self, letter: ReadPage, ctx: &mut SyncContext<Self>) -> Self::Result {
+        let ReadPage { log, from, entries_max, bytes_max } = letter;
+        self.read(&log, ctx, |reader| reader.page(&log, from, entries_max, bytes_max))
+    }
+}
+
+impl Handler<Close> for ReaderActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Close, _: &mut SyncContext<Self>) {
+        self.reader = None;
+    }
+}

@@ -1,0 +1,74 @@
+//! What the store promises, tried on files.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::bridge::DedupeKey;
+use crate::domain::entry::{Draft, Kind, Timestamp};
+use crate::domain::ids::{EntryId, RoomKey, RoomName, Tenant};
+
+use super::{Outcome, Placed, Store, Write};
+
+mod actors;
+mod opening;
+mod reading;
+mod writing;
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+/// A folder with a store in it, whose files a test may damage.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn database(&self) -> PathBuf {
+        self.0.path().join("copresence.db")
+    }
+
+    fn boot(&self) -> PathBuf {
+        self.0.path().join("copresence.db.boot")
+    }
+
+    fn open(&self) -> Arc<Store> {
+        Store::open(&self.database()).unwrap()
+    }
+
+    /// A second connection to the same file, for what only a test does.
+    fn sqlite(&self) -> Connection {
+        Connection::open(self.database()).unwrap()
+    }
+}
+
+fn room(name: &str) -> RoomKey {
+    RoomKey::new(Tenant::default(), RoomName::parse(name).unwrap())
+}
+
+fn write(log: &str, text: &str) -> Write {
+    let draft = Draft {
+        id: EntryId(Uuid::now_v7()),
+        at: NOW,
+        kind: Kind::Event,
+        from: r#"{"user":"ada","session":"s-7"}"#.into(),
+        body: format!(r#""event":"e","data":"{text}""#).into(),
+    };
+    Write { log: room(log), draft, key: None }
+}
+
+fn keyed(log: &str, text: &str, publisher: &str, key: &str) -> Write {
+    Write { key: Some(DedupeKey { publisher: publisher.into(), key: key.into() }), ..write(log, text) }
+}
+
+fn placed(outcome: &Outcome) -> Placed {
+    *outcome.as_ref().unwrap()
+}
+
+fn offsets(outcomes: &[Outcome]) -> Vec<Option<u64>> {
+    outcomes.iter().map(|outcome| outcome.as_ref().ok().map(|placed| placed.appended.offset)).collect()
+}
