@@ -1,0 +1,201 @@
+//! Logs that live in memory, for rooms whose past may go: `memory` keeps the newest entries, `none` only counts.
+//!
+//! A log begins with its first watch or append, with an epoch of its own, and ends with its last watch. One that was
+//! appended to without a watch waits for one, and is the first to go when there are too many of its kind.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::bridge::{AppendError, Appended, DedupeKey, Ends, LogPlace, Page};
+use crate::domain::cursor::Cursor;
+use crate::domain::entry::{Draft, Entry, Timestamp};
+use crate::domain::ids::{EntryId, Epoch, RoomKey};
+use crate::store::{Placed, content_hash};
+
+use super::start::Limits;
+
+/// How long a key is remembered.
+const DEDUPE_MS: i64 = 24 * 3600 * 1000;
+
+/// All of them, and what they hold together.
+pub(super) struct MemoryLogs {
+    limits: Limits,
+    logs: HashMap<RoomKey, MemoryLog>,
+    /// Logs that nobody watched when they began, oldest first; some of them may be watched or gone by now.
+    unwatched: VecDeque<RoomKey>,
+    bytes: usize,
+}
+
+/// One log in memory.
+struct MemoryLog {
+    head: Cursor,
+    floor: Cursor,
+    entries: VecDeque<Arc<Entry>>,
+    keys: HashMap<DedupeKey, Record>,
+    /// Keys by age, oldest first; as many as `keys`.
+    keys_by_age: VecDeque<DedupeKey>,
+    bytes: usize,
+    is_watched: bool,
+}
+
+/// What is remembered under a key.
+struct Record {
+    offset: u64,
+    entry: EntryId,
+    hash: [u8; 16],
+    at: Timestamp,
+}
+
+impl MemoryLogs {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, logs: HashMap::new(), unwatched: VecDeque::new(), bytes: 0 }
+    }
+
+    /// Numbers `draft`, keeps what `place` keeps, and returns the entry for its watchers; none for a duplicate.
+    pub(super) fn append(
+        &mut self,
+        key: &RoomKey,
+        place: LogPlace,
+        draft: Draft,
+        name: Option<DedupeKey>,
+        is_watched: bool,
+    ) -> Result<(Placed, Option<Arc<Entry>>), AppendError> {
+        if !is_watched && !self.logs.contains_key(key) {
+            self.unwatched.push_back(key.clone());
+            self.drop_unwatched();
+        }
+        let log = self.logs.entry(key.clone()).or_insert_with(MemoryLog::new);
+        let epoch = log.head.epoch;
+        // Only what bears a name is hashed.
+        let name = name.map(|name| (name, content_hash(&draft)));
+        if let Some((name, hash)) = &name
+            && let Some(first) = log.remembered(name, draft.at)
+        {
+            let appended = Appended { offset: first.offset, entry: first.entry, duplicate: true };
+            let same = first.hash == *hash;
+            return if same { Ok((Placed { epoch, appended }, None)) } else { Err(AppendError::Conflict) };
+        }
+        let before = log.bytes;
+        let entry = Arc::new(draft.at_offset(log.head.offset + 1));
+        log.take(&entry, place, name);
+        // What is over the bound of all is paid for by who goes on writing.
+        let others = self.bytes - before;
+        let bytes_max = self.limits.memory_log_bytes_max.min(self.limits.memory_bytes_max.saturating_sub(others));
+        log.trim(self.limits.memory_log_entries_max, bytes_max);
+        self.bytes = others + log.bytes;
+        let appended = Appended { offset: entry.offset, entry: entry.id, duplicate: false };
+        Ok((Placed { epoch, appended }, Some(entry)))
+    }
+
+    /// Somebody watches from now on.
+    pub(super) fn watch(&mut self, key: &RoomKey) -> Ends {
+        let log = self.logs.entry(key.clone()).or_insert_with(MemoryLog::new);
+        log.is_watched = true;
+        log.ends()
+    }
+
+    /// Nobody watches any more.
+    pub(super) fn forget(&mut self, key: &RoomKey) {
+        if let Some(log) = self.logs.remove(key) {
+            self.bytes -= log.bytes;
+        }
+    }
+
+    /// As a page of the store. A log that has not begun is in a life that nobody will meet again.
+    pub(super) fn page(&self, key: &RoomKey, from: u64, entries_max: usize, bytes_max: usize) -> Page {
+        let Some(log) = self.logs.get(key) else {
+            let start = Cursor::start(Epoch::random());
+            return Page { ends: Ends { head: start, floor: start }, entries: Vec::new() };
+        };
+        let skipped = usize::try_from(from.saturating_sub(log.floor.offset + 1)).unwrap_or(usize::MAX);
+        let mut bytes = 0;
+        let fitting = log.entries.iter().skip(skipped).take(entries_max).enumerate().take_while(|(index, entry)| {
+            bytes += entry.weight();
+            *index == 0 || bytes <= bytes_max
+        });
+        Page { ends: log.ends(), entries: fitting.map(|(_, entry)| Arc::clone(entry)).collect() }
+    }
+
+    /// What all logs hold.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn drop_unwatched(&mut self) {
+        while self.unwatched.len() > self.limits.memory_unwatched_max {
+            let Some(oldest) = self.unwatched.pop_front() else { return };
+            if self.logs.get(&oldest).is_some_and(|log| !log.is_watched) {
+                self.forget(&oldest);
+            }
+        }
+    }
+}
+
+impl MemoryLog {
+    fn new() -> Self {
+        let start = Cursor::start(Epoch::random());
+        Self {
+            head: start,
+            floor: start,
+            entries: VecDeque::new(),
+            keys: HashMap::new(),
+            keys_by_age: VecDeque::new(),
+            bytes: 0,
+            is_watched: false,
+        }
+    }
+
+    fn ends(&self) -> Ends {
+        Ends { head: self.head, floor: self.floor }
+    }
+
+    fn remembered(&self, name: &DedupeKey, now: Timestamp) -> Option<&Record> {
+        self.keys.get(name).filter(|record| now.0 - record.at.0 < DEDUPE_MS)
+    }
+
+    fn take(&mut self, entry: &Arc<Entry>, place: LogPlace, name: Option<(DedupeKey, [u8; 16])>) {
+        self.head = entry.cursor(self.head.epoch);
+        if place == LogPlace::Memory {
+            self.bytes += entry.weight();
+            self.entries.push_back(Arc::clone(entry));
+        } else {
+            self.floor = self.head;
+        }
+        if let Some((name, hash)) = name {
+            let record = Record { offset: entry.offset, entry: entry.id, hash, at: entry.at };
+            // A key that was too old to count keeps its place in the row: it only goes a little earlier.
+            if self.keys.insert(name.clone(), record).is_none() {
+                self.bytes += weight(&name);
+                self.keys_by_age.push_back(name);
+            }
+        }
+    }
+
+    /// Keeps at most so many entries, so many keys, and so many bytes of both; the oldest go first.
+    fn trim(&mut self, count_max: usize, bytes_max: usize) {
+        while self.keys_by_age.len() > count_max || (self.bytes > bytes_max && self.entries.is_empty()) {
+            let Some(oldest) = self.keys_by_age.pop_front() else { break };
+            self.bytes -= weight(&oldest);
+            self.keys.remove(&oldest);
+        }
+        while self.entries.len() > count_max || self.bytes > bytes_max {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.bytes -= oldest.weight();
+            self.floor = oldest.cursor(self.head.epoch);
+            // The key of an entry that is gone goes with it.
+            while let Some(name) = self.keys_by_age.front()
+                && self.keys.get(name).is_none_or(|record| record.offset <= oldest.offset)
+            {
+                self.bytes -= weight(name);
+                self.keys.remove(name);
+                self.keys_by_age.pop_front();
+            }
+        }
+    }
+}
+
+/// What a remembered key counts as; it stands twice.
+fn weight(name: &DedupeKey) -> usize {
+    name.publisher.len() + name.key.len() + 192
+}
