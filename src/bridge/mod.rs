@@ -10,52 +10,16 @@
 //! need; `solo` is the embedded one, for one node.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::prelude::*;
 
-use crate::domain::cursor::Cursor;
 use crate::domain::entry::{Draft, Entry};
-use crate::domain::ids::{EntryId, Epoch, RoomKey};
+use crate::domain::ids::{Epoch, RoomKey};
 
+pub use crate::domain::log::{AppendError, Appended, DedupeKey, Ends, Page, Unavailable};
 pub use crate::domain::log_place::LogPlace;
 
 pub mod solo;
-
-/// The sender's own name for an entry, under which it is written once.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct DedupeKey {
-    /// The authenticated publisher, such as `user:ada`: nobody can use up another's keys.
-    pub publisher: Arc<str>,
-    /// The key that they gave.
-    pub key: Arc<str>,
-}
-
-/// Where an append ended up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Appended {
-    /// The entry's number in the log.
-    pub offset: u64,
-    /// Its id; for a duplicate the first one's.
-    pub entry: EntryId,
-    /// Whether the key had been written before, so that nothing was now.
-    pub duplicate: bool,
-}
-
-/// Why an append was not taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum AppendError {
-    /// The key was used before for other content.
-    #[error("the key was used before for other content")]
-    Conflict,
-    /// The log can't take it now. Nothing was written, unless the store died over it: then it may have been, and who asks
-    /// again under the same key learns it.
-    #[error("the log can't take entries now")]
-    Unavailable {
-        /// When to try again.
-        retry_after: Duration,
-    },
-}
 
 /// Told once, on the bridge's thread, after [`Arrived`] went out. It must only post a letter.
 pub type Done = Box<dyn FnOnce(Result<Appended, AppendError>) + Send>;
@@ -84,15 +48,6 @@ pub struct Arrived {
     pub epoch: Epoch,
     /// The new entries.
     pub entries: Vec<Arc<Entry>>,
-}
-
-/// The ends of a log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Ends {
-    /// The newest entry's position; [`Cursor::start`] for a log without entries.
-    pub head: Cursor,
-    /// The last entry that is no longer kept; [`Cursor::start`] while all are. The first kept one is the next.
-    pub floor: Cursor,
 }
 
 /// Hear of every entry from now on. Answered with the ends as they are after the watch began, so that entries at or
@@ -142,20 +97,6 @@ pub struct Read {
     /// At most so many bytes by [`Entry::weight`]; one entry always fits.
     pub bytes_max: usize,
 }
-
-/// A part of a log.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Page {
-    /// The ends of the log when it was read.
-    pub ends: Ends,
-    /// The entries, ascending and without a hole.
-    pub entries: Vec<Arc<Entry>>,
-}
-
-/// The log can't be read now: the disk is away, or what it holds is damaged.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the log can't be read now")]
-pub struct Unavailable;
 
 /// The handle that actors hold. Addresses are kept, not cloned per message.
 #[derive(Clone)]

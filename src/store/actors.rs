@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use log::error;
 
-use crate::bridge::{AppendError, Ends, Page, Unavailable};
 use crate::clock::Clock;
 use crate::domain::ids::RoomKey;
+use crate::domain::log::{AppendError, Ends, Page, Unavailable};
 
 use super::Store;
 use super::error::{ReadError, StoreError};

@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, InterruptHandle, OptionalExtension};
 
-use crate::bridge::{Appended, Ends, Page};
 use crate::domain::cursor::Cursor;
 use crate::domain::ids::{EntryId, Epoch, RoomKey};
+use crate::domain::log::{Appended, Ends, Page};
 
 use super::error::ReadError;
 use super::row::{self, LogRow, as_stored};

@@ -7,9 +7,9 @@ use log::warn;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use uuid::Uuid;
 
-use crate::bridge::{AppendError, Appended, DedupeKey};
 use crate::domain::entry::{Draft, Timestamp};
 use crate::domain::ids::{EntryId, Epoch, RoomKey};
+use crate::domain::log::{AppendError, Appended, DedupeKey};
 
 use super::Store;
 use super::error::ReadError;

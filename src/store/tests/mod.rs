@@ -7,9 +7,9 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::bridge::DedupeKey;
 use crate::domain::entry::{Draft, Kind, Timestamp};
 use crate::domain::ids::{EntryId, RoomKey, RoomName, Tenant};
+use crate::domain::log::DedupeKey;
 
 use super::{Outcome, Placed, Store, Write};
 

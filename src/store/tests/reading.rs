@@ -1,5 +1,5 @@
-use crate::bridge::Ends;
 use crate::domain::cursor::Cursor;
+use crate::domain::log::Ends;
 use crate::store::ReadError;
 
 use super::*;

@@ -1,5 +1,5 @@
-use crate::bridge::AppendError;
 use crate::domain::cursor::Cursor;
+use crate::domain::log::AppendError;
 
 use super::super::writer::DEDUPE_MS;
 use super::*;

@@ -1,0 +1,66 @@
+//! What a log is asked and what it answers, whoever keeps it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cursor::Cursor;
+use super::entry::Entry;
+use super::ids::EntryId;
+
+/// The sender's own name for an entry, under which it is written once.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct DedupeKey {
+    /// The authenticated publisher, such as `user:ada`: nobody can use up another's keys.
+    pub publisher: Arc<str>,
+    /// The key that they gave.
+    pub key: Arc<str>,
+}
+
+/// Where an append ended up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Appended {
+    /// The entry's number in the log.
+    pub offset: u64,
+    /// Its id; for a duplicate the first one's.
+    pub entry: EntryId,
+    /// Whether the key had been written before, so that nothing was now.
+    pub duplicate: bool,
+}
+
+/// Why an append was not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The key was used before for other content.
+    #[error("the key was used before for other content")]
+    Conflict,
+    /// The log can't take it now. Nothing was written, unless the store died over it: then it may have been, and who asks
+    /// again under the same key learns it.
+    #[error("the log can't take entries now")]
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+    },
+}
+
+/// The ends of a log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ends {
+    /// The newest entry's position; [`Cursor::start`] for a log without entries.
+    pub head: Cursor,
+    /// The last entry that is no longer kept; [`Cursor::start`] while all are. The first kept one is the next.
+    pub floor: Cursor,
+}
+
+/// A part of a log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// The ends of the log when it was read.
+    pub ends: Ends,
+    /// The entries, ascending and without a hole.
+    pub entries: Vec<Arc<Entry>>,
+}
+
+/// The log can't be read now: the disk is away, or what it holds is damaged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the log can't be read now")]
+pub struct Unavailable;
