@@ -34,6 +34,8 @@ pub struct Rejected {
     pub id: Option<CommandId>,
     /// What is wrong with it.
     pub refusal: Refusal,
+    /// Whether it was no JSON object at all, which an honest client doesn't send over and over.
+    pub is_unreadable: bool,
 }
 
 /// A command's own number or name, as JSON text, to be echoed exactly: a number, or a string of up to 64 characters.
@@ -123,6 +125,22 @@ pub enum Command {
     Pong,
 }
 
+impl Command {
+    /// The room that it names, if it names one.
+    #[must_use]
+    pub fn room(&self) -> Option<&RoomName> {
+        match self {
+            Self::Join(Join { room, .. })
+            | Self::Leave { room }
+            | Self::Publish(Publish { room, .. })
+            | Self::Signal(Signal { room, .. })
+            | Self::History(History { room, .. }) => Some(room),
+            Self::Presence { room, .. } => room.as_ref(),
+            Self::Connect(_) | Self::Refresh { .. } | Self::Ping | Self::Pong => None,
+        }
+    }
+}
+
 /// The command `connect`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Connect {
@@ -185,7 +203,7 @@ pub struct Publish {
     pub room: RoomName,
     /// 1 to 100 characters, and none of the names that clients use themselves.
     pub event: Arc<str>,
-    /// Compact JSON; `null` when the message had none.
+    /// Compact JSON.
     pub data: Arc<str>,
     /// The sender's own name for it, 1 to 200 characters.
     pub key: Option<Arc<str>>,
@@ -198,7 +216,7 @@ pub struct Signal {
     pub room: RoomName,
     /// 1 to 200 characters, and none of the names that clients use themselves.
     pub event: Arc<str>,
-    /// Compact JSON; `null` when the message had none.
+    /// Compact JSON.
     pub data: Arc<str>,
 }
 
@@ -231,13 +249,13 @@ pub enum HistoryPart {
 /// # Errors
 /// [`Rejected`] with `bad_message` that names what is wrong, or `too_large` for a presence's `state` over 1 KiB.
 pub fn parse(text: &str) -> Result<Incoming, Rejected> {
-    let unreadable = |refusal| Rejected { id: command_id_of(text), refusal };
+    let unreadable = |refusal| Rejected { id: command_id_of(text), refusal, is_unreadable: true };
     let compact = scan::compact(text).map_err(|error| unreadable(error.into()))?;
     let fields = Fields::read(&compact).map_err(unreadable)?;
-    let id = fields.id().map_err(|refusal| Rejected { id: None, refusal })?;
+    let id = fields.id().map_err(|refusal| Rejected { id: None, refusal, is_unreadable: false })?;
     match command(&fields) {
         Ok(command) => Ok(Incoming { id, command }),
-        Err(refusal) => Err(Rejected { id, refusal }),
+        Err(refusal) => Err(Rejected { id, refusal, is_unreadable: false }),
     }
 }
 
@@ -275,14 +293,14 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
             Command::Publish(Publish {
                 room: fields.room()?,
                 event: fields.event("1 to 100 characters", 100)?,
-                data: fields.data(),
+                data: fields.data()?,
                 key: fields.key()?,
             })
         }
         "signal" => Command::Signal(Signal {
             room: fields.room()?,
             event: fields.event("1 to 200 characters", 200)?,
-            data: fields.data(),
+            data: fields.data()?,
         }),
         "presence" => Command::Presence { room: fields.optional_room()?, change: fields.change("")? },
         "history" => Command::History(History {

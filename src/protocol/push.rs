@@ -59,8 +59,9 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Rooms that a session may be in at once.
     pub rooms: usize,
-    /// Publishes a second of one session.
-    pub publishes_per_s: u32,
+    /// Publishes a second of one session; absent where no such limit holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub publishes_per_s: Option<u32>,
     /// Seconds for which a `key` is remembered.
     pub dedupe_s: u64,
 }

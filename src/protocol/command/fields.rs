@@ -209,8 +209,9 @@ impl<'a> Fields<'a> {
         Ok(event.into())
     }
 
-    pub(super) fn data(&self) -> Arc<str> {
-        self.data.0.unwrap_or("null").into()
+    pub(super) fn data(&self) -> Result<Arc<str>, Refusal> {
+        let missing = || Refusal::bad_message("data is missing: it must be any JSON value, null too");
+        self.data.0.map(Into::into).ok_or_else(missing)
     }
 
     pub(super) fn key(&self) -> Result<Option<Arc<str>>, Refusal> {

@@ -39,12 +39,12 @@ fn a_publish_carries_its_data_digit_by_digit() {
 }
 
 #[test]
-fn data_that_is_absent_is_null() {
-    for data in ["", r#","data":null"#] {
-        let text = format!(r#"{{"type":"signal","room":"a","event":"cursor"{data}}}"#);
-        let Command::Signal(signal) = command_of(&text) else { panic!("no signal") };
-        assert_eq!(&*signal.data, "null");
-    }
+fn data_may_be_null_and_must_be_there() {
+    let signal = |data| format!(r#"{{"type":"signal","room":"a","event":"cursor"{data}}}"#);
+    let Command::Signal(null) = parse(&signal(r#","data":null"#)).unwrap().command else { panic!("a signal") };
+    assert_eq!(&*null.data, "null");
+    let missing = parse(&signal("")).unwrap_err();
+    assert!(missing.refusal.message.starts_with("data is missing"), "{}", missing.refusal);
 }
 
 #[test]
@@ -104,8 +104,8 @@ fn a_wrong_field_is_named_with_its_rule() {
         refused(&format!(r#"{{"type":"leave","room":{bad}}}"#), &format!("room must be {room_rule}"));
     }
     for (fields, message) in [
-        (r#""event":"e","key":"""#, "key must be 1 to 200 characters"),
-        (r#""event":"e","key":7"#, "key must be 1 to 200 characters"),
+        (r#""event":"e","data":1,"key":"""#, "key must be 1 to 200 characters"),
+        (r#""event":"e","data":1,"key":7"#, "key must be 1 to 200 characters"),
         (r#""event":"""#, "event must be 1 to 100 characters"),
         (r#""data":1"#, "event is missing: it must be 1 to 100 characters"),
         (r#""event":"user:x""#, "event can't be user:x: clients use that name themselves"),
@@ -115,9 +115,12 @@ fn a_wrong_field_is_named_with_its_rule() {
         refused(&format!(r#"{{"type":"publish","room":"a",{fields}}}"#), message);
     }
     let event = "é".repeat(100);
-    assert!(parse(&format!(r#"{{"type":"publish","room":"a","event":"{event}"}}"#)).is_ok(), "characters, not bytes");
-    assert!(parse(&format!(r#"{{"type":"publish","room":"a","event":"{event}x"}}"#)).is_err());
-    assert!(parse(&format!(r#"{{"type":"signal","room":"a","event":"{event}{event}"}}"#)).is_ok());
+    assert!(
+        parse(&format!(r#"{{"type":"publish","room":"a","event":"{event}","data":1}}"#)).is_ok(),
+        "characters, not bytes"
+    );
+    assert!(parse(&format!(r#"{{"type":"publish","room":"a","event":"{event}x","data":1}}"#)).is_err());
+    assert!(parse(&format!(r#"{{"type":"signal","room":"a","event":"{event}{event}","data":1}}"#)).is_ok());
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn what_the_server_says_by_itself() {
 
 #[test]
 fn connected_brings_what_the_protocol_page_shows() {
-    let limits = Limits { message_bytes: 65_536, rooms: 100, publishes_per_s: 20, dedupe_s: 86_400 };
+    let limits = Limits { message_bytes: 65_536, rooms: 100, publishes_per_s: Some(20), dedupe_s: 86_400 };
     let ada = user("ada");
     let text = connected(&Connected {
         id: Some(&id()),
