@@ -1,0 +1,309 @@
+//! The one who fills the outboxes of a worker thread.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::prelude::*;
+use rustc_hash::FxHashMap;
+
+use super::frame::Frame;
+use super::outbox::{Outbox, Verdict};
+use super::worker::{OutboxId, Worker};
+use crate::clock::Clock;
+use crate::protocol::codes::CloseCode;
+use crate::protocol::push;
+
+/// What a listener wants to hear of a room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Receive(u8);
+
+impl Receive {
+    /// Entries of the log.
+    pub const ENTRIES: Self = Self(1);
+    /// Who comes, goes and changes.
+    pub const PRESENCE: Self = Self(1 << 1);
+    /// Signals.
+    pub const SIGNALS: Self = Self(1 << 2);
+    /// All three.
+    pub const ALL: Self = Self(0b111);
+
+    /// Exactly what is said.
+    #[must_use]
+    pub fn of(entries: bool, presence: bool, signals: bool) -> Self {
+        Self(u8::from(entries) | u8::from(presence) << 1 | u8::from(signals) << 2)
+    }
+
+    /// Whether all of `other` is in it.
+    #[must_use]
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// Put an outbox among the listeners of a room, behind `first`. Once more replaces what it receives.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Attach {
+    /// The room's number, never used twice.
+    pub room: u64,
+    /// Whose outbox.
+    pub outbox: OutboxId,
+    /// What it wants to hear.
+    pub receive: Receive,
+    /// What comes ahead of everything else from this room.
+    pub first: Frame,
+}
+
+/// Take an outbox off the listeners of a room.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Detach {
+    /// The room's number.
+    pub room: u64,
+    /// Whose outbox.
+    pub outbox: OutboxId,
+    /// What comes behind everything else from this room.
+    pub last: Option<Frame>,
+}
+
+/// Give a frame to all listeners of a room that want it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Push {
+    /// The room's number.
+    pub room: u64,
+    /// What to give.
+    pub frame: Frame,
+    /// What kind of thing it is.
+    pub kind: Receive,
+}
+
+/// Give the signals of one tick to the listeners: one frame for all, another for each who signalled.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct PushSignals {
+    /// The room's number.
+    pub room: u64,
+    /// All signals of the tick.
+    pub frame: Frame,
+    /// Who signalled, and what the others signalled; `None` when nobody else did.
+    pub instead: FxHashMap<OutboxId, Option<Frame>>,
+}
+
+/// Forget a room and its listeners; their connections go on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct DropRoom {
+    /// The room's number.
+    pub room: u64,
+}
+
+/// End every connection of this thread: the node goes down.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct EndAll {
+    /// Why.
+    pub code: CloseCode,
+    /// Over how long the clients shall spread their returns.
+    pub spread: Duration,
+}
+
+/// The address of a hub, and how much it has not worked off yet.
+#[derive(Clone)]
+pub struct HubHandle {
+    /// Which hub, for telling them apart.
+    pub number: u32,
+    /// Its mailbox. Letters that must arrive go by `do_send`: they are bounded by `pending`.
+    pub addr: Addr<Hub>,
+    /// Bytes of frames posted and not yet handed to outboxes.
+    pub pending: Arc<AtomicUsize>,
+}
+
+/// Fills the outboxes of its thread; one per worker.
+pub struct Hub {
+    worker: Rc<Worker>,
+    clock: Clock,
+    rooms: FxHashMap<u64, Listeners>,
+    pending: Arc<AtomicUsize>,
+    /// Bytes handed out since the last flush.
+    unflushed: usize,
+    tick: Duration,
+    ping: Frame,
+}
+
+/// Those who listen to one room on this thread.
+#[derive(Default)]
+struct Listeners {
+    seats: Vec<Seat>,
+    by_outbox: FxHashMap<OutboxId, usize>,
+}
+
+struct Seat {
+    id: OutboxId,
+    outbox: Rc<Outbox>,
+    receive: Receive,
+}
+
+/// A hub lets its writers write after so much, lest a long mailbox become a long silence.
+const FLUSH_BYTES: usize = 256 << 10;
+
+impl Hub {
+    /// Starts the hub of the calling thread. `tick` is how often its connections are looked after.
+    #[must_use]
+    pub fn start_here(number: u32, clock: &Clock, tick: Duration) -> HubHandle {
+        let pending = Arc::new(AtomicUsize::new(0));
+        let hub = Self {
+            worker: Worker::current(clock),
+            clock: clock.clone(),
+            rooms: FxHashMap::default(),
+            pending: Arc::clone(&pending),
+            unflushed: 0,
+            tick,
+            ping: Frame::text(push::ping()),
+        };
+        HubHandle { number, addr: hub.start(), pending }
+    }
+
+    /// Looks after every connection of the thread: pings, deadlines, slow readers.
+    fn look_after_connections(&self) {
+        let now = self.clock.now();
+        for (_, outbox) in self.worker.all() {
+            match outbox.verdict(now) {
+                Verdict::Fine => {}
+                Verdict::Ping => self.worker.ask(&outbox, &self.ping, now),
+                Verdict::NoConnect => self.worker.end(&outbox, CloseCode::ConnectTimeout),
+                Verdict::Silent => self.worker.end(&outbox, CloseCode::HeartbeatMissed),
+                Verdict::TooSlow => self.worker.end(&outbox, CloseCode::TooSlow),
+                Verdict::Reset => outbox.cut(),
+            }
+        }
+    }
+
+    /// Counts what was handed out and lets the sockets have it when it is much.
+    fn handed_out(&mut self, bytes: usize) {
+        self.pending.fetch_sub(bytes, Ordering::Relaxed);
+        self.unflushed += bytes;
+        if self.unflushed >= FLUSH_BYTES {
+            self.unflushed = 0;
+            self.worker.flush();
+        }
+    }
+}
+
+impl Actor for Hub {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(self.tick, |hub, _| hub.look_after_connections());
+    }
+}
+
+impl Handler<Attach> for Hub {
+    type Result = ();
+
+    fn handle(&mut self, attach: Attach, _: &mut Self::Context) {
+        let bytes = attach.first.len();
+        // The connection may have ended meanwhile; its session tells the room.
+        if let Some(outbox) = self.worker.outbox(attach.outbox) {
+            self.worker.push(&outbox, &attach.first, self.clock.now());
+            let listeners = self.rooms.entry(attach.room).or_default();
+            listeners.put(Seat { id: attach.outbox, outbox, receive: attach.receive });
+        }
+        self.handed_out(bytes);
+    }
+}
+
+impl Handler<Detach> for Hub {
+    type Result = ();
+
+    fn handle(&mut self, detach: Detach, _: &mut Self::Context) {
+        if let Some(listeners) = self.rooms.get_mut(&detach.room) {
+            listeners.remove(detach.outbox);
+            if listeners.seats.is_empty() {
+                self.rooms.remove(&detach.room);
+            }
+        }
+        if let Some(last) = detach.last {
+            if let Some(outbox) = self.worker.outbox(detach.outbox) {
+                self.worker.push(&outbox, &last, self.clock.now());
+            }
+            self.handed_out(last.len());
+        }
+    }
+}
+
+impl Handler<Push> for Hub {
+    type Result = ();
+
+    fn handle(&mut self, push: Push, _: &mut Self::Context) {
+        if let Some(listeners) = self.rooms.get(&push.room) {
+            let now = self.clock.now();
+            for seat in listeners.seats.iter().filter(|seat| seat.receive.has(push.kind)) {
+                self.worker.push(&seat.outbox, &push.frame, now);
+            }
+        }
+        self.handed_out(push.frame.len());
+    }
+}
+
+impl Handler<PushSignals> for Hub {
+    type Result = ();
+
+    fn handle(&mut self, push: PushSignals, _: &mut Self::Context) {
+        if let Some(listeners) = self.rooms.get(&push.room) {
+            let now = self.clock.now();
+            for seat in &listeners.seats {
+                if !seat.receive.has(Receive::SIGNALS) || !seat.outbox.takes_signals() {
+                    continue;
+                }
+                match push.instead.get(&seat.id) {
+                    None => self.worker.push(&seat.outbox, &push.frame, now),
+                    Some(Some(others)) => self.worker.push(&seat.outbox, others, now),
+                    Some(None) => {}
+                }
+            }
+        }
+        self.handed_out(push.frame.len());
+    }
+}
+
+impl Handler<DropRoom> for Hub {
+    type Result = ();
+
+    fn handle(&mut self, dropped: DropRoom, _: &mut Self::Context) {
+        self.rooms.remove(&dropped.room);
+    }
+}
+
+impl Handler<EndAll> for Hub {
+    type Result = ();
+
+    fn handle(&mut self, end: EndAll, _: &mut Self::Context) {
+        let all = self.worker.all();
+        let slots = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        for (slot, (_, outbox)) in (0u32..).zip(&all) {
+            self.worker.end_after(outbox, end.code, Some(end.spread * slot / slots));
+        }
+    }
+}
+
+impl Listeners {
+    fn put(&mut self, seat: Seat) {
+        if let Some(&place) = self.by_outbox.get(&seat.id) {
+            self.seats[place] = seat;
+        } else {
+            self.by_outbox.insert(seat.id, self.seats.len());
+            self.seats.push(seat);
+        }
+    }
+
+    fn remove(&mut self, id: OutboxId) {
+        let Some(place) = self.by_outbox.remove(&id) else { return };
+        self.seats.swap_remove(place);
+        if let Some(moved) = self.seats.get(place) {
+            self.by_outbox.insert(moved.id, place);
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! What waits for one socket, bounded in bytes and in time.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use socket2::SockRef;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use super::frame::Frame;
+use crate::clock::Clock;
+use crate::protocol::codes::CloseCode;
+
+/// Bounds of one outbox and the deadlines of its connection.
+#[derive(Clone, Copy, Debug)]
+pub struct OutboxLimits {
+    /// Queued bytes that end the connection at once. Frames are shared, so this is far less memory.
+    pub queued_bytes_max: usize,
+    /// Queued bytes that end it when they still wait [`slow_after`](Self::slow_after) after a refusal.
+    pub slow_bytes: usize,
+    /// See [`slow_bytes`](Self::slow_bytes).
+    pub slow_after: Duration,
+    /// A reader that accepts no byte for so long is too slow, however little waits.
+    pub stalled_after: Duration,
+    /// A reader this far behind gets no signals: they would be stale.
+    pub signals_while_below: usize,
+    /// A ping goes out after so long without a frame in one direction or the other.
+    pub heartbeat: Duration,
+    /// What a silent client gets beyond [`heartbeat`](Self::heartbeat) before it counts as gone.
+    pub heartbeat_slack: Duration,
+    /// How long the first message may take.
+    pub connect_timeout: Duration,
+    /// After a close of ours, so long is read and discarded, so that a reset does not eat the code.
+    pub linger: Duration,
+}
+
+impl Default for OutboxLimits {
+    fn default() -> Self {
+        Self {
+            queued_bytes_max: 8 << 20,
+            slow_bytes: 1 << 20,
+            slow_after: Duration::from_secs(1),
+            stalled_after: Duration::from_secs(8),
+            signals_while_below: 64 << 10,
+            heartbeat: Duration::from_secs(10),
+            heartbeat_slack: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(10),
+            linger: Duration::from_secs(2),
+        }
+    }
+}
+
+/// How a connection ended, as far as its member is concerned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Farewell {
+    /// The client said goodbye, or the server ended it for good: the member leaves at once.
+    AtOnce,
+    /// A reload, a navigation, a closed tab: browsers send the same for all three. A short grace time.
+    Reload,
+    /// Anything else: the whole grace time.
+    Lost,
+    /// A newer connection took the session up: nobody shall notice.
+    TakenUp,
+}
+
+impl Farewell {
+    /// What a close of ours means for the member.
+    #[must_use]
+    pub fn of(code: CloseCode) -> Self {
+        match code {
+            CloseCode::Goodbye | CloseCode::BadProtocol | CloseCode::Ended | CloseCode::TooLarge => Self::AtOnce,
+            CloseCode::TakenOver => Self::TakenUp,
+            _ => Self::Lost,
+        }
+    }
+
+    /// What the client's close means for the member (protocol, section 6); `None` is a close without a code.
+    #[must_use]
+    pub fn of_client(code: Option<u16>) -> Self {
+        match code {
+            None | Some(1000 | 4400 | 4403 | 4413) => Self::AtOnce,
+            Some(1001 | 4000) => Self::Reload,
+            Some(_) => Self::Lost,
+        }
+    }
+}
+
+/// What the sweep found out about a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Nothing to do.
+    Fine,
+    /// Say something, so that the other side does.
+    Ping,
+    /// The first message did not come in time.
+    NoConnect,
+    /// Nothing was heard for too long.
+    Silent,
+    /// The reader can't keep up.
+    TooSlow,
+    /// The close was queued long enough.
+    Reset,
+}
+
+/// The queue of one connection. Lives on the connection's thread and is shared there by its hub, session and task.
+pub struct Outbox {
+    /// `None` once the connection has ended, so that a listener's seat doesn't keep the socket open.
+    stream: RefCell<Option<Rc<TcpStream>>>,
+    limits: OutboxLimits,
+    queue: RefCell<Queue>,
+    /// When bytes last came from the client.
+    heard_at: Cell<Instant>,
+    /// When a frame was last queued for it.
+    sent_at: Cell<Instant>,
+    /// When a ping was last queued for it.
+    asked_at: Cell<Instant>,
+    /// Until the first message has come: by when it must.
+    connect_by: Cell<Option<Instant>>,
+    /// Whether the flusher has it on its list.
+    is_dirty: Cell<bool>,
+    /// Wakes the connection's task: the socket refused bytes, or a close was queued.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Queue {
+    frames: VecDeque<Bytes>,
+    bytes: usize,
+    /// How much of the first frame the socket has taken.
+    written: usize,
+    /// Since when bytes wait that the socket refused.
+    refused_since: Option<Instant>,
+    /// When the socket last took a byte while some waited.
+    accepted_at: Option<Instant>,
+    closing: Option<Closing>,
+}
+
+#[derive(Clone, Copy)]
+struct Closing {
+    farewell: Farewell,
+    since: Instant,
+}
+
+/// One `writev` takes at most so many slices (the kernel's limit is 1,024; beyond 64 nothing is gained).
+const SLICES_MAX: usize = 64;
+/// A queue that a burst has blown up gives its memory back.
+const QUEUE_KEEPS: usize = 64;
+
+impl Outbox {
+    /// An outbox that writes to `stream`.
+    #[must_use]
+    pub fn new(stream: Rc<TcpStream>, limits: OutboxLimits, now: Instant) -> Self {
+        Self {
+            stream: RefCell::new(Some(stream)),
+            limits,
+            queue: RefCell::default(),
+            heard_at: Cell::new(now),
+            sent_at: Cell::new(now),
+            asked_at: Cell::new(now),
+            connect_by: Cell::new(Some(now + limits.connect_timeout)),
+            is_dirty: Cell::new(false),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Queues a frame; after a close nothing more is taken. Answers whether the flusher must be told of this outbox.
+    pub(super) fn push(&self, frame: &Frame, now: Instant) -> bool {
+        let mut queue = self.queue.borrow_mut();
+        if queue.closing.is_some() {
+            return false;
+        }
+        queue.bytes += frame.len();
+        queue.frames.push_back(frame.bytes().clone());
+        self.sent_at.set(now);
+        // A socket that refused bytes is written again by its task when it is writable, not by the flusher.
+        queue.refused_since.is_none() && !self.is_dirty.replace(true)
+    }
+
+    /// Whether a signal would still be fresh when it gets there.
+    pub(super) fn takes_signals(&self) -> bool {
+        let queue = self.queue.borrow();
+        queue.refused_since.is_none() || queue.bytes < self.limits.signals_while_below
+    }
+
+    /// Queues the last frame; nothing more is taken. A second close changes nothing.
+    ///
+    /// A reader that is too slow has its queue thrown away but for the frame that is half written, so that the close
+    /// has a chance to arrive.
+    pub(super) fn close(&self, last: &[Frame], farewell: Farewell, now: Instant, drop_queue: bool) -> bool {
+        let mut queue = self.queue.borrow_mut();
+        if queue.closing.is_some() {
+            return false;
+        }
+        if drop_queue {
+            let half_written = usize::from(queue.written > 0);
+            queue.frames.truncate(half_written);
+            queue.bytes = queue.frames.front().map_or(0, Bytes::len) - queue.written;
+        }
+        for frame in last {
+            queue.bytes += frame.len();
+            queue.frames.push_back(frame.bytes().clone());
+        }
+        queue.closing = Some(Closing { farewell, since: now });
+        self.changed.notify_one();
+        queue.refused_since.is_none() && !self.is_dirty.replace(true)
+    }
+
+    /// Writes as much as the socket takes.
+    ///
+    /// # Errors
+    /// The socket's, when it is broken.
+    pub fn flush(&self, now: Instant) -> io::Result<()> {
+        self.is_dirty.set(false);
+        let stream = self.stream.borrow();
+        let Some(stream) = stream.as_ref() else { return Ok(()) };
+        let mut queue = self.queue.borrow_mut();
+        while !queue.frames.is_empty() {
+            let written = {
+                let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+                let mut count = 0;
+                for (slot, frame) in slices.iter_mut().zip(&queue.frames) {
+                    *slot = IoSlice::new(if count == 0 { &frame[queue.written..] } else { frame });
+                    count += 1;
+                }
+                stream.try_write_vectored(&slices[..count])
+            };
+            match written {
+                Ok(written) => queue.take(written, now),
+                Err(refused) if refused.kind() == io::ErrorKind::WouldBlock => {
+                    if queue.refused_since.is_none() {
+                        queue.refused_since = Some(now);
+                        queue.accepted_at = Some(now);
+                        self.changed.notify_one();
+                    }
+                    return Ok(());
+                }
+                Err(broken) if broken.kind() == io::ErrorKind::Interrupted => {}
+                Err(broken) => return Err(broken),
+            }
+        }
+        queue.refused_since = None;
+        queue.accepted_at = None;
+        if queue.frames.capacity() > QUEUE_KEEPS {
+            queue.frames.shrink_to(0);
+        }
+        Ok(())
+    }
+
+    /// Writes on whenever the socket is writable again, until a close of ours is written whole.
+    ///
+    /// # Errors
+    /// The socket's, when it is broken.
+    pub async fn write_on(&self, stream: &TcpStream, clock: &Clock) -> io::Result<Farewell> {
+        loop {
+            let (is_refused, closing) = {
+                let queue = self.queue.borrow();
+                (queue.refused_since.is_some(), queue.closing.filter(|_| queue.frames.is_empty()))
+            };
+            if let Some(closing) = closing {
+                return Ok(closing.farewell);
+            }
+            if is_refused {
+                stream.writable().await?;
+                self.flush(clock.now())?;
+            } else if self.queue.borrow().closing.is_some() {
+                self.flush(clock.now())?;
+            } else {
+                self.changed.notified().await;
+            }
+        }
+    }
+
+    /// Notes that a ping is on its way.
+    pub(super) fn asked(&self, now: Instant) {
+        self.asked_at.set(now);
+    }
+
+    /// Notes that bytes came from the client.
+    pub fn heard(&self, now: Instant) {
+        self.heard_at.set(now);
+    }
+
+    /// Notes that the client is connected, so that the time for its first message no longer runs.
+    pub fn connected(&self) {
+        self.connect_by.set(None);
+    }
+
+    /// How the connection ends, once a close was queued.
+    #[must_use]
+    pub fn farewell(&self) -> Option<Farewell> {
+        self.queue.borrow().closing.map(|closing| closing.farewell)
+    }
+
+    /// Lets the socket go: the connection has ended.
+    pub fn release(&self) {
+        self.stream.take();
+        self.queue.borrow_mut().frames = VecDeque::new();
+    }
+
+    /// Cuts the connection with a reset: its close was not read in time.
+    pub(super) fn cut(&self) {
+        if let Some(stream) = self.stream.borrow().as_ref() {
+            let socket = SockRef::from(&**stream);
+            // Errors mean that the connection is already gone, which is what is wanted.
+            let _ = socket.set_linger(Some(Duration::ZERO));
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// What the connection is due at `now`. Cheap: it is asked for every connection, every tick.
+    #[must_use]
+    pub fn verdict(&self, now: Instant) -> Verdict {
+        let queue = self.queue.borrow();
+        if let Some(closing) = queue.closing {
+            return if now >= closing.since + self.limits.linger { Verdict::Reset } else { Verdict::Fine };
+        }
+        let is_slow = queue.refused_since.is_some_and(|since| now >= since + self.limits.slow_after)
+            && queue.bytes > self.limits.slow_bytes;
+        let is_stalled = queue.accepted_at.is_some_and(|at| now >= at + self.limits.stalled_after);
+        if is_slow || is_stalled || queue.bytes > self.limits.queued_bytes_max {
+            return Verdict::TooSlow;
+        }
+        if let Some(connect_by) = self.connect_by.get() {
+            return if now >= connect_by { Verdict::NoConnect } else { Verdict::Fine };
+        }
+        let silent_for = now.saturating_duration_since(self.heard_at.get());
+        if silent_for >= self.limits.heartbeat + self.limits.heartbeat_slack {
+            return Verdict::Silent;
+        }
+        // A reader in a busy room is sent much, so that quiet alone would never make it answer: it is asked once.
+        let is_quiet = now.saturating_duration_since(self.sent_at.get()) >= self.limits.heartbeat;
+        let is_unheard = silent_for >= self.limits.heartbeat && self.asked_at.get() <= self.heard_at.get();
+        if is_quiet || is_unheard { Verdict::Ping } else { Verdict::Fine }
+    }
+}
+
+impl Queue {
+    /// Takes `written` bytes off the front.
+    fn take(&mut self, mut written: usize, now: Instant) {
+        self.bytes -= written;
+        if written > 0 && self.refused_since.is_some() {
+            self.accepted_at = Some(now);
+        }
+        written += self.written;
+        while let Some(first) = self.frames.front() {
+            if written < first.len() {
+                break;
+            }
+            written -= first.len();
+            self.frames.pop_front();
+        }
+        self.written = written;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! Outboxes over real sockets, with time handed in.
+
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::domain::entry::Timestamp;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// An outbox, its client's end of the socket, and the time at which it was made.
+struct Pair {
+    outbox: Outbox,
+    client: TcpStream,
+    born: Instant,
+}
+
+impl Pair {
+    async fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // As the server's listener has it: slowness shows early.
+        SockRef::from(&listener).set_send_buffer_size(64 << 10).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        SockRef::from(&client).set_recv_buffer_size(32 << 10).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.writable().await.unwrap();
+        let born = Clock::manual(Timestamp(0)).now();
+        Self { outbox: Outbox::new(Rc::new(stream), OutboxLimits::default(), born), client, born }
+    }
+
+    /// Fills socket and queue while nobody reads.
+    fn stuff(&self, frames: usize) {
+        for _ in 0..frames {
+            self.outbox.push(&Frame::text(&"x".repeat(10_000)), self.born);
+            self.outbox.flush(self.born).unwrap();
+        }
+    }
+
+    fn queued(&self) -> usize {
+        self.outbox.queue.borrow().bytes
+    }
+}
+
+#[tokio::test]
+async fn many_frames_leave_in_order_with_one_flush() {
+    let mut pair = Pair::new().await;
+    let mut expected = Vec::new();
+    for number in 0..200 {
+        let frame = Frame::text(&number.to_string());
+        expected.extend_from_slice(frame.bytes());
+        assert_eq!(pair.outbox.push(&frame, pair.born), number == 0, "the flusher is told once");
+    }
+    pair.outbox.flush(pair.born).unwrap();
+    assert_eq!(pair.queued(), 0);
+    let mut got = vec![0; expected.len()];
+    pair.client.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, expected);
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_is_too_slow_by_bytes_after_a_second_and_by_time_after_eight() {
+    let pair = Pair::new().await;
+    pair.outbox.connected();
+    pair.stuff(100);
+    assert!(pair.queued() > 0, "the kernel took {} bytes", 100 * 10_004);
+    assert_eq!(pair.outbox.verdict(pair.born + SECOND), Verdict::Fine, "a burst is no slow reader");
+    assert_eq!(pair.outbox.verdict(pair.born + 8 * SECOND), Verdict::TooSlow);
+
+    pair.stuff(200);
+    assert!(pair.queued() > 1 << 20);
+    assert_eq!(pair.outbox.verdict(pair.born + SECOND / 2), Verdict::Fine);
+    assert_eq!(pair.outbox.verdict(pair.born + SECOND), Verdict::TooSlow);
+    pair.stuff(800);
+    assert_eq!(pair.outbox.verdict(pair.born), Verdict::TooSlow, "over 8 MiB at any time");
+}
+
+#[tokio::test]
+async fn a_reader_far_behind_gets_no_signals_and_one_that_reads_does() {
+    let mut pair = Pair::new().await;
+    assert!(pair.outbox.takes_signals());
+    pair.stuff(200);
+    assert!(!pair.outbox.takes_signals());
+    let stream = pair.outbox.stream.borrow().clone().unwrap();
+    let (mut reader, _writer) = pair.client.split();
+    let reading = async { while reader.read(&mut [0; 8 << 10]).await.unwrap() > 0 {} };
+    let writing = async {
+        while pair.outbox.queue.borrow().bytes > 0 {
+            stream.writable().await.unwrap();
+            pair.outbox.flush(pair.born).unwrap();
+        }
+    };
+    tokio::select! {
+        () = reading => unreachable!("nobody closed the connection"),
+        () = writing => assert!(pair.outbox.takes_signals()),
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reader_still_gets_whole_frames_and_the_code() {
+    let mut pair = Pair::new().await;
+    pair.stuff(300);
+    let close = Frame::close(Some(4431), "too slow");
+    pair.outbox.close(std::slice::from_ref(&close), Farewell::Lost, pair.born, true);
+    assert!(pair.queued() < 20_000, "what waited is thrown away");
+    assert!(!pair.outbox.push(&Frame::text("late"), pair.born), "nothing more is taken");
+
+    let clock = Clock::manual(Timestamp(0));
+    let stream = pair.outbox.stream.borrow().clone().unwrap();
+    let mut got = Vec::new();
+    let writing = async {
+        assert_eq!(pair.outbox.write_on(&stream, &clock).await.unwrap(), Farewell::Lost);
+        SockRef::from(&*stream).shutdown(Shutdown::Write).unwrap();
+    };
+    let ((), read) = tokio::join!(writing, pair.client.read_to_end(&mut got));
+    read.unwrap();
+    let whole = Frame::text(&"x".repeat(10_000));
+    let frames = got.len() / whole.len();
+    assert!(frames > 1);
+    let expected = [&whole.bytes().repeat(frames)[..], close.bytes()].concat();
+    assert!(got == expected, "{} bytes are no {frames} frames and a close", got.len());
+    assert_eq!(pair.outbox.verdict(pair.born + 2 * SECOND), Verdict::Reset);
+}
+
+#[tokio::test]
+async fn a_quiet_client_is_asked_and_a_silent_one_is_gone() {
+    let pair = Pair::new().await;
+    let at = |seconds: u64| pair.born + Duration::from_secs(seconds);
+    assert_eq!(pair.outbox.verdict(at(9)), Verdict::Fine);
+    assert_eq!(pair.outbox.verdict(at(10)), Verdict::NoConnect);
+    pair.outbox.connected();
+    assert_eq!(pair.outbox.verdict(at(9)), Verdict::Fine);
+    assert_eq!(pair.outbox.verdict(at(10)), Verdict::Ping);
+    pair.outbox.asked(at(10));
+    pair.outbox.push(&Frame::text("ping"), at(10));
+    assert_eq!(pair.outbox.verdict(at(14)), Verdict::Fine, "asked once");
+    assert_eq!(pair.outbox.verdict(at(15)), Verdict::Silent);
+    pair.outbox.heard(at(11));
+    assert_eq!(pair.outbox.verdict(at(15)), Verdict::Fine);
+    // Much is sent, so the room would never be quiet; the client is asked all the same.
+    pair.outbox.push(&Frame::text("entry"), at(20));
+    assert_eq!(pair.outbox.verdict(at(21)), Verdict::Ping);
+}

@@ -1,0 +1,165 @@
+//! What one worker thread knows of its own connections: the registry of outboxes and the flusher.
+//!
+//! A letter must be `Send` even between actors of one thread and an `Rc` is not, so letters carry an [`OutboxId`] and
+//! the hub looks it up here.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+use tokio::sync::Notify;
+
+use super::frame::Frame;
+use super::outbox::{Farewell, Outbox};
+use crate::clock::Clock;
+use crate::protocol::codes::CloseCode;
+use crate::protocol::push;
+
+/// An outbox's place in its thread's registry. An old one hits nothing: the place may be taken, the birth is not.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct OutboxId {
+    place: u32,
+    birth: u32,
+}
+
+/// The registry of one thread.
+pub struct Worker {
+    clock: Clock,
+    outboxes: RefCell<Slab<(u32, Rc<Outbox>)>>,
+    births: Cell<u32>,
+    dirty: RefCell<Vec<Rc<Outbox>>>,
+    /// Wakes the flusher, which then runs behind whatever the thread already has to do.
+    due: Notify,
+}
+
+thread_local! {
+    static CURRENT: OnceCell<Rc<Worker>> = const { OnceCell::new() };
+}
+
+impl Worker {
+    /// This thread's registry; the first call makes it and starts its flusher.
+    #[must_use]
+    pub fn current(clock: &Clock) -> Rc<Self> {
+        CURRENT.with(|current| {
+            let worker = current.get_or_init(|| {
+                let worker = Rc::new(Self {
+                    clock: clock.clone(),
+                    outboxes: RefCell::default(),
+                    births: Cell::new(0),
+                    dirty: RefCell::default(),
+                    due: Notify::new(),
+                });
+                actix_rt::spawn(Self::flush_when_due(Rc::clone(&worker)));
+                worker
+            });
+            Rc::clone(worker)
+        })
+    }
+
+    /// Takes an outbox in.
+    #[must_use]
+    pub fn register(&self, outbox: Rc<Outbox>) -> OutboxId {
+        let birth = self.births.get().wrapping_add(1);
+        self.births.set(birth);
+        let place = self.outboxes.borrow_mut().insert((birth, outbox));
+        OutboxId { place: u32::try_from(place).unwrap_or(u32::MAX), birth }
+    }
+
+    /// Lets an outbox go; its id hits nothing from now on.
+    pub fn forget(&self, id: OutboxId) {
+        let mut outboxes = self.outboxes.borrow_mut();
+        if outboxes.get(id.place as usize).is_some_and(|(birth, _)| *birth == id.birth) {
+            outboxes.remove(id.place as usize);
+        }
+    }
+
+    /// The outbox with this id, while its connection stands.
+    #[must_use]
+    pub fn outbox(&self, id: OutboxId) -> Option<Rc<Outbox>> {
+        let outboxes = self.outboxes.borrow();
+        let (birth, outbox) = outboxes.get(id.place as usize)?;
+        (*birth == id.birth).then(|| Rc::clone(outbox))
+    }
+
+    /// How many connections stand on this thread.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.outboxes.borrow().len()
+    }
+
+    /// All outboxes of this thread, to be looked after one by one.
+    #[must_use]
+    pub fn all(&self) -> Vec<(OutboxId, Rc<Outbox>)> {
+        let id = |place: usize, birth| OutboxId { place: u32::try_from(place).unwrap_or(u32::MAX), birth };
+        self.outboxes.borrow().iter().map(|(place, (birth, outbox))| (id(place, *birth), Rc::clone(outbox))).collect()
+    }
+
+    /// Queues a frame for one connection; it is written when the thread has worked off what it already has to do.
+    pub fn push(&self, outbox: &Rc<Outbox>, frame: &Frame, now: Instant) {
+        if outbox.push(frame, now) {
+            self.mark_dirty(outbox);
+        }
+    }
+
+    /// Asks for a sign of life.
+    pub fn ask(&self, outbox: &Rc<Outbox>, ping: &Frame, now: Instant) {
+        outbox.asked(now);
+        self.push(outbox, ping, now);
+    }
+
+    /// Ends a connection: says `closing`, then closes with `code`, behind what is queued.
+    pub fn end(&self, outbox: &Rc<Outbox>, code: CloseCode) {
+        self.end_after(outbox, code, None);
+    }
+
+    /// As [`end`](Self::end), and asks the client to wait for `after` before it comes back.
+    pub fn end_after(&self, outbox: &Rc<Outbox>, code: CloseCode, after: Option<Duration>) {
+        let closing = Frame::text(&push::closing(code, after));
+        let last = [closing, Frame::close(Some(code.number()), code.reason())];
+        // What waits for a reader that can't keep up is thrown away: it will ask for it by cursor.
+        let drop_queue = code == CloseCode::TooSlow;
+        if outbox.close(&last, Farewell::of(code), self.clock.now(), drop_queue) {
+            self.mark_dirty(outbox);
+        }
+    }
+
+    /// Answers the client's own close.
+    pub fn echo_close(&self, outbox: &Rc<Outbox>, code: Option<u16>, farewell: Farewell) {
+        if outbox.close(&[Frame::close(code, "")], farewell, self.clock.now(), false) {
+            self.mark_dirty(outbox);
+        }
+    }
+
+    /// Writes every dirty outbox once.
+    pub fn flush(&self) {
+        let now = self.clock.now();
+        let mut dirty = self.dirty.take();
+        for outbox in dirty.drain(..) {
+            if outbox.flush(now).is_err() {
+                // Its task reads the same error from the socket and ends the session.
+                outbox.close(&[], Farewell::Lost, now, true);
+            }
+        }
+        // The list keeps its room for the next turn, unless somebody became dirty meanwhile.
+        let mut kept = self.dirty.borrow_mut();
+        if kept.is_empty() {
+            *kept = dirty;
+        }
+    }
+
+    fn mark_dirty(&self, outbox: &Rc<Outbox>) {
+        let mut dirty = self.dirty.borrow_mut();
+        if dirty.is_empty() {
+            self.due.notify_one();
+        }
+        dirty.push(Rc::clone(outbox));
+    }
+
+    async fn flush_when_due(worker: Rc<Self>) {
+        loop {
+            worker.due.notified().await;
+            worker.flush();
+        }
+    }
+}
