@@ -6,6 +6,7 @@
 //! to tell an upper one, it was handed a `Recipient`. `clock`, `config` and `telemetry` are leaves that anyone above
 //! `domain` may use. `tests/tidy.rs` reads our sources and fails on an arrow that points up.
 
+pub mod actors;
 pub mod auth;
 pub mod bridge;
 pub mod cli;

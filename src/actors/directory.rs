@@ -1,0 +1,346 @@
+//! Who lives where on this node: rooms by name, sessions by secret.
+//!
+//! Only the Directory starts and retires rooms. To retire one it asks with `Retire` and parks look-ups; the room decides
+//! in the order of its own mailbox, and leaves the map only when it agreed. Rooms bear a number that is never used
+//! twice, so late news of an old one hits nothing.
+//!
+//! A session's record outlives its connection by the grace time: name, user and generation. Whoever brings the secret in
+//! that time takes the session up under a newer generation.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::room::{Recalled, Retire, Room, RoomContext};
+use super::session::{Session, TakenUp};
+use crate::delivery::Farewell;
+use crate::domain::ids::{RoomKey, SessionId, Tenant, UserId};
+
+/// Where is this room? Opens it if nobody has it open.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Locate {
+    /// Which room.
+    pub key: RoomKey,
+    /// Hears where.
+    pub reply: oneshot::Sender<Located>,
+}
+
+/// A room's place.
+#[derive(Clone)]
+pub struct Located {
+    /// Its mailbox.
+    pub addr: Addr<Room>,
+    /// Its number, never used twice.
+    pub number: u64,
+}
+
+/// A client connected: open a session, or take one up by its secret.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct OpenSession {
+    /// What the client kept, if anything. Unknown, too old or another user's, it opens a new session.
+    pub secret: Option<String>,
+    /// Whose session it must be.
+    pub tenant: Tenant,
+    /// See `tenant`.
+    pub user: UserId,
+    /// Who serves it from now on.
+    pub addr: Addr<Session>,
+    /// Hears which session it is.
+    pub reply: oneshot::Sender<Opened>,
+}
+
+/// An open session.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Its public name.
+    pub session: SessionId,
+    /// What proves that it is ours.
+    pub secret: Secret,
+    /// Which of its connections this is; the newest owns it.
+    pub generation: u64,
+    /// Whether it was taken up.
+    pub resumed: bool,
+}
+
+/// A session's connection has ended, in whatever way.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SessionEnded {
+    /// Which session.
+    pub secret: Secret,
+    /// By which connection; an older one's end is no news.
+    pub generation: u64,
+    /// How it ended.
+    pub farewell: Farewell,
+    /// Where it was, for the news of its return.
+    pub rooms: Vec<Addr<Room>>,
+}
+
+/// A room has nobody left and would like to go.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RoomIdle {
+    /// Which room.
+    pub key: RoomKey,
+    /// Its number.
+    pub number: u64,
+}
+
+/// A room's answer to `Retire`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RetireAnswer {
+    /// Which room.
+    pub key: RoomKey,
+    /// Its number.
+    pub number: u64,
+    /// Whether it is still idle, and gone.
+    pub agreed: bool,
+}
+
+/// A room died.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RoomDied {
+    /// Which room.
+    pub key: RoomKey,
+    /// Its number.
+    pub number: u64,
+}
+
+/// What proves that a session is the client's own. Never logged.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Secret(Arc<str>);
+
+impl Secret {
+    fn random() -> Self {
+        Self(Uuid::new_v4().simple().to_string().into())
+    }
+
+    /// As it goes to the client.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// The register of one node.
+pub struct Directory {
+    context: Arc<RoomContext>,
+    arbiters: Vec<ArbiterHandle>,
+    rooms: HashMap<RoomKey, Place>,
+    last_number: u64,
+    sessions: HashMap<Secret, Record>,
+}
+
+struct Place {
+    located: Located,
+    /// `Some` while the room decides whether it retires.
+    parked: Option<Vec<oneshot::Sender<Located>>>,
+}
+
+struct Record {
+    session: SessionId,
+    tenant: Tenant,
+    user: UserId,
+    generation: u64,
+    connection: Connection,
+}
+
+enum Connection {
+    Standing(Addr<Session>),
+    Gone { until: Instant, rooms: Vec<Addr<Room>> },
+}
+
+/// How often records of sessions that did not return are cleared away.
+const SWEEP: Duration = Duration::from_secs(1);
+
+impl Directory {
+    /// An empty register that starts its rooms on `arbiters` in turn.
+    #[must_use]
+    pub fn new(context: Arc<RoomContext>, arbiters: Vec<ArbiterHandle>) -> Self {
+        Self { context, arbiters, rooms: HashMap::new(), last_number: 0, sessions: HashMap::new() }
+    }
+
+    fn start_room(&mut self, key: &RoomKey, directory: Addr<Self>) -> Located {
+        self.last_number += 1;
+        let number = self.last_number;
+        let arbiter = &self.arbiters[usize::try_from(number).unwrap_or(0) % self.arbiters.len()];
+        let (context, name) = (Arc::clone(&self.context), key.clone());
+        let addr = Room::start_in_arbiter(arbiter, move |ctx| Room::new(name, number, context, directory, ctx));
+        let located = Located { addr, number };
+        self.rooms.insert(key.clone(), Place { located: located.clone(), parked: None });
+        located
+    }
+
+    /// Takes a session up under a newer generation, if the secret holds.
+    fn recall(&mut self, secret: &Secret, open: &OpenSession) -> Option<Opened> {
+        let now = self.context.clock.now();
+        let record = self.sessions.get_mut(secret)?;
+        if record.tenant != open.tenant || record.user != open.user {
+            return None;
+        }
+        if matches!(record.connection, Connection::Gone { until, .. } if now >= until) {
+            return None;
+        }
+        record.generation += 1;
+        match std::mem::replace(&mut record.connection, Connection::Standing(open.addr.clone())) {
+            // The old one ends without a word; its rooms hear of the newer generation when it joins them again.
+            Connection::Standing(old) => old.do_send(TakenUp),
+            Connection::Gone { rooms, .. } => {
+                for room in rooms {
+                    room.do_send(Recalled { session: record.session.clone(), generation: record.generation });
+                }
+            }
+        }
+        Some(Opened {
+            session: record.session.clone(),
+            secret: secret.clone(),
+            generation: record.generation,
+            resumed: true,
+        })
+    }
+}
+
+impl Actor for Directory {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(4_096);
+        ctx.run_interval(SWEEP, |directory, _| {
+            let now = directory.context.clock.now();
+            let is_over = |record: &Record| matches!(record.connection, Connection::Gone { until, .. } if now >= until);
+            directory.sessions.retain(|_, record| !is_over(record));
+        });
+    }
+}
+
+impl Supervised for Directory {}
+
+impl Handler<Locate> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, locate: Locate, ctx: &mut Self::Context) {
+        let located = match self.rooms.get_mut(&locate.key) {
+            Some(Place { parked: Some(parked), .. }) => {
+                parked.push(locate.reply);
+                return;
+            }
+            Some(place) => place.located.clone(),
+            None => self.start_room(&locate.key, ctx.address()),
+        };
+        // Who asked may be gone by now.
+        let _ = locate.reply.send(located);
+    }
+}
+
+impl Handler<OpenSession> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, open: OpenSession, _: &mut Self::Context) {
+        let recalled = open.secret.as_deref().and_then(|secret| self.recall(&Secret(secret.into()), &open));
+        let opened = recalled.unwrap_or_else(|| {
+            let opened =
+                Opened { session: SessionId::random(), secret: Secret::random(), generation: 1, resumed: false };
+            let record = Record {
+                session: opened.session.clone(),
+                tenant: open.tenant.clone(),
+                user: open.user.clone(),
+                generation: 1,
+                connection: Connection::Standing(open.addr.clone()),
+            };
+            self.sessions.insert(opened.secret.clone(), record);
+            opened
+        });
+        if let Err(opened) = open.reply.send(opened)
+            && !opened.resumed
+        {
+            self.sessions.remove(&opened.secret);
+        }
+    }
+}
+
+impl Handler<SessionEnded> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, ended: SessionEnded, _: &mut Self::Context) {
+        let Some(record) = self.sessions.get_mut(&ended.secret) else { return };
+        if record.generation != ended.generation {
+            return;
+        }
+        match self.context.grace(ended.farewell) {
+            None => {
+                self.sessions.remove(&ended.secret);
+            }
+            Some(grace) => {
+                let until = self.context.clock.now() + grace;
+                record.connection = Connection::Gone { until, rooms: ended.rooms };
+            }
+        }
+    }
+}
+
+impl Handler<RoomIdle> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, idle: RoomIdle, _: &mut Self::Context) {
+        let Some(place) = self.rooms.get_mut(&idle.key) else { return };
+        if place.located.number == idle.number && place.parked.is_none() {
+            place.parked = Some(Vec::new());
+            place.located.addr.do_send(Retire);
+        }
+    }
+}
+
+impl Handler<RetireAnswer> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, answer: RetireAnswer, ctx: &mut Self::Context) {
+        let Some(place) = self.rooms.get_mut(&answer.key).filter(|place| place.located.number == answer.number) else {
+            return;
+        };
+        let parked = place.parked.take().unwrap_or_default();
+        let mut located = place.located.clone();
+        if answer.agreed {
+            self.rooms.remove(&answer.key);
+            if parked.is_empty() {
+                return;
+            }
+            located = self.start_room(&answer.key, ctx.address());
+        }
+        for reply in parked {
+            let _ = reply.send(located.clone());
+        }
+    }
+}
+
+impl Handler<RoomDied> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, died: RoomDied, ctx: &mut Self::Context) {
+        let Some(place) = self.rooms.get_mut(&died.key).filter(|place| place.located.number == died.number) else {
+            return;
+        };
+        log::error!("room {} died; its sessions come back by cursor", died.key);
+        let parked = place.parked.take().unwrap_or_default();
+        self.rooms.remove(&died.key);
+        if !parked.is_empty() {
+            let located = self.start_room(&died.key, ctx.address());
+            for reply in parked {
+                let _ = reply.send(located.clone());
+            }
+        }
+    }
+}

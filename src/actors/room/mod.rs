@@ -1,0 +1,407 @@
+//! A room: one log's tail, who is there, and everything that is said in it.
+//!
+//! ```text
+//! Session ─ Publish ─▶ Room ─ Append ─▶ bridge            (the session gets the answer from the bridge)
+//!                      Room ◀─ Arrived ─ bridge ─▶ tail ─▶ one frame ─▶ audience
+//! Session ─ Join ────▶ Room ─ page of tail or log ─▶ hub: `joined`, and from then on every frame
+//! ```
+//!
+//! Always true: what a session hears of a room comes from the room through its hub's mailbox, in one order: `joined`,
+//! then every entry after its cursor once. A room never delivers a hole. It holds back its mailbox until it knows its log.
+//!
+//! Each conversation is a file: [`join`], [`publish`], [`presence`], [`signals`], [`history`]. Here is its life.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::directory::{Directory, RetireAnswer, RoomDied, RoomIdle};
+use super::session::{RoomGone, Session};
+use crate::bridge::{Arrived, Bridge, Ends, LogPlace, Read, Unavailable, Unwatch, Watch};
+use crate::clock::Clock;
+use crate::config::{Config, RoomSettings};
+use crate::delivery::{Audience, Farewell, Frame, HubHandle, OutboxId, Receive};
+use crate::domain::cursor::Cursor;
+use crate::domain::ids::{RoomKey, SessionId, UserId};
+use crate::domain::roster::Roster;
+use crate::domain::signals::{SignalBounds, Signals};
+use crate::domain::tail::{Bounds, Order, Tail};
+use crate::domain::user::User;
+use crate::protocol::push;
+
+pub mod history;
+pub mod join;
+pub mod presence;
+pub mod publish;
+pub mod signals;
+
+/// What rooms and the Directory look at. Shared, never changed.
+pub struct RoomContext {
+    /// The settings.
+    pub config: Config,
+    /// Where "now" comes from.
+    pub clock: Clock,
+    /// The way to the log.
+    pub bridge: Bridge,
+}
+
+impl RoomContext {
+    /// How long a session's secret holds after such an end; `None` when it leaves at once.
+    #[must_use]
+    pub fn grace(&self, farewell: Farewell) -> Option<Duration> {
+        match farewell {
+            Farewell::AtOnce => None,
+            Farewell::Reload => Some(self.config.session.grace_reload),
+            Farewell::Lost | Farewell::TakenUp => Some(self.config.session.grace),
+        }
+    }
+
+    /// How long a member stays after such an end: a little longer than the secret, so that a return in the last moment
+    /// is not overtaken by the leave.
+    fn member_grace(&self, farewell: Farewell) -> Option<Duration> {
+        self.grace(farewell).map(|grace| grace + (grace / 4).min(Duration::from_secs(1)))
+    }
+}
+
+/// How much of the log a room reads when it opens, for those who come back after a restart.
+const PRELOAD_ENTRIES: u64 = 128;
+/// What it keeps while it is open.
+const TAIL: Bounds = Bounds { entries_max: 1_000, bytes_max: 2 << 20 };
+/// A read for the tail is never cut by bytes: an entry is bounded by the size of a message.
+const PRELOAD_BYTES: usize = 32 << 20;
+/// How long a room waits before it asks a log again that could not be read.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long a retired room still answers those who were told its address before.
+const RETIRED_LISTENS: Duration = Duration::from_secs(5);
+
+/// One open room.
+pub struct Room {
+    key: RoomKey,
+    number: u64,
+    context: Arc<RoomContext>,
+    settings: RoomSettings,
+    directory: Addr<Directory>,
+    /// `None` until the log's ends are known; the mailbox waits until then.
+    tail: Option<Tail>,
+    watch: Option<u64>,
+    roster: Roster,
+    /// When changes of the roster were last told.
+    last_tick: Option<Instant>,
+    /// The members of the last tick as JSON, so that a join encodes one member and not all.
+    member_texts: FxHashMap<UserId, Arc<str>>,
+    signals: Signals,
+    audience: Audience,
+    seats: FxHashMap<SessionId, Seat>,
+    /// Sessions whose join waits for a page of the log, by generation.
+    joining: FxHashSet<(SessionId, u64)>,
+    /// Appends that the bridge has not answered yet.
+    in_flight: Arc<AtomicUsize>,
+    timers: Timers,
+    is_retired: bool,
+}
+
+/// A session in the room.
+struct Seat {
+    generation: u64,
+    addr: Addr<Session>,
+    hub: HubHandle,
+    outbox: OutboxId,
+    user: Arc<User>,
+    /// Who it is as the author of an entry, as JSON.
+    from: Arc<str>,
+    /// Under whose name its keys count.
+    publisher: Arc<str>,
+    receive: Receive,
+}
+
+/// What is under way. A timer that is not needed is not set, so an idle room costs nothing.
+#[derive(Default)]
+struct Timers {
+    /// Gathered presence goes out.
+    presence: Option<SpawnHandle>,
+    /// Gathered signals go out.
+    signals: Option<SpawnHandle>,
+    /// The next grace time ends.
+    expiry: Option<SpawnHandle>,
+    /// The room offers to retire.
+    idle: Option<SpawnHandle>,
+}
+
+/// A session is gone from this room without having left: its connection ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Gone {
+    /// Which session.
+    pub session: SessionId,
+    /// By which connection; news of an older one is ignored.
+    pub generation: u64,
+    /// How it ended, which decides on the grace time.
+    pub farewell: Farewell,
+}
+
+/// A session was taken up by a newer connection, which has its grace time to join this room again.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Recalled {
+    /// Which session.
+    pub session: SessionId,
+    /// The newer generation.
+    pub generation: u64,
+}
+
+/// The Directory asks whether the room is still idle; if so, it goes.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Retire;
+
+impl Room {
+    /// A room that will open its log as it starts.
+    #[must_use]
+    pub fn new(
+        key: RoomKey,
+        number: u64,
+        context: Arc<RoomContext>,
+        directory: Addr<Directory>,
+        ctx: &mut Context<Self>,
+    ) -> Self {
+        ctx.set_mailbox_capacity(4_096);
+        let settings = context.config.room(&key.room);
+        let large = context.config.presence.large;
+        Self {
+            key,
+            number,
+            context,
+            settings,
+            directory,
+            tail: None,
+            watch: None,
+            roster: Roster::new(large),
+            last_tick: None,
+            member_texts: FxHashMap::default(),
+            signals: Signals::new(SignalBounds::default()),
+            audience: Audience::new(number),
+            seats: FxHashMap::default(),
+            joining: FxHashSet::default(),
+            in_flight: Arc::new(AtomicUsize::new(0)),
+            timers: Timers::default(),
+            is_retired: false,
+        }
+    }
+
+    /// Opens the log, however often it takes; joins wait, and are answered `unavailable` by their own deadline.
+    fn open_log(&mut self, ctx: &mut Context<Self>) {
+        let watch = Watch { log: self.key.clone(), place: self.settings.log, watcher: ctx.address().recipient() };
+        let read = self.read(0, 0);
+        let opening = open_log(self.context.bridge.clone(), watch, read).into_actor(self);
+        ctx.wait(opening.map(|opened, room, ctx| {
+            let Ok((watch, tail)) = opened else {
+                log::warn!("room {} can't open its log yet", room.key);
+                return room.try_again(ctx, Self::open_log);
+            };
+            room.watch = Some(watch);
+            room.tail = Some(tail);
+            room.retire_when_idle(ctx);
+        }));
+    }
+
+    /// Takes new entries, in order; asks the log for what is missing first.
+    fn take_in(&mut self, arrived: Arrived, ctx: &mut Context<Self>) {
+        let Some(tail) = &mut self.tail else { return };
+        if arrived.epoch != tail.head().epoch {
+            // Another life of the log: everybody has to take the picture as new, which a return brings about.
+            log::error!("room {} has a log of another epoch and is opened anew", self.key);
+            ctx.stop();
+            return;
+        }
+        for entry in arrived.entries {
+            match tail.push(Arc::clone(&entry)) {
+                Order::Next => {
+                    let frame = Frame::text(&push::entry(&self.key.room, &entry));
+                    self.audience.push(&frame, Receive::ENTRIES);
+                }
+                Order::Old => {}
+                Order::Hole { .. } => return self.fill_hole(ctx),
+            }
+        }
+    }
+
+    /// Reads on from the head, with the mailbox held back meanwhile.
+    fn fill_hole(&mut self, ctx: &mut Context<Self>) {
+        let Some(from) = self.tail.as_ref().map(|tail| tail.head().offset + 1) else { return };
+        log::warn!("room {} misses entries from {from} on and reads them from the log", self.key);
+        let reading = self.context.bridge.read.send(self.read(from, Bounds::PAGE.entries_max)).into_actor(self);
+        ctx.wait(reading.map(|page, room, ctx| match page {
+            Ok(Ok(page)) => room.take_in(Arrived { epoch: page.ends.head.epoch, entries: page.entries }, ctx),
+            _ => room.try_again(ctx, Self::fill_hole),
+        }));
+    }
+
+    fn try_again(&mut self, ctx: &mut Context<Self>, step: fn(&mut Self, &mut Context<Self>)) {
+        ctx.wait(actix::clock::sleep(RETRY).into_actor(self).map(move |(), room, ctx| step(room, ctx)));
+    }
+
+    fn read(&self, from: u64, entries_max: usize) -> Read {
+        Read { log: self.key.clone(), place: self.settings.log, from, entries_max, bytes_max: PRELOAD_BYTES }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.seats.is_empty()
+            && self.joining.is_empty()
+            && self.roster.is_empty()
+            && self.in_flight.load(Ordering::Acquire) == 0
+    }
+
+    /// Offers to retire after a while without anybody.
+    fn retire_when_idle(&mut self, ctx: &mut Context<Self>) {
+        if self.seats.is_empty() && self.timers.idle.is_none() && !self.is_retired {
+            let idle = RoomIdle { key: self.key.clone(), number: self.number };
+            self.timers.idle = Some(ctx.run_later(self.settings.retire_after, |room, ctx| {
+                room.timers.idle = None;
+                if room.is_idle() {
+                    room.directory.do_send(idle);
+                } else {
+                    room.retire_when_idle(ctx);
+                }
+            }));
+        }
+    }
+
+    /// Takes a session's seat away, if it is this connection's or an older one's. The only door out of the audience.
+    fn unseat(&mut self, session: &SessionId, generation: u64, last: Option<Frame>) -> bool {
+        self.joining.remove(&(session.clone(), generation));
+        if self.seats.get(session).is_none_or(|seat| seat.generation > generation) {
+            return false;
+        }
+        if let Some(seat) = self.seats.remove(session) {
+            self.audience.detach(&seat.hub, seat.outbox, last, true);
+        }
+        true
+    }
+}
+
+impl Actor for Room {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.open_log(ctx);
+    }
+}
+
+impl Handler<Arrived> for Room {
+    type Result = ();
+
+    fn handle(&mut self, arrived: Arrived, ctx: &mut Self::Context) {
+        self.take_in(arrived, ctx);
+    }
+}
+
+impl Handler<Gone> for Room {
+    type Result = ();
+
+    fn handle(&mut self, gone: Gone, ctx: &mut Self::Context) {
+        self.unseat(&gone.session, gone.generation, None);
+        match self.context.member_grace(gone.farewell) {
+            None => {
+                self.roster.leave(&gone.session, gone.generation);
+                self.signals.forget(&gone.session);
+            }
+            Some(grace) => {
+                let until = self.context.clock.now() + grace;
+                self.roster.lost(&gone.session, gone.generation, until);
+            }
+        }
+        self.presence_changed(ctx);
+        self.retire_when_idle(ctx);
+    }
+}
+
+impl Handler<Recalled> for Room {
+    type Result = ();
+
+    fn handle(&mut self, recalled: Recalled, ctx: &mut Self::Context) {
+        if let Some(grace) = self.context.member_grace(Farewell::Lost) {
+            let until = self.context.clock.now() + grace;
+            self.roster.recalled(&recalled.session, recalled.generation, until);
+            self.presence_changed(ctx);
+        }
+    }
+}
+
+impl Handler<Retire> for Room {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
+        let agreed = self.is_idle() && !self.is_retired;
+        if agreed {
+            self.is_retired = true;
+            self.end_watch();
+            // Whoever looked the room up a moment ago is sent on to its successor.
+            ctx.run_later(RETIRED_LISTENS, |_, ctx| ctx.stop());
+        } else {
+            self.retire_when_idle(ctx);
+        }
+        self.directory.do_send(RetireAnswer { key: self.key.clone(), number: self.number, agreed });
+    }
+}
+
+impl Room {
+    fn end_watch(&mut self) {
+        if let Some(watch) = self.watch.take() {
+            self.context.bridge.unwatch.do_send(Unwatch { log: self.key.clone(), watch });
+        }
+    }
+}
+
+impl Drop for Room {
+    /// However a room ends, its log is let go; if it did not retire, its sessions and the Directory hear of it.
+    fn drop(&mut self) {
+        self.end_watch();
+        if self.is_retired {
+            return;
+        }
+        for seat in self.seats.values() {
+            seat.addr.do_send(RoomGone { number: self.number });
+        }
+        self.directory.do_send(RoomDied { key: self.key.clone(), number: self.number });
+    }
+}
+
+/// Watches first and reads then, so that nothing slips between: what arrives besides is at or below the head.
+async fn open_log(bridge: Bridge, watch: Watch, read: Read) -> Result<(u64, Tail), Unavailable> {
+    let watching = bridge.watch.send(watch).await.map_err(|_| Unavailable)??;
+    let opened = preload(&bridge, read.clone(), watching.ends).await;
+    if opened.is_err() {
+        bridge.unwatch.do_send(Unwatch { log: read.log, watch: watching.watch });
+    }
+    Ok((watching.watch, opened?))
+}
+
+/// The newest entries of the log as a tail.
+async fn preload(bridge: &Bridge, read: Read, ends: Ends) -> Result<Tail, Unavailable> {
+    let Ends { head, floor } = ends;
+    // What no log keeps is not told from memory either: a room of `none` only counts.
+    let bounds = if read.place == LogPlace::None { Bounds { entries_max: 0, bytes_max: 0 } } else { TAIL };
+    let newest = head.offset.saturating_sub(PRELOAD_ENTRIES).max(floor.offset);
+    if newest == head.offset {
+        return Ok(Tail::new(head, floor, bounds));
+    }
+    // The entry before the first one is read as well: its id is the proof of who stands just there.
+    let is_known = newest == floor.offset;
+    let from = newest + u64::from(is_known);
+    let entries_max = usize::try_from(head.offset - from + 1).unwrap_or(usize::MAX);
+    let page = bridge.read.send(Read { from, entries_max, ..read }).await.map_err(|_| Unavailable)??;
+    let mut entries = page.entries.into_iter();
+    let before: Cursor = if is_known {
+        floor
+    } else {
+        entries.next().filter(|entry| entry.offset == newest).ok_or(Unavailable)?.cursor(head.epoch)
+    };
+    let mut tail = Tail::new(before, floor, bounds);
+    for entry in entries {
+        tail.push(entry);
+    }
+    Ok(tail)
+}

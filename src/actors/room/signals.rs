@@ -1,0 +1,57 @@
+//! What may be lost and is soon stale: gathered for a tick, newest wins, nobody hears their own.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use super::Room;
+use crate::delivery::Frame;
+use crate::domain::ids::SessionId;
+use crate::protocol::push;
+
+/// A session signals.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Signal {
+    /// Who.
+    pub session: SessionId,
+    /// By which connection.
+    pub generation: u64,
+    /// What it is called.
+    pub event: Arc<str>,
+    /// What it says, as compact JSON.
+    pub data: Arc<str>,
+}
+
+impl Handler<Signal> for Room {
+    type Result = ();
+
+    fn handle(&mut self, signal: Signal, ctx: &mut Self::Context) {
+        let Some(seat) = self.seats.get(&signal.session).filter(|seat| seat.generation == signal.generation) else {
+            return;
+        };
+        // A full tick drops it, which is what signals are for.
+        self.signals.add(&signal.session, &seat.user.id, signal.event, signal.data);
+        if self.timers.signals.is_none() {
+            let tick = self.context.config.signals.tick;
+            self.timers.signals = Some(ctx.run_later(tick, |room, _| room.send_signals()));
+        }
+    }
+}
+
+impl Room {
+    /// One frame for all, and another for each who signalled, without their own.
+    fn send_signals(&mut self) {
+        self.timers.signals = None;
+        let Some(gathered) = self.signals.take() else { return };
+        let batch = push::SignalBatch::new(&self.key.room, &gathered);
+        let instead: Vec<_> = batch
+            .each_without_own()
+            .filter_map(|(session, others)| {
+                let seat = self.seats.get(session)?;
+                Some((seat.hub.number, seat.outbox, others.map(|text| Frame::text(&text))))
+            })
+            .collect();
+        self.audience.push_signals(&Frame::text(batch.all()), &instead);
+    }
+}

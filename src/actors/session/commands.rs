@@ -1,0 +1,382 @@
+//! What a connected session does with its client's commands.
+//!
+//! Rights are looked at here, before anything else; the room does the rest. What follows a `join` for the same room
+//! waits for its answer, so that commands act in the order sent.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::{Answered, DEADLINE, JoinDone, Moved, Open, Outcome, Phase, Session, Slot, SlotState, Waiting};
+use crate::actors::directory::{Locate, Located};
+use crate::actors::room::history::History as RoomHistory;
+use crate::actors::room::join::{Join as RoomJoin, Leave};
+use crate::actors::room::presence::SetPresence;
+use crate::actors::room::publish::Publish as RoomPublish;
+use crate::actors::room::signals::Signal as RoomSignal;
+use crate::bridge::AppendError;
+use crate::delivery::{Frame, Receive};
+use crate::domain::entry::Kind;
+use crate::domain::grants::Right;
+use crate::domain::ids::{RoomKey, RoomName};
+use crate::domain::presence::Change;
+use crate::protocol::command::{Command, CommandId, History, Incoming as Understood, Join, Publish, Signal};
+use crate::protocol::{Refusal, push};
+
+impl Session {
+    /// Does one command, or queues it behind a join of its room.
+    pub(super) fn perform(&mut self, understood: Understood, ctx: &mut Context<Self>) {
+        let Some(understood) = self.queue_behind_join(understood) else { return };
+        let Understood { id, command } = understood;
+        match command {
+            Command::Join(join) => self.join(id, join, ctx),
+            Command::Leave { room } => self.leave(id.as_ref(), &room),
+            Command::Publish(publish) => self.publish(id, publish, ctx),
+            Command::Signal(signal) => self.signal(id.as_ref(), signal),
+            Command::Presence { room, change } => self.set_presence(id.as_ref(), room.as_ref(), &change),
+            Command::History(history) => self.history(id, history, ctx),
+            Command::Refresh { token } => self.refresh(id.as_ref(), &token, ctx),
+            Command::Ping => match &id {
+                Some(id) => self.reply(&push::pong(id)),
+                None => self.gauge.answered(),
+            },
+            Command::Pong | Command::Connect(_) => self.gauge.answered(),
+        }
+    }
+
+    fn queue_behind_join(&mut self, understood: Understood) -> Option<Understood> {
+        let Some(room) = understood.command.room() else { return Some(understood) };
+        let slot = self.open().and_then(|open| open.rooms.get_mut(room));
+        if let Some(Slot { state: SlotState::Joining { queue, .. }, .. }) = slot {
+            queue.push_back(understood);
+            return None;
+        }
+        Some(understood)
+    }
+
+    fn join(&mut self, id: Option<CommandId>, join: Join, ctx: &mut Context<Self>) {
+        let rooms_max = self.node().config.limits.rooms_per_session;
+        let now = self.node().clock.now();
+        let Some(open) = self.open() else { return };
+        if !open.identity.grants.allow(&join.room, Right::Join) {
+            return self.refuse(id.as_ref(), &Refusal::forbidden("this user may not join this room"));
+        }
+        let before = open.rooms.remove(&join.room);
+        if before.is_none() && open.rooms.len() >= rooms_max {
+            return self
+                .refuse(id.as_ref(), &Refusal::over_limit(format!("a session is in at most {rooms_max} rooms")));
+        }
+        let ticket = open.wait(id.clone(), Some(join.room.clone()), now);
+        let located = before.and_then(|slot| slot.located);
+        let state = SlotState::Joining { ticket, queue: VecDeque::new(), was_in: located.is_some() };
+        open.rooms.insert(join.room.clone(), Slot { state, located: located.clone() });
+        self.watch_deadlines(ctx);
+        match located {
+            Some(located) => self.ask_to_join(ticket, id, join, located, ctx),
+            None => self.locate(&join.room.clone(), ctx, move |session, located, ctx| match located {
+                Some(located) => session.ask_to_join(ticket, id, join, located, ctx),
+                None => session.finish(ticket, &busy(), ctx),
+            }),
+        }
+    }
+
+    fn ask_to_join(
+        &mut self,
+        ticket: u64,
+        id: Option<CommandId>,
+        join: Join,
+        located: Located,
+        ctx: &mut Context<Self>,
+    ) {
+        let (hub, outbox, device) = (self.context.hub.clone(), self.outbox_id, self.device);
+        let Some(open) = self.open() else { return };
+        let receive = join.receive.map(|receive| Receive::of(receive.entries, receive.presence, receive.signals));
+        let letter = RoomJoin {
+            room: join.room,
+            session: open.opened.session.clone(),
+            generation: open.opened.generation,
+            reply: ctx.address(),
+            ticket,
+            id,
+            hub,
+            outbox,
+            user: Arc::clone(&open.identity.user),
+            from: Arc::clone(&open.from),
+            publisher: Arc::clone(&open.publisher),
+            device,
+            since: join.since,
+            presence: join.presence,
+            receive,
+        };
+        self.post_join(letter, located, ctx);
+    }
+
+    /// Posts a join; a room that is gone by now is looked up again.
+    fn post_join(&mut self, letter: RoomJoin, located: Located, ctx: &mut Context<Self>) {
+        let ticket = letter.ticket;
+        let Some(slot) = self.open().and_then(|open| open.rooms.get_mut(&letter.room)) else { return };
+        if !slot.is_joining(ticket) {
+            return;
+        }
+        slot.located = Some(located.clone());
+        match located.addr.try_send(letter) {
+            Ok(()) => {}
+            Err(SendError::Full(_)) => self.finish(ticket, &busy(), ctx),
+            Err(SendError::Closed(letter)) => self.join_elsewhere(letter, ctx),
+        }
+    }
+
+    /// The room retired between the look-up and the letter: the Directory opens it anew. Ends with the join's deadline.
+    fn join_elsewhere(&mut self, letter: RoomJoin, ctx: &mut Context<Self>) {
+        let room = letter.room.clone();
+        self.locate(&room, ctx, move |session, located, ctx| match located {
+            Some(located) => session.post_join(letter, located, ctx),
+            None => session.finish(letter.ticket, &busy(), ctx),
+        });
+    }
+
+    fn leave(&mut self, id: Option<&CommandId>, room: &RoomName) {
+        let (hub, outbox) = (self.context.hub.clone(), self.outbox_id);
+        let Some(open) = self.open() else { return };
+        let located = open.rooms.remove(room).and_then(|slot| slot.located);
+        let Some(located) = located else { return self.ok(id) };
+        let (session, generation) = (open.opened.session.clone(), open.opened.generation);
+        let last = id.map(|id| Frame::text(&push::ok(id)));
+        located.addr.do_send(Leave { session, generation, last, hub, outbox });
+        self.gauge.answered();
+    }
+
+    fn publish(&mut self, id: Option<CommandId>, publish: Publish, ctx: &mut Context<Self>) {
+        let room = match self.room_for(&publish.room, Right::Publish, "publish") {
+            Ok(located) => located,
+            Err(refusal) => return self.refuse(id.as_ref(), &refusal),
+        };
+        let now = self.node().clock.now();
+        let Some(open) = self.open() else { return };
+        if let Some(wait) = open.quota.as_ref().and_then(|quota| quota.take().err()) {
+            let per_s = self.node().config.limits.publishes_per_s;
+            let message = format!("{per_s} publishes a second is this session's limit");
+            return self.refuse(id.as_ref(), &Refusal::rate_limited(message, wait));
+        }
+        let ticket = open.wait(id, None, now);
+        let letter = RoomPublish {
+            session: open.opened.session.clone(),
+            generation: open.opened.generation,
+            reply: ctx.address(),
+            ticket,
+            kind: Kind::Event,
+            body: push::publish_body(&publish.event, &publish.data),
+            key: publish.key,
+        };
+        self.watch_deadlines(ctx);
+        if room.addr.try_send(letter).is_err() {
+            self.finish(ticket, &busy(), ctx);
+        }
+    }
+
+    fn signal(&mut self, id: Option<&CommandId>, signal: Signal) {
+        let refused = match self.room_for(&signal.room, Right::Signal, "signal") {
+            Err(refusal) => Some(refusal),
+            Ok(room) => {
+                let Some(open) = self.open() else { return };
+                let (session, generation) = (open.opened.session.clone(), open.opened.generation);
+                let letter = RoomSignal { session, generation, event: signal.event, data: signal.data };
+                room.addr.try_send(letter).is_err().then(busy)
+            }
+        };
+        match (id, refused) {
+            (Some(_), Some(refusal)) => self.refuse(id, &refusal),
+            // Refused signals without an id vanish, as any signal may.
+            (None, Some(_)) => self.gauge.answered(),
+            (_, None) => self.ok(id),
+        }
+    }
+
+    fn set_presence(&mut self, id: Option<&CommandId>, room: Option<&RoomName>, change: &Change) {
+        let Some(open) = self.open() else { return };
+        let letter = || SetPresence {
+            session: open.opened.session.clone(),
+            generation: open.opened.generation,
+            change: change.clone(),
+        };
+        let rooms: Vec<_> = match room {
+            None => open.rooms.values().filter_map(|slot| slot.located.as_ref()).collect(),
+            Some(room) => open.rooms.get(room).and_then(|slot| slot.located.as_ref()).into_iter().collect(),
+        };
+        if room.is_some() && rooms.is_empty() {
+            return self.refuse(id, &Refusal::not_joined());
+        }
+        let is_refused = rooms.iter().any(|located| located.addr.try_send(letter()).is_err());
+        if is_refused { self.refuse(id, &busy()) } else { self.ok(id) }
+    }
+
+    fn history(&mut self, id: Option<CommandId>, history: History, ctx: &mut Context<Self>) {
+        let now = self.node().clock.now();
+        let Some(open) = self.open() else { return };
+        if !open.identity.grants.allow(&history.room, Right::History) {
+            return self.refuse(id.as_ref(), &Refusal::forbidden("this user may not read this room's history"));
+        }
+        // Without an id nobody would hear the answer.
+        let Some(id) = id else { return self.gauge.answered() };
+        let ticket = open.wait(Some(id.clone()), None, now);
+        self.watch_deadlines(ctx);
+        let room = history.room.clone();
+        self.locate(&room, ctx, move |session, located, ctx| {
+            let letter = RoomHistory {
+                reply: ctx.address(),
+                ticket,
+                id,
+                part: history.part,
+                limit: history.limit,
+                kinds: history.kinds,
+            };
+            if located.is_none_or(|located| located.addr.try_send(letter).is_err()) {
+                session.finish(ticket, &busy(), ctx);
+            }
+        });
+    }
+
+    /// Where a command for a room goes; the right is looked at before whether the session is in it.
+    fn room_for(&mut self, room: &RoomName, right: Right, verb: &str) -> Result<Located, Refusal> {
+        let Some(open) = self.open() else { return Err(Refusal::not_joined()) };
+        if !open.identity.grants.allow(room, right) {
+            return Err(Refusal::forbidden(format!("this user may not {verb} in this room")));
+        }
+        open.rooms.get(room).and_then(|slot| slot.located.clone()).ok_or_else(Refusal::not_joined)
+    }
+
+    /// Asks the Directory for a room; `then` hears `None` when it can't say.
+    fn locate(
+        &mut self,
+        room: &RoomName,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(&mut Self, Option<Located>, &mut Context<Self>) + 'static,
+    ) {
+        let Some(open) = self.open() else { return };
+        let key = RoomKey::new(open.identity.tenant.clone(), room.clone());
+        let (reply, located) = oneshot::channel();
+        if self.node().directory.try_send(Locate { key, reply }).is_err() {
+            return then(self, None, ctx);
+        }
+        ctx.spawn(located.into_actor(self).map(|located, session, ctx| then(session, located.ok(), ctx)));
+    }
+
+    /// Ends a command that waits with a refusal; a late answer of somebody else finds nothing any more.
+    fn finish(&mut self, ticket: u64, refusal: &Refusal, ctx: &mut Context<Self>) {
+        let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&ticket)) else { return };
+        self.refuse(waiting.id.as_ref(), refusal);
+        if let Some(room) = waiting.joining {
+            self.join_ended(&room, ticket, None, ctx);
+        }
+    }
+
+    /// Goes on with what waited for a join. `is_in` is `None` when the join failed and the session is as it was.
+    fn join_ended(&mut self, room: &RoomName, ticket: u64, is_in: Option<bool>, ctx: &mut Context<Self>) {
+        let Some(open) = self.open() else { return };
+        let Some(slot) = open.rooms.get_mut(room).filter(|slot| slot.is_joining(ticket)) else { return };
+        let SlotState::Joining { queue, was_in, .. } = std::mem::replace(&mut slot.state, SlotState::In) else {
+            return;
+        };
+        if !is_in.unwrap_or(was_in) {
+            open.rooms.remove(room);
+        }
+        for understood in queue {
+            if matches!(self.phase, Phase::Open(_)) {
+                self.perform(understood, ctx);
+            }
+        }
+    }
+
+    /// Sets a timer for the earliest deadline, if none is set.
+    fn watch_deadlines(&mut self, ctx: &mut Context<Self>) {
+        let now = self.node().clock.now();
+        let Some(open) = self.open() else { return };
+        if open.deadline_timer.is_some() {
+            return;
+        }
+        let Some(earliest) = open.waiting.values().map(|waiting| waiting.deadline).min() else { return };
+        let wait = earliest.saturating_duration_since(now);
+        open.deadline_timer = Some(ctx.run_later(wait, |session, ctx| {
+            let now = session.node().clock.now();
+            let Some(open) = session.open() else { return };
+            open.deadline_timer = None;
+            let is_over = |waiting: &Waiting| now >= waiting.deadline;
+            let over: Vec<_> = open.waiting.iter().filter(|(_, waiting)| is_over(waiting)).map(|(t, _)| *t).collect();
+            for ticket in over {
+                let refusal = Refusal::unavailable("no answer in time; whether it was done is not known");
+                session.finish(ticket, &refusal, ctx);
+            }
+            session.watch_deadlines(ctx);
+        }));
+    }
+}
+
+fn busy() -> Refusal {
+    Refusal::unavailable("the room has too much to do").after(std::time::Duration::from_secs(1))
+}
+
+impl Open {
+    /// Notes a command that waits for somebody else, and gives it a ticket.
+    fn wait(&mut self, id: Option<CommandId>, joining: Option<RoomName>, now: std::time::Instant) -> u64 {
+        self.last_ticket += 1;
+        self.waiting.insert(self.last_ticket, Waiting { id, deadline: now + DEADLINE, joining });
+        self.last_ticket
+    }
+}
+
+impl Slot {
+    fn is_joining(&self, by: u64) -> bool {
+        matches!(&self.state, SlotState::Joining { ticket, .. } if *ticket == by)
+    }
+}
+
+impl Handler<Moved> for Session {
+    type Result = ();
+
+    fn handle(&mut self, Moved(letter): Moved, ctx: &mut Self::Context) {
+        self.join_elsewhere(*letter, ctx);
+    }
+}
+
+impl Handler<JoinDone> for Session {
+    type Result = ();
+
+    fn handle(&mut self, done: JoinDone, ctx: &mut Self::Context) {
+        let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&done.ticket)) else { return };
+        self.gauge.answered();
+        if let Some(room) = waiting.joining {
+            self.join_ended(&room, done.ticket, Some(done.is_in), ctx);
+        }
+    }
+}
+
+impl Handler<Answered> for Session {
+    type Result = ();
+
+    fn handle(&mut self, Answered { ticket, outcome }: Answered, ctx: &mut Self::Context) {
+        let text = match outcome {
+            Outcome::Refused(refusal) => return self.finish(ticket, &refusal, ctx),
+            Outcome::Appended(Err(AppendError::Conflict)) => {
+                return self.finish(ticket, &Refusal::conflict("key: it was used before for other content"), ctx);
+            }
+            Outcome::Appended(Err(AppendError::Unavailable { retry_after })) => {
+                let refusal = Refusal::unavailable("the log can't take entries now").after(retry_after);
+                return self.finish(ticket, &refusal, ctx);
+            }
+            Outcome::Appended(Ok(appended)) => {
+                let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&ticket)) else { return };
+                waiting.id.map(|id| push::published(&id, appended.offset, appended.entry, appended.duplicate))
+            }
+            Outcome::Text(text) => {
+                let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&ticket)) else { return };
+                waiting.id.map(|_| text)
+            }
+        };
+        match text {
+            Some(text) => self.reply(&text),
+            None => self.gauge.answered(),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! From a stranger to a session: `connect`, `refresh`, and the end of a token.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::quota::Quota;
+use super::{Open, Phase, Session};
+use crate::actors::directory::{OpenSession, Opened};
+use crate::actors::room::join::Leave;
+use crate::auth::{Admitted, Identity, LEEWAY_MS, Refused};
+use crate::delivery::{Farewell, Frame};
+use crate::domain::grants::Right;
+use crate::protocol::codes::CloseCode;
+use crate::protocol::command::{CommandId, Connect, Hidden};
+use crate::protocol::{Refusal, push};
+
+/// How long ahead a client hears that its token ends.
+const EXPIRING_AHEAD: Duration = Duration::from_mins(1);
+/// What a token's end is stretched by, because clocks differ.
+const LEEWAY: Duration = Duration::from_millis(LEEWAY_MS.unsigned_abs());
+
+impl Session {
+    pub(super) fn connect(&mut self, id: Option<CommandId>, connect: Connect, ctx: &mut Context<Self>) {
+        let token = connect.token.as_ref().map(Hidden::expose);
+        let admitted = match self.node().gate.admit(token, connect.guest_name.as_deref()) {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                log::info!("a connect was refused: {}", refused.reason());
+                let is_mended_by_token = refused != Refused::GuestName;
+                let refusal = if is_mended_by_token { Refusal::unauthorized } else { Refusal::bad_message };
+                self.refuse(id.as_ref(), &refusal(refused.to_string()));
+                return self.close(if is_mended_by_token { CloseCode::Unauthorized } else { CloseCode::BadProtocol });
+            }
+        };
+        self.phase = Phase::Connecting;
+        let (reply, opened) = oneshot::channel();
+        let open = OpenSession {
+            secret: connect.secret.as_ref().map(|secret| secret.expose().to_owned()),
+            tenant: admitted.identity.tenant.clone(),
+            user: admitted.identity.user.id.clone(),
+            addr: ctx.address(),
+            reply,
+        };
+        if self.node().directory.try_send(open).is_err() {
+            self.refuse(
+                id.as_ref(),
+                &Refusal::unavailable("this node has too much to do").after(Duration::from_secs(1)),
+            );
+            return self.close(CloseCode::Full);
+        }
+        ctx.spawn(opened.into_actor(self).map(move |opened, session, ctx| match opened {
+            Ok(opened) => session.opened(id.as_ref(), admitted, opened, ctx),
+            Err(_) => session.close(CloseCode::Full),
+        }));
+    }
+
+    fn opened(&mut self, id: Option<&CommandId>, admitted: Admitted, opened: Opened, ctx: &mut Context<Self>) {
+        let node = Arc::clone(self.node());
+        let Admitted { identity, guest_token } = admitted;
+        let user = &identity.user;
+        let from = push::from_member(&user.id, &opened.session);
+        let publisher = format!("user:{}", user.id).into();
+        let limits = &node.config.limits;
+        let quota = limits.enabled.then(|| Quota::new(limits.publishes_per_s, limits.publish_burst, &node.clock));
+        let text = push::connected(&push::Connected {
+            id,
+            session: &opened.session,
+            secret: opened.secret.as_str(),
+            user,
+            tenant: &identity.tenant,
+            node: &node.config.server.node,
+            heartbeat: node.config.session.heartbeat,
+            resumed: opened.resumed,
+            limits: push::Limits {
+                message_bytes: limits.message_bytes,
+                rooms: limits.rooms_per_session,
+                publishes_per_s: limits.enabled.then_some(limits.publishes_per_s),
+                dedupe_s: limits.dedupe.as_secs(),
+            },
+            expires: identity.expires,
+            guest_token: guest_token.as_deref(),
+        });
+        let is_closed = matches!(self.phase, Phase::Closing);
+        let open = Open {
+            node,
+            identity,
+            opened,
+            rooms: HashMap::new(),
+            waiting: HashMap::new(),
+            last_ticket: 0,
+            deadline_timer: None,
+            expiry_timers: Vec::new(),
+            quota,
+            from,
+            publisher,
+            farewell: Farewell::Lost,
+        };
+        if is_closed {
+            // The connection was ended meanwhile; dropping `open` tells the Directory.
+            return;
+        }
+        self.phase = Phase::Open(Box::new(open));
+        self.outbox.connected();
+        self.gauge.open();
+        self.reply(&text);
+        self.watch_expiry(ctx);
+    }
+
+    /// Takes a new token of the same user; rooms that it no longer allows are left.
+    pub(super) fn refresh(&mut self, id: Option<&CommandId>, token: &Hidden, ctx: &mut Context<Self>) {
+        let admitted = match self.node().gate.admit(Some(token.expose()), None) {
+            Ok(admitted) => admitted,
+            Err(refused) => return self.refuse(id, &Refusal::unauthorized(refused.to_string())),
+        };
+        let identity = admitted.identity;
+        let Some(open) = self.open() else { return };
+        let is_same = identity.user.id == open.identity.user.id && identity.tenant == open.identity.tenant;
+        if !is_same {
+            return self.refuse(id, &Refusal::unauthorized("this token is another user's"));
+        }
+        open.identity = identity;
+        self.leave_forbidden_rooms();
+        self.watch_expiry(ctx);
+        if let Some(id) = id {
+            let expires = self.open().and_then(|open| open.identity.expires);
+            self.say(&push::refreshed(id, expires));
+        }
+        self.gauge.answered();
+    }
+
+    fn leave_forbidden_rooms(&mut self) {
+        let (hub, outbox) = (self.context.hub.clone(), self.outbox_id);
+        let Some(open) = self.open() else { return };
+        let Open { rooms, identity, opened, .. } = open;
+        rooms.retain(|room, slot| {
+            let is_allowed = identity.grants.allow(room, Right::Join);
+            if let (false, Some(located)) = (is_allowed, &slot.located) {
+                let last = Some(Frame::text(&push::left(room, crate::protocol::codes::ErrorCode::Forbidden)));
+                let (session, generation) = (opened.session.clone(), opened.generation);
+                located.addr.do_send(Leave { session, generation, last, hub: hub.clone(), outbox });
+            }
+            is_allowed
+        });
+    }
+
+    /// Tells the client ahead of its token's end, and ends the connection there.
+    fn watch_expiry(&mut self, ctx: &mut Context<Self>) {
+        let wall = self.node().clock.wall();
+        let Some(open) = self.open() else { return };
+        for timer in open.expiry_timers.drain(..) {
+            ctx.cancel_future(timer);
+        }
+        let Some(left) = remaining(&open.identity, wall.0) else { return };
+        let warning = ctx.run_later(left.saturating_sub(EXPIRING_AHEAD), move |session, _| {
+            session.say(&push::expiring(left.min(EXPIRING_AHEAD)));
+        });
+        let end = ctx.run_later(left + LEEWAY, |session, _| session.close(CloseCode::Unauthorized));
+        open.expiry_timers.extend([warning, end]);
+    }
+}
+
+/// How long the identity's token still holds; `None` when it has no end that matters.
+fn remaining(identity: &Identity, wall_ms: i64) -> Option<Duration> {
+    let left_ms = identity.expires?.0.saturating_sub(wall_ms).max(0);
+    Some(Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)))
+}

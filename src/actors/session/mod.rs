@@ -1,0 +1,429 @@
+//! A session: one client's commands, in the order sent, answered once each.
+//!
+//! It lives on the worker thread of its connection and exactly as long as that; what outlives the connection is the
+//! Directory's record (so that the client can return by its secret) and the member in each room (so that nobody sees it
+//! leave). However a session ends, panics included, `Open`'s drop tells both: the one door out.
+//!
+//! ```text
+//! connection ─ Incoming ─▶ Session ─ Join, Publish, … ─▶ Room
+//!      ▲                      ▲ ◀─ JoinDone, Answered ───── Room, bridge
+//!      └── outbox ◀── replies ┘
+//! ```
+//!
+//! What a session has taken from its connection and not answered is bounded by its [`Gauge`]; beyond it the connection
+//! is not read. Every command that waits for somebody else has a deadline.
+
+use std::cell::Cell;
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use bytestring::ByteString;
+use tokio::sync::Notify;
+
+use super::directory::{Located, Opened, SessionEnded};
+use super::room::Gone;
+use super::room::join::Join;
+use super::{Node, WorkerContext};
+use crate::auth::Identity;
+use crate::bridge::{AppendError, Appended};
+use crate::delivery::{Farewell, Frame, Outbox, OutboxId};
+use crate::domain::ids::RoomName;
+use crate::domain::presence::Device;
+use crate::protocol::codes::CloseCode;
+use crate::protocol::command::{self, Command, CommandId, Incoming as Understood};
+use crate::protocol::{Refusal, push};
+
+mod commands;
+mod connect;
+mod quota;
+
+use quota::Quota;
+
+/// A text message from the client.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Incoming(pub ByteString);
+
+/// A message that can't be text of this protocol, and why.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Unreadable(pub &'static str);
+
+/// The connection is no more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ConnectionEnded {
+    /// How it ended.
+    pub farewell: Farewell,
+}
+
+/// A newer connection took the session up; this one ends without a word.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TakenUp;
+
+/// A room died. Its sessions come back by cursor.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RoomGone {
+    /// Its number.
+    pub number: u64,
+}
+
+/// A room answered a join; the client has heard it through the hub.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct JoinDone {
+    /// Which command.
+    pub ticket: u64,
+    /// Whether the session is in the room now, or has a page to catch up first.
+    pub is_in: bool,
+}
+
+/// A join reached a room that had just retired; here it is back, to be sent to the room's successor.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Moved(pub Box<Join>);
+
+/// Somebody answered a command.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Answered {
+    /// Which command.
+    pub ticket: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How a command ended.
+pub enum Outcome {
+    /// The log has, or has not, taken an entry.
+    Appended(Result<Appended, AppendError>),
+    /// The whole reply.
+    Text(String),
+    /// It was refused.
+    Refused(Refusal),
+}
+
+/// How much a session has taken from its connection and not answered. Shared with the connection's task on one thread.
+pub struct Gauge {
+    taken: Cell<usize>,
+    max: Cell<usize>,
+    has_room: Notify,
+}
+
+/// Commands of one session under way at once.
+const IN_FLIGHT_MAX: usize = 64;
+/// A command that waits for somebody else for so long is answered `unavailable`.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// So many unreadable messages within [`UNREADABLE_TIME`] are no accident.
+const UNREADABLE_MAX: usize = 10;
+const UNREADABLE_TIME: Duration = Duration::from_mins(1);
+/// Errors without an id that a session hears in a second.
+const BARE_ERRORS_MAX: u32 = 10;
+
+impl Default for Gauge {
+    /// Until it is connected, a session takes one message at a time: what follows `connect` waits for it.
+    fn default() -> Self {
+        Self { taken: Cell::new(0), max: Cell::new(1), has_room: Notify::new() }
+    }
+}
+
+impl Gauge {
+    /// Waits until one more may be taken.
+    pub async fn wait_for_room(&self) {
+        while self.taken.get() >= self.max.get() {
+            self.has_room.notified().await;
+        }
+    }
+
+    /// One was taken.
+    pub fn taken(&self) {
+        self.taken.set(self.taken.get() + 1);
+    }
+
+    /// One was answered.
+    fn answered(&self) {
+        self.taken.set(self.taken.get().saturating_sub(1));
+        self.has_room.notify_one();
+    }
+
+    /// The session is connected.
+    fn open(&self) {
+        self.max.set(IN_FLIGHT_MAX);
+        self.has_room.notify_one();
+    }
+}
+
+/// One client's session, while its connection stands.
+pub struct Session {
+    context: Rc<WorkerContext>,
+    outbox: Rc<Outbox>,
+    outbox_id: OutboxId,
+    gauge: Rc<Gauge>,
+    device: Device,
+    phase: Phase,
+    unreadable: VecDeque<Instant>,
+    bare_errors: (Option<Instant>, u32),
+}
+
+enum Phase {
+    /// Nothing was said yet.
+    Fresh,
+    /// `connect` is on its way.
+    Connecting,
+    /// Connected.
+    Open(Box<Open>),
+    /// A close is on its way; what still comes is not looked at.
+    Closing,
+}
+
+/// What a connected session has. Dropping it tells rooms and Directory that the connection is gone.
+struct Open {
+    node: Arc<Node>,
+    identity: Identity,
+    opened: Opened,
+    rooms: HashMap<RoomName, Slot>,
+    waiting: HashMap<u64, Waiting>,
+    last_ticket: u64,
+    deadline_timer: Option<SpawnHandle>,
+    expiry_timers: Vec<SpawnHandle>,
+    quota: Option<Quota>,
+    from: Arc<str>,
+    publisher: Arc<str>,
+    farewell: Farewell,
+}
+
+/// A room of the session's.
+struct Slot {
+    state: SlotState,
+    located: Option<Located>,
+}
+
+enum SlotState {
+    /// A join is on its way; what follows for this room waits for it.
+    Joining { ticket: u64, queue: VecDeque<Understood>, was_in: bool },
+    /// In it.
+    In,
+}
+
+/// A command that waits for somebody else.
+struct Waiting {
+    id: Option<CommandId>,
+    deadline: Instant,
+    /// The room, for a join.
+    joining: Option<RoomName>,
+}
+
+impl Session {
+    /// Starts a session on the connection's thread.
+    #[must_use]
+    pub fn start_here(
+        context: &Rc<WorkerContext>,
+        outbox: Rc<Outbox>,
+        outbox_id: OutboxId,
+        gauge: Rc<Gauge>,
+        device: Device,
+    ) -> Addr<Self> {
+        let session = Self {
+            context: Rc::clone(context),
+            outbox,
+            outbox_id,
+            gauge,
+            device,
+            phase: Phase::Fresh,
+            unreadable: VecDeque::new(),
+            bare_errors: (None, 0),
+        };
+        session.start()
+    }
+
+    fn open(&mut self) -> Option<&mut Open> {
+        match &mut self.phase {
+            Phase::Open(open) => Some(open),
+            _ => None,
+        }
+    }
+
+    fn node(&self) -> &Arc<Node> {
+        &self.context.node
+    }
+
+    /// Takes a message that is not a `connect` to be.
+    fn take(&mut self, text: &str, ctx: &mut Context<Self>) {
+        let limit = self.node().config.limits.message_bytes;
+        if text.len() > limit {
+            let refusal = Refusal::too_large(format!("a message has at most {limit} bytes"));
+            return self.refuse(command::command_id_of(text).as_ref(), &refusal);
+        }
+        match command::parse(text) {
+            Ok(understood) => self.act(understood, ctx),
+            Err(rejected) => {
+                self.refuse(rejected.id.as_ref(), &rejected.refusal);
+                if rejected.is_unreadable {
+                    self.count_unreadable();
+                }
+                if matches!(self.phase, Phase::Fresh) {
+                    self.close(CloseCode::BadProtocol);
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, understood: Understood, ctx: &mut Context<Self>) {
+        match (&self.phase, understood) {
+            (Phase::Fresh, Understood { id, command: Command::Connect(connect) }) => self.connect(id, connect, ctx),
+            (Phase::Fresh | Phase::Connecting, Understood { id, .. }) => {
+                self.refuse(id.as_ref(), &Refusal::bad_message("type: the first message is connect"));
+                self.close(CloseCode::BadProtocol);
+            }
+            (Phase::Open(_), Understood { id, command: Command::Connect(_) }) => {
+                self.refuse(id.as_ref(), &Refusal::bad_message("type: this session is connected already"));
+                self.close(CloseCode::BadProtocol);
+            }
+            (Phase::Open(_), understood) => self.perform(understood, ctx),
+            (Phase::Closing, _) => {}
+        }
+    }
+
+    /// Queues a message for the client and closes the gap it leaves in the gauge.
+    fn reply(&mut self, text: &str) {
+        self.say(text);
+        self.gauge.answered();
+    }
+
+    fn say(&self, text: &str) {
+        let now = self.node().clock.now();
+        self.context.worker.push(&self.outbox, &Frame::text(text), now);
+    }
+
+    /// Answers a command that has nothing to tell but that it was done.
+    fn ok(&mut self, id: Option<&CommandId>) {
+        if let Some(id) = id {
+            self.say(&push::ok(id));
+        }
+        self.gauge.answered();
+    }
+
+    /// Answers a command that was not done. Without an id at most ten a second are told.
+    fn refuse(&mut self, id: Option<&CommandId>, refusal: &Refusal) {
+        if id.is_some() || self.may_tell_bare_error() {
+            self.say(&push::error(id, refusal));
+        }
+        self.gauge.answered();
+    }
+
+    fn may_tell_bare_error(&mut self) -> bool {
+        let now = self.node().clock.now();
+        let (since, told) = &mut self.bare_errors;
+        if since.is_none_or(|since| now.saturating_duration_since(since) >= Duration::from_secs(1)) {
+            (*since, *told) = (Some(now), 0);
+        }
+        *told += 1;
+        *told <= BARE_ERRORS_MAX
+    }
+
+    fn count_unreadable(&mut self) {
+        let now = self.node().clock.now();
+        self.unreadable.push_back(now);
+        while self.unreadable.front().is_some_and(|at| now.saturating_duration_since(*at) > UNREADABLE_TIME) {
+            self.unreadable.pop_front();
+        }
+        if self.unreadable.len() >= UNREADABLE_MAX {
+            self.close(CloseCode::BadProtocol);
+        }
+    }
+
+    /// Ends the connection; the session ends when the connection has.
+    fn close(&mut self, code: CloseCode) {
+        if let Some(open) = self.open() {
+            open.farewell = Farewell::of(code);
+        }
+        self.context.worker.end(&self.outbox, code);
+        self.phase = Phase::Closing;
+    }
+}
+
+impl Actor for Session {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // More than the gauge lets through, because rooms answer into the same mailbox.
+        ctx.set_mailbox_capacity(2 * IN_FLIGHT_MAX);
+    }
+}
+
+impl Handler<Incoming> for Session {
+    type Result = ();
+
+    fn handle(&mut self, Incoming(text): Incoming, ctx: &mut Self::Context) {
+        self.take(&text, ctx);
+    }
+}
+
+impl Handler<Unreadable> for Session {
+    type Result = ();
+
+    fn handle(&mut self, Unreadable(why): Unreadable, _: &mut Self::Context) {
+        let is_fresh = matches!(self.phase, Phase::Fresh | Phase::Connecting);
+        self.refuse(None, &Refusal::bad_message(why));
+        self.count_unreadable();
+        if is_fresh {
+            self.close(CloseCode::BadProtocol);
+        }
+    }
+}
+
+impl Handler<ConnectionEnded> for Session {
+    type Result = ();
+
+    fn handle(&mut self, ended: ConnectionEnded, ctx: &mut Self::Context) {
+        if let Some(open) = self.open() {
+            open.farewell = ended.farewell;
+        }
+        ctx.stop();
+    }
+}
+
+impl Handler<TakenUp> for Session {
+    type Result = ();
+
+    fn handle(&mut self, _: TakenUp, _: &mut Self::Context) {
+        self.close(CloseCode::TakenOver);
+    }
+}
+
+impl Handler<RoomGone> for Session {
+    type Result = ();
+
+    fn handle(&mut self, gone: RoomGone, _: &mut Self::Context) {
+        let was_in = |slot: &Slot| slot.located.as_ref().is_some_and(|located| located.number == gone.number);
+        if self.open().is_some_and(|open| open.rooms.values().any(was_in)) {
+            self.close(CloseCode::Restarting);
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut rooms = Vec::with_capacity(self.rooms.len());
+        for slot in self.rooms.values_mut() {
+            let Some(located) = slot.located.take() else { continue };
+            located.addr.do_send(Gone {
+                session: self.opened.session.clone(),
+                generation: self.opened.generation,
+                farewell: self.farewell,
+            });
+            rooms.push(located.addr);
+        }
+        self.node.directory.do_send(SessionEnded {
+            secret: self.opened.secret.clone(),
+            generation: self.opened.generation,
+            farewell: self.farewell,
+            rooms,
+        });
+    }
+}
