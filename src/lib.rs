@@ -7,6 +7,7 @@
 //! `domain` may use. `tests/tidy.rs` reads our sources and fails on an arrow that points up.
 
 pub mod actors;
+pub mod app;
 pub mod auth;
 pub mod bridge;
 pub mod cli;

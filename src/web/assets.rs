@@ -13,6 +13,9 @@ use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use crate::protocol::Refusal;
+use crate::protocol::codes::ErrorCode;
+
 use super::{refusal, wrong_method};
 
 /// What the page may load: its own files and its own host's sockets (`'self'` covers ws and wss of the same origin,
@@ -64,7 +67,7 @@ async fn serve(request: HttpRequest) -> HttpResponse {
         path => path,
     };
     let Some(asset) = ASSETS.get(path) else {
-        return refusal(StatusCode::NOT_FOUND, "not_found", "there is nothing under this path");
+        return refusal(&Refusal::new(ErrorCode::NotFound, "there is nothing under this path"));
     };
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         return wrong_method("GET, HEAD");

@@ -1,5 +1,6 @@
 //! HTTP: one file a transport, and what all of them ask of a request.
 //!
+//! `takeover` builds the server and hands upgraded sockets to `websocket`, whose bytes `inbound` makes messages of.
 //! `identity` says from where a request comes, `assets` serves the page, `ops` answers those who watch over the node.
 //! Nothing here knows a rule of rooms: a transport turns bytes into letters to actors and back.
 
@@ -8,14 +9,20 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
+use crate::protocol::{Refusal, push};
+
 pub mod assets;
 pub mod identity;
+pub mod inbound;
 pub mod ops;
+pub mod takeover;
+pub mod websocket;
 
-/// A refusal over HTTP, in the form of the protocol's errors: `{"type":"error","code":…,"message":…}`.
+/// A refusal over HTTP, with the status and in the form of the protocol's errors.
 #[must_use]
-pub fn refusal(status: StatusCode, code: &'static str, message: &str) -> HttpResponse {
-    error(HttpResponse::build(status), code, message)
+pub fn refusal(refusal: &Refusal) -> HttpResponse {
+    let status = StatusCode::from_u16(refusal.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    error(HttpResponse::build(status), refusal)
 }
 
 /// The refusal of a method, with the ones that are taken.
@@ -23,23 +30,24 @@ pub fn refusal(status: StatusCode, code: &'static str, message: &str) -> HttpRes
 pub fn wrong_method(allowed: &'static str) -> HttpResponse {
     let mut response = HttpResponse::MethodNotAllowed();
     response.insert_header((header::ALLOW, allowed));
-    error(response, "bad_message", &format!("only {allowed} is taken here"))
+    error(response, &Refusal::bad_message(format!("only {allowed} is taken here")))
 }
 
-#[derive(Serialize)]
-struct Error<'a> {
-    r#type: &'static str,
-    code: &'static str,
-    message: &'a str,
-}
-
-fn error(mut response: HttpResponseBuilder, code: &'static str, message: &str) -> HttpResponse {
-    json(&mut response, &Error { r#type: "error", code, message })
+fn error(mut response: HttpResponseBuilder, refusal: &Refusal) -> HttpResponse {
+    if let Some(seconds) = refusal.retry_after {
+        response.insert_header((header::RETRY_AFTER, seconds.ceil().to_string()));
+    }
+    headers(&mut response);
+    response.content_type("application/json").body(push::error(None, refusal))
 }
 
 /// An answer that is true now alone, and that no browser takes for a page.
 fn json(response: &mut HttpResponseBuilder, body: &impl Serialize) -> HttpResponse {
+    headers(response);
+    response.json(body)
+}
+
+fn headers(response: &mut HttpResponseBuilder) {
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     response.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-    response.json(body)
 }

@@ -1,0 +1,208 @@
+//! Builds everything, and takes it down again; the only file that knows everyone.
+//!
+//! Start: store and bridge, Directory, who may come in, listener, ready. End: not ready, no new connections, every
+//! client told and closed, everything committed, exit 0. A second signal ends at once; what was acknowledged is safe
+//! either way.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_web::web;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::actors::directory::Directory;
+use crate::actors::room::RoomContext;
+use crate::actors::{Admission, Hubs, Node, WorkerContext, supervise};
+use crate::auth::Gate;
+use crate::bridge::solo::{self, Solo, Started};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::delivery::hub::EndAll;
+use crate::delivery::outbox::OutboxLimits;
+use crate::protocol::codes::CloseCode;
+use crate::store::StoreError;
+use crate::web::ops::Readiness;
+use crate::web::{assets, ops, takeover, websocket};
+
+/// What keeps a node from starting, in words for an operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log can't be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address is taken or not ours.
+    #[error("can't listen on {address}: {source}; set server.bind (or --bind) to a free address of this machine")]
+    Listen {
+        /// Where we wanted to listen.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system refuses something else that a server needs.
+    #[error("can't start: {0}")]
+    System(#[from] io::Error),
+}
+
+/// What a socket's kernel buffer holds. With the default of up to 4 MB slowness would show far too late.
+const SEND_BUFFER: usize = 64 << 10;
+/// Connections that may wait to be accepted, for storms of returns.
+const BACKLOG: i32 = 4_096;
+/// How long clients may take to hear that they have to go.
+const DRAIN: Duration = Duration::from_secs(4);
+/// How many clients return in a second after a drain, at most.
+const RETURNS_PER_S: u32 = 1_000;
+
+/// Runs a node until it is told to end.
+///
+/// # Errors
+/// [`StartError`], before anything was served.
+pub fn run(config: Config) -> Result<ExitCode, StartError> {
+    raise_file_limit();
+    System::new().block_on(serve(config, Clock::system()))
+}
+
+async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
+    let mut signals = Signals::new()?;
+    let readiness = Readiness::default();
+    // The address first: a second node by mistake is told so before it touches the store.
+    let listener = listen(config.server.bind)?;
+    let address = listener.local_addr()?;
+    let Started { bridge, store, stopper, .. } = Solo::start(&solo::Config::new(&config.store.path), &clock)?;
+    let gate = Gate::new(&config.auth, store.guest_key(), address.ip().is_loopback(), clock.clone());
+
+    let cores = available_parallelism().map_or(1, usize::from);
+    let context = Arc::new(RoomContext { config: config.clone(), clock: clock.clone(), bridge: bridge.clone() });
+    let rooms: Vec<_> = (0..(cores / 2).max(1)).map(|_| Arbiter::new()).collect();
+    let room_threads = rooms.iter().map(Arbiter::handle).collect();
+    let directory = supervise::start_restarting("the directory", &clock, |_| Directory::new(context, room_threads));
+
+    let admission = Admission::new(config.server.connections_max);
+    let node = Arc::new(Node {
+        outbox_limits: outbox_limits(&config),
+        config,
+        clock,
+        gate,
+        bridge,
+        directory,
+        admission: Arc::clone(&admission),
+        hubs: Hubs::default(),
+    });
+
+    let workers = if node.config.server.workers == 0 { cores } else { node.config.server.workers };
+    let builder = actix_server::Server::build().workers(workers).disable_signals().shutdown_timeout(1);
+    let server = takeover::serve(listener, builder, {
+        let (node, readiness) = (Arc::clone(&node), readiness.clone());
+        move |services| {
+            let context = WorkerContext::current(&node);
+            services.app_data(web::ThinData(context));
+            websocket::configure(services);
+            ops::configure(services, &readiness);
+            assets::configure(services);
+        }
+    })?;
+    let handle = server.handle();
+    let serving = actix_rt::spawn(server);
+    readiness.ready();
+    store.check_in_background();
+    announce(&node.config, address);
+
+    signals.wait().await;
+    log::info!("ending: {} connections are told and closed", admission.standing());
+    readiness.drain();
+    let draining = async {
+        handle.pause().await;
+        drain(&node).await;
+        handle.stop(false).await;
+        stopper.stop().await;
+    };
+    tokio::select! {
+        () = draining => log::info!("everything is committed; bye"),
+        () = signals.wait() => log::warn!("ending at once, as told; what was acknowledged is in the log"),
+    }
+    drop(serving);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says goodbye to every client and waits until they are gone, or long enough.
+async fn drain(node: &Node) {
+    let standing = u32::try_from(node.admission.standing()).unwrap_or(u32::MAX);
+    let spread = Duration::from_millis(u64::from(standing) * 1_000 / u64::from(RETURNS_PER_S));
+    for hub in node.hubs.all() {
+        hub.addr.do_send(EndAll { code: CloseCode::Restarting, spread });
+    }
+    let gone = async {
+        while node.admission.standing() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN, gone).await;
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let open = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        // Accepted sockets inherit it.
+        socket.set_send_buffer_size(SEND_BUFFER)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(TcpListener::from(socket))
+    };
+    open().map_err(|source| StartError::Listen { address, source })
+}
+
+fn outbox_limits(config: &Config) -> OutboxLimits {
+    let heartbeat = config.session.heartbeat;
+    OutboxLimits {
+        heartbeat,
+        // Five seconds on top of ten (protocol, section 3); a shorter heartbeat, as tests set, gets half of it.
+        heartbeat_slack: (heartbeat / 2).min(Duration::from_secs(5)),
+        connect_timeout: config.session.connect_timeout,
+        ..OutboxLimits::default()
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the address is what whoever started us waits for, whatever the log level")]
+fn announce(config: &Config, address: SocketAddr) {
+    let file: PathBuf = std::path::absolute(&config.store.path).unwrap_or_else(|_| config.store.path.clone());
+    log::info!("node {} listens on {address}, its log is {}", config.server.node, file.display());
+    for warning in config.warnings() {
+        log::warn!("{warning}");
+    }
+    println!("Copresence is ready. Open the demo page: http://{address}/");
+}
+
+/// A connection is a file: takes as many as the system lets us have.
+fn raise_file_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
+        log::warn!("the limit on open files stays at {current:?}, which bounds the connections");
+    }
+}
+
+/// The two signals that end a node.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Serving HTTP with actix-web, and taking a socket over after its upgrade.
+//!
+//! An upgraded connection that stays inside HTTP's machinery keeps its buffers (16 KiB) and hides its socket, so that
+//! frames could not be gathered into one write. So the server is built by hand: requests to upgrade go to a second
+//! instance of the same `App`; when its answer is 101 and carries a [`Takeover`], the head is written and the bare
+//! socket handed over. Any other answer is sent as usual. Routing, guards, extractors and errors stay those of the App.
+//!
+//! ```text
+//! accept ─▶ h1 ─┬─ ordinary request ─▶ App ─▶ response
+//!               └─ upgrade ─▶ App (2nd) ─┬─ 101 + Takeover ─▶ socket, bytes already read ─▶ websocket::run
+//!                                        └─ anything else ──▶ response
+//! ```
+
+use std::io;
+use std::net::TcpListener;
+
+use actix_codec::Framed;
+use actix_http::body::{BodySize, BoxBody, MessageBody, to_bytes};
+use actix_http::h1::{Codec, Message, SendResponse};
+use actix_http::{HttpService, Request, Response, StatusCode};
+use actix_server::{Server, ServerBuilder};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_service, map_config};
+use actix_web::dev::AppConfig;
+use actix_web::{App, HttpResponse, web};
+use bytes::Bytes;
+use futures_util::SinkExt;
+use tokio::net::TcpStream;
+
+/// What to do with the socket after the head of a 101 is written; kept in the response's extensions.
+pub struct Takeover(Box<dyn FnOnce(TcpStream, Bytes)>);
+
+impl Takeover {
+    /// Hands the socket, and what was already read from it, to `run`.
+    pub fn new(run: impl FnOnce(TcpStream, Bytes) + 'static) -> Self {
+        Self(Box::new(run))
+    }
+
+    /// Puts the takeover into a response that switches protocols.
+    #[must_use]
+    pub fn into_response(self, mut response: HttpResponse) -> HttpResponse {
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Builds the server: `configure` is called twice on each worker thread and must make the same App each time, with its
+/// state made outside.
+///
+/// # Errors
+/// When the listener can't be used.
+pub fn serve<F>(listener: TcpListener, builder: ServerBuilder, configure: F) -> io::Result<Server>
+where
+    F: Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+{
+    let builder = builder.listen("http", listener, move || {
+        let (plain, upgrading) = (configure.clone(), configure.clone());
+        let upgrade = fn_factory(move || {
+            let app = map_config(app(&upgrading), |()| AppConfig::default());
+            async move {
+                let app = app.new_service(()).await?;
+                let app = std::rc::Rc::new(app);
+                Ok::<_, ()>(fn_service(move |(request, framed)| {
+                    answer_upgrade(std::rc::Rc::clone(&app), request, framed)
+                }))
+            }
+        });
+        HttpService::build()
+            .tcp_nodelay(true)
+            .upgrade(upgrade)
+            .finish(map_config(app(&plain), |()| AppConfig::default()))
+            .tcp()
+    })?;
+    Ok(builder.run())
+}
+
+/// The client went while it was answered; nobody is left to hear of it.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is gone")]
+struct Broken;
+
+impl From<Broken> for Response<BoxBody> {
+    /// Asked for by the dispatcher's types and never sent.
+    fn from(_: Broken) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+fn app<F: Fn(&mut web::ServiceConfig)>(
+    configure: &F,
+) -> impl ServiceFactory<
+    Request,
+    Config = AppConfig,
+    Response = actix_web::dev::ServiceResponse<impl MessageBody + use<F>>,
+    Error = actix_web::Error,
+    InitError = (),
+    Service: 'static,
+> + use<F> {
+    IntoServiceFactory::into_factory(App::new().configure(|config| configure(config)))
+}
+
+async fn answer_upgrade<S, B>(
+    app: std::rc::Rc<S>,
+    request: Request,
+    mut framed: Framed<TcpStream, Codec>,
+) -> Result<(), Broken>
+where
+    S: Service<Request, Response = actix_web::dev::ServiceResponse<B>, Error = actix_web::Error>,
+    B: MessageBody + 'static,
+{
+    let mut response: Response<BoxBody> = match app.call(request).await {
+        Ok(response) => Response::from(response).map_into_boxed_body(),
+        Err(error) => Response::from(HttpResponse::from_error(error)),
+    };
+    let takeover = response.extensions_mut().remove::<Takeover>();
+    match takeover {
+        Some(Takeover(run)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            let (head, _) = response.into_parts();
+            framed.send(Message::Item((head, BodySize::None))).await.map_err(|_| Broken)?;
+            let parts = framed.into_parts();
+            run(parts.io, parts.read_buf.freeze());
+        }
+        _ => {
+            // What refuses an upgrade is a few bytes of ours, so it is sent in one piece.
+            let (head, body) = response.into_parts();
+            let bytes = to_bytes(body).await.map_err(|_| Broken)?;
+            SendResponse::new(framed, head.set_body(bytes)).await.map_err(|_| Broken)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! The WebSocket transport: `GET /v1/ws`.
+//!
+//! The handshake is actix-web-actors', which is met in this file alone: its maintainers call it finished work, so this
+//! is all that leaving it would cost. Its `WebsocketContext` is not used: such an actor freezes as soon as its socket
+//! blocks, and dies with its connection. After the handshake the socket is taken over; a small task per connection
+//! reads messages for the session, and the outbox writes.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web_actors::ws;
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use tokio::net::TcpStream;
+
+use super::identity;
+use super::inbound::{Inbound, Message, Violation};
+use super::takeover::Takeover;
+use crate::actors::WorkerContext;
+use crate::actors::session::{ConnectionEnded, Gauge, Incoming, Session, Unreadable};
+use crate::delivery::{Farewell, Frame, Outbox, OutboxId};
+use crate::domain::presence::Device;
+use crate::protocol::Refusal;
+use crate::protocol::codes::CloseCode;
+
+/// The subprotocol that a client may name; one that names none is served as well.
+pub const SUBPROTOCOL: &str = "copresence.v1";
+
+/// The version of RFC 6455.
+const VERSION: &str = "13";
+
+/// Reads go through one buffer per thread: idle connections keep none.
+const READ_BYTES: usize = 64 << 10;
+
+thread_local! {
+    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
+
+/// Registers the route.
+pub fn configure(config: &mut web::ServiceConfig) {
+    config.service(web::resource("/v1/ws").route(web::get().to(upgrade)));
+}
+
+async fn upgrade(request: HttpRequest, context: web::ThinData<Rc<WorkerContext>>) -> HttpResponse {
+    let context = Rc::clone(&context.0);
+    if !identity::origin_is_allowed(request.headers(), &context.node.config.server.origins) {
+        return super::refusal(&Refusal::forbidden(
+            "pages of this origin may not connect: it is not in server.origins",
+        ));
+    }
+    // The handshake would also take drafts of the protocol, whose frames nobody sends any more (RFC 6455, 4.4).
+    if request.headers().get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version != VERSION) {
+        let mut response = super::refusal(&Refusal::bad_message("only version 13 of WebSocket is spoken here"));
+        *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
+        response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, header::HeaderValue::from_static(VERSION));
+        return response;
+    }
+    let mut response = match ws::handshake_with_protocols(&request, &[SUBPROTOCOL]) {
+        Ok(response) => response,
+        Err(error) => return super::refusal(&Refusal::bad_message(format!("this address speaks WebSocket: {error}"))),
+    };
+    let Some(guest) = context.node.admission.admit() else {
+        return super::refusal(
+            &Refusal::unavailable("this node takes no more connections").after(Duration::from_secs(5)),
+        );
+    };
+    let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let device = Device::from_user_agent(user_agent.unwrap_or_default());
+    let takeover = Takeover::new(move |stream, unread| {
+        actix_rt::spawn(async move {
+            run(context, stream, &unread, device).await;
+            drop(guest);
+        });
+    });
+    takeover.into_response(response.finish())
+}
+
+/// One connection, from the taken-over socket to its end.
+async fn run(context: Rc<WorkerContext>, stream: TcpStream, unread: &Bytes, device: Device) {
+    let clock = &context.node.clock;
+    let stream = Rc::new(stream);
+    let limits = context.node.outbox_limits;
+    let outbox = Rc::new(Outbox::new(Rc::clone(&stream), limits, clock.now()));
+    let id = context.worker.register(Rc::clone(&outbox));
+    let gauge = Rc::new(Gauge::default());
+    let session = Session::start_here(&context, Rc::clone(&outbox), id, Rc::clone(&gauge), device);
+    let connection = Connection { context, stream, outbox, id, gauge, session };
+    connection.run(unread).await;
+}
+
+struct Connection {
+    context: Rc<WorkerContext>,
+    stream: Rc<TcpStream>,
+    outbox: Rc<Outbox>,
+    id: OutboxId,
+    gauge: Rc<Gauge>,
+    session: Addr<Session>,
+}
+
+impl Connection {
+    async fn run(self, unread: &Bytes) {
+        let clock = &self.context.node.clock;
+        let ended = {
+            let reading = std::pin::pin!(self.read(unread));
+            let writing = std::pin::pin!(self.outbox.write_on(&self.stream, clock));
+            match select(reading, writing).await {
+                Either::Left((ended, _)) => ended,
+                Either::Right((Ok(farewell), _)) => Ended::ByUs(farewell),
+                Either::Right((Err(_), _)) => Ended::Broken,
+            }
+        };
+        let farewell = match ended {
+            Ended::ByUs(farewell) | Ended::ByClient(farewell) => farewell,
+            Ended::Broken => self.outbox.farewell().unwrap_or(Farewell::Lost),
+        };
+        self.session.do_send(ConnectionEnded { farewell });
+        match ended {
+            // Our close waits for the client's, so that a reset does not eat the code.
+            Ended::ByUs(_) => self.discard_until_closed().await,
+            Ended::ByClient(_) => {
+                let writing = self.outbox.write_on(&self.stream, clock);
+                let _ = tokio::time::timeout(self.context.node.outbox_limits.linger, writing).await;
+            }
+            Ended::Broken => {}
+        }
+        self.context.worker.forget(self.id);
+        self.outbox.release();
+    }
+
+    /// Reads messages for the session until the connection ends.
+    async fn read(&self, unread: &Bytes) -> Ended {
+        let node = &self.context.node;
+        let mut inbound = Inbound::new(unread, node.config.limits.message_bytes * 4);
+        loop {
+            loop {
+                match inbound.next(node.clock.now()) {
+                    Ok(None) => break,
+                    Ok(Some(message)) => {
+                        if let Some(ended) = self.take(message).await {
+                            return ended;
+                        }
+                    }
+                    Err(violation) => {
+                        self.context.worker.end(&self.outbox, close_code(violation));
+                        // The writer reports the end when the close is on its way.
+                        return std::future::pending().await;
+                    }
+                }
+            }
+            match self.read_some(|bytes| inbound.feed(bytes)).await {
+                Ok(0) | Err(_) => return Ended::Broken,
+                Ok(_) => self.outbox.heard(node.clock.now()),
+            }
+        }
+    }
+
+    /// Hands one message on; answers the end if it is one.
+    async fn take(&self, message: Message) -> Option<Ended> {
+        match message {
+            Message::Text(text) => {
+                // Backpressure: a session that has enough to do is not read from, down to the client's own socket.
+                self.gauge.wait_for_room().await;
+                self.deliver(Incoming(text)).await;
+            }
+            Message::Binary => {
+                self.gauge.wait_for_room().await;
+                self.deliver(Unreadable("a binary message: this protocol is JSON in text messages")).await;
+            }
+            Message::Ping(payload) => {
+                let now = self.context.node.clock.now();
+                self.context.worker.push(&self.outbox, &Frame::pong(&payload), now);
+            }
+            Message::Pong => {}
+            Message::Close(code) => {
+                let farewell = Farewell::of_client(code);
+                self.context.worker.echo_close(&self.outbox, code, farewell);
+                return Some(Ended::ByClient(self.outbox.farewell().unwrap_or(farewell)));
+            }
+        }
+        None
+    }
+
+    /// Posts a letter to the session. The gauge bounds how many wait there.
+    async fn deliver<M>(&self, letter: M)
+    where
+        M: actix::Message<Result = ()> + Send + 'static,
+        Session: Handler<M>,
+    {
+        self.gauge.taken();
+        match self.session.try_send(letter) {
+            Ok(()) => {}
+            Err(SendError::Full(letter)) => self.session.do_send(letter),
+            // The session died; its connection must not go on deaf. It comes back by its secret and its cursors.
+            Err(SendError::Closed(_)) => {
+                self.context.worker.end(&self.outbox, CloseCode::Restarting);
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    async fn read_some(&self, mut take: impl FnMut(&[u8])) -> io::Result<usize> {
+        loop {
+            self.stream.readable().await?;
+            let read: io::Result<usize> = READ_BUFFER.with_borrow_mut(|buffer| {
+                let read = self.stream.try_read(buffer)?;
+                take(&buffer[..read]);
+                Ok(read)
+            });
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+        }
+    }
+
+    async fn discard_until_closed(&self) {
+        let discarding = async { while matches!(self.read_some(|_| {}).await, Ok(1..)) {} };
+        // The sweep cuts it anyway; this is the same bound, without waiting for the next sweep.
+        let bound = self.context.node.outbox_limits.linger + Duration::from_millis(50);
+        let _ = tokio::time::timeout(bound, discarding).await;
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy)]
+enum Ended {
+    /// A close of ours is written.
+    ByUs(Farewell),
+    /// The client closed.
+    ByClient(Farewell),
+    /// The socket is gone.
+    Broken,
+}
+
+fn close_code(violation: Violation) -> CloseCode {
+    match violation {
+        Violation::Broken => CloseCode::Broken,
+        Violation::NotUtf8 => CloseCode::NotText,
+        Violation::TooLarge => CloseCode::TooLarge,
+        Violation::Fragments => CloseCode::BadProtocol,
+    }
+}
