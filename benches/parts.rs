@@ -1,1 +1,169 @@
-fn main() {}
+//! The parts on values, without a socket: `cargo bench --bench parts`. About half a minute.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use uuid::Uuid;
+
+use copresence::domain::cursor::Cursor;
+use copresence::domain::entry::{Draft, Entry, Kind, Timestamp};
+use copresence::domain::ids::{EntryId, Epoch, RoomName, SessionId, UserId};
+use copresence::domain::presence::{Change, Device, Status};
+use copresence::domain::roster::Roster;
+use copresence::domain::signals::Signals;
+use copresence::domain::tail::{Bounds, Tail};
+use copresence::domain::user::User;
+use copresence::protocol::push::{self, SignalBatch};
+use copresence::protocol::{command, scan};
+
+fn room() -> RoomName {
+    RoomName::parse("dashboard:sales").expect("it is a room's name")
+}
+
+fn session(n: usize) -> SessionId {
+    SessionId::parse(&format!("s-{n:016x}")).expect("it is a session's name")
+}
+
+fn user(n: usize) -> Arc<User> {
+    let id = UserId::parse(&format!("user-{n}")).expect("it is a user's id");
+    Arc::new(User::new(id, "Ada Lovelace".into(), None))
+}
+
+fn entry(offset: u64) -> Arc<Entry> {
+    let data = format!(r#"{{"revenue":12345.67,"note":"{}"}}"#, "x".repeat(160));
+    let draft = Draft {
+        id: EntryId(Uuid::from_u128(u128::from(offset))),
+        at: Timestamp(1_763_708_652_123),
+        kind: Kind::Event,
+        from: push::from_member(&user(1).id, &session(1)),
+        body: push::publish_body("metrics-updated", &data),
+    };
+    Arc::new(draft.at_offset(offset))
+}
+
+/// A message of about `bytes` with one space after each comma, as some clients write them.
+fn publish(bytes: usize) -> String {
+    let items = vec!["{\"x\":1.25, \"label\":\"north-west\"}"; bytes / 34].join(", ");
+    format!(
+        r#"{{"type":"publish","id":7,"room":"dashboard:sales","event":"metrics-updated","key":"k-1","data":[{items}]}}"#
+    )
+}
+
+fn codec(c: &mut Criterion) {
+    let mut group = c.benchmark_group("codec");
+    let text = publish(200);
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    group.bench_function("parse a publish of 300 bytes", |b| b.iter(|| command::parse(black_box(&text))));
+    let (room, entry) = (room(), entry(58));
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("encode an entry of 200 bytes", |b| b.iter(|| push::entry(&room, black_box(&entry))));
+    group.finish();
+}
+
+fn scanning(c: &mut Criterion) {
+    let mut group = c.benchmark_group("scan");
+    for (name, bytes) in [("1 KiB", 1_024), ("64 KiB", 65_536)] {
+        let text = publish(bytes);
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.bench_function(name, |b| b.iter(|| scan::compact(black_box(&text)).map(|compact| compact.len())));
+        let text = text.replace(' ', "");
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        let name = format!("{name}, compact already");
+        group.bench_function(name, |b| b.iter(|| scan::compact(black_box(&text)).map(|compact| compact.len())));
+    }
+    group.finish();
+}
+
+fn roster_of(members: usize) -> Roster {
+    let mut roster = Roster::new(usize::MAX);
+    for n in 0..members {
+        roster.attach(&session(n), 1, &user(n), Device::Desktop, &Change::default(), Timestamp(0));
+    }
+    roster.tick();
+    roster
+}
+
+fn roster(c: &mut Criterion) {
+    let mut group = c.benchmark_group("roster");
+    for members in [1_000, 10_000] {
+        let mut roster = roster_of(members);
+        let one = session(members / 2);
+        let changes = [Status::Busy, Status::Online].map(|to| Change { status: Some(to), ..Change::default() });
+        let mut turn = 0;
+        group.bench_function(format!("tick with 1 change among {members}"), |b| {
+            b.iter(|| {
+                turn ^= 1;
+                roster.change(&one, 1, &changes[turn], Timestamp(0));
+                roster.tick()
+            });
+        });
+        let (extra, name) = (user(members), session(members));
+        group.bench_function(format!("attach and leave among {members}"), |b| {
+            b.iter(|| {
+                roster.attach(&name, 1, &extra, Device::Desktop, &Change::default(), Timestamp(0));
+                roster.leave(&name, 1)
+            });
+        });
+    }
+    group.finish();
+}
+
+fn tail(c: &mut Criterion) {
+    let mut group = c.benchmark_group("tail");
+    let start = Cursor::start(Epoch(Uuid::from_u128(7)));
+    let bounds = Bounds { entries_max: 1_000, bytes_max: 1 << 20 };
+    let entries: Vec<_> = (1..=2_000).map(entry).collect();
+    group.throughput(Throughput::Elements(entries.len() as u64));
+    group.bench_function("push 2,000 into a tail of 1,000", |b| {
+        b.iter_batched(
+            || (Tail::new(start, start, bounds), entries.clone()),
+            |(mut tail, entries)| {
+                for entry in entries {
+                    tail.push(entry);
+                }
+                tail
+            },
+            BatchSize::LargeInput,
+        );
+    });
+    let mut tail = Tail::new(start, start, bounds);
+    for entry in &entries {
+        tail.push(Arc::clone(entry));
+    }
+    group.throughput(Throughput::Elements(1));
+    for missed in [10, 500] {
+        let cursor = entries[entries.len() - 1 - missed].cursor(start.epoch);
+        group.bench_function(format!("after, {missed} missed"), |b| b.iter(|| tail.after(&cursor, Bounds::PAGE)));
+    }
+    group.finish();
+}
+
+fn signals(c: &mut Criterion) {
+    let mut group = c.benchmark_group("signals");
+    let moving: Vec<_> = (0..50).map(|n| (session(n), user(n).id.clone())).collect();
+    let (event, data): (Arc<str>, Arc<str>) = ("cursor".into(), r#"{"x":123,"y":456}"#.into());
+    let mut signals = Signals::default();
+    // Four a session and tick, of which the newest goes out.
+    let mut gather = || {
+        for (session, user) in moving.iter().cycle().take(200) {
+            signals.add(session, user, Arc::clone(&event), Arc::clone(&data));
+        }
+        signals.take().expect("fifty sessions signalled")
+    };
+    let room = room();
+    let gathered = gather();
+    group.bench_function("gather 200 of 50 sessions", |b| b.iter(&mut gather));
+    group.bench_function("encode for all", |b| b.iter(|| SignalBatch::new(&room, &gathered)));
+    let batch = SignalBatch::new(&room, &gathered);
+    group.bench_function("cut out each one's own", |b| b.iter(|| batch.each_without_own().count()));
+    group.finish();
+}
+
+criterion_group! {
+    name = parts;
+    config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+    targets = codec, scanning, roster, tail, signals
+}
+criterion_main!(parts);
