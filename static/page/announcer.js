@@ -1,0 +1,30 @@
+/** Tells screen readers what changed, in one sentence at a time and not more often than one can listen. */
+
+const EVERY_MS = 2_000;
+
+export class Announcer {
+  /** @type {HTMLElement} */
+  #region;
+  /** @type {string[]} */
+  #waiting = [];
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /** @param {HTMLElement} region with `role=status`, in the page from the start */
+  constructor(region) {
+    this.#region = region;
+  }
+
+  /** @param {string} sentence */
+  say(sentence) {
+    this.#waiting.push(sentence);
+    this.#timer ??= setTimeout(() => this.#tell(), EVERY_MS);
+  }
+
+  #tell() {
+    this.#timer = undefined;
+    const [first, ...rest] = this.#waiting;
+    this.#waiting = [];
+    this.#region.textContent = rest.length > 1 ? `${first}, and ${rest.length} more changes` : [first, ...rest].join(". ");
+  }
+}
