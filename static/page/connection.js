@@ -14,6 +14,7 @@ export const CONNECT_TIMEOUT_MS = 10_000;
 export const REPLY_TIMEOUT_MS = 10_000;
 export const PROBE_TIMEOUT_MS = 3_000;
 const LATENCY_EVERY_MS = 5_000;
+const LATENCY_AGAIN_MS = 1_000;
 /** What the protocol adds to the heartbeat before silence is a loss. */
 const SILENCE_MARGIN_S = 5;
 /** After so long without a loss the next one is a new story, with short waits again. */
@@ -211,7 +212,9 @@ export class Connection {
 
   #measure() {
     const begun = this.#options.now();
-    this.#arm("latency", LATENCY_EVERY_MS, () => this.#measure());
+    // The first answer comes while the page is busy with drawing itself: ask again soon.
+    const isFirst = this.#state.latencyMs === null;
+    this.#arm("latency", isFirst ? LATENCY_AGAIN_MS : LATENCY_EVERY_MS, () => this.#measure());
     this.request({ type: "ping" }).then(
       () => this.#enter({ ...this.#state, latencyMs: this.#options.now() - begun }),
       () => {},
