@@ -1,0 +1,309 @@
+/**
+ * What the browser tests stand on: the real server, a wire that can be cut, and people with windows.
+ *
+ * Nothing sleeps and hopes: `until` asks again and again until its deadline, and its error says what it saw last.
+ */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { chromium } from "playwright-core";
+
+const DEADLINE_MS = 10_000;
+const ARTIFACTS = new URL("./artifacts/", import.meta.url).pathname;
+
+/**
+ * @template T
+ * @param {() => Promise<T> | T} look
+ * @param {(seen: T) => boolean} [isRight]
+ * @param {{ what?: string, within?: number }} [options]
+ * @returns {Promise<T>} what was seen when it was right
+ */
+export async function until(look, isRight = Boolean, { what = isRight.toString(), within = DEADLINE_MS } = {}) {
+  const end = Date.now() + within;
+  for (;;) {
+    const seen = await look();
+    if (isRight(seen)) return seen;
+    if (Date.now() > end) assert.fail(`not within ${within} ms: ${what}; last seen: ${JSON.stringify(seen)}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** The server as people start it, with a store and a port of its own. */
+export class Server {
+  #directory = "";
+  #process = null;
+  #log = "";
+  port = 0;
+
+  static async start() {
+    const server = new Server();
+    server.#directory = await mkdtemp(join(tmpdir(), "copresence-browser-"));
+    server.port = await freePort();
+    await server.up();
+    return server;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts it, on the same port and store as before, and waits until it is ready. */
+  async up() {
+    const binary = process.env.COPRESENCE_BIN;
+    assert.ok(binary, "COPRESENCE_BIN names the server's binary");
+    const environment = { ...process.env, COPRESENCE_STORE__PATH: join(this.#directory, "copresence.db") };
+    const child = spawn(binary, ["serve", "--bind", `127.0.0.1:${this.port}`], { cwd: this.#directory, env: environment });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (text) => {
+        this.#log = (this.#log + text).slice(-8_000);
+      });
+    }
+    let ended = null;
+    child.on("error", (error) => (ended = error.message));
+    child.on("exit", (code, signal) => (ended ??= `exit ${code ?? signal}`));
+    this.#process = child;
+    const isReady = async () => {
+      assert.equal(ended, null, `the server ended: ${this.#log}`);
+      return fetch(`${this.url}/readyz`).then(({ status }) => status, () => 0);
+    };
+    await until(isReady, (status) => status === 200, { what: "ready", within: 20_000 });
+  }
+
+  /** Ends it as a power cut would. */
+  async kill() {
+    const child = this.#process;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const isGone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await isGone;
+  }
+
+  async stop() {
+    await this.kill();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}
+
+/** A wire between browser and server that can be cut, held and mended. */
+export class Wire {
+  /** @type {Set<{ near: net.Socket, far: net.Socket }>} */
+  #pairs = new Set();
+  #isCut = false;
+  #listener = net.createServer((near) => this.#join(near));
+
+  /** @param {number} to the server's port */
+  static async to(to) {
+    const wire = new Wire();
+    wire.to = to;
+    await new Promise((resolve) => wire.#listener.listen(0, "127.0.0.1", resolve));
+    return wire;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#listener.address().port}`;
+  }
+
+  /** Breaks every connection and takes no new one. */
+  cut() {
+    this.#isCut = true;
+    for (const { near, far } of this.#pairs) {
+      near.destroy();
+      far.destroy();
+    }
+  }
+
+  /** Swallows what goes over the present connections, without a word to either end. New ones work. */
+  hang() {
+    for (const { near, far } of this.#pairs) {
+      near.unpipe(far);
+      far.unpipe(near);
+      near.resume();
+      far.resume();
+    }
+  }
+
+  up() {
+    this.#isCut = false;
+  }
+
+  stop() {
+    this.cut();
+    this.#listener.close();
+  }
+
+  /** @param {net.Socket} near */
+  #join(near) {
+    near.on("error", () => {});
+    if (this.#isCut) {
+      near.destroy();
+      return;
+    }
+    const far = net.connect(this.to, "127.0.0.1");
+    const pair = { near, far };
+    this.#pairs.add(pair);
+    far.on("error", () => near.destroy());
+    for (const [one, other] of [[near, far], [far, near]]) {
+      one.pipe(other);
+      one.on("close", () => {
+        other.destroy();
+        this.#pairs.delete(pair);
+      });
+    }
+  }
+}
+
+/** @param {object} [options] for `launch` */
+export function launch(options = {}) {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM_BIN ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+      "--disable-sync",
+    ],
+    ...options,
+  });
+}
+
+/** One window, and what may be read from it. */
+export class Window {
+  /** Whatever a person who opens the developer tools would be alarmed by. */
+  alarms = [];
+  /** Every `connected` that came down the window's sockets. */
+  connected = [];
+  /** Close codes can't be seen from here; how many sockets there were can. */
+  sockets = 0;
+
+  /** @param {import("playwright-core").Page} page @param {string} origin */
+  constructor(page, origin) {
+    this.page = page;
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) this.alarms.push(message.text());
+    });
+    page.on("pageerror", (error) => this.alarms.push(`thrown: ${error.stack}`));
+    page.on("request", (request) => {
+      if (new URL(request.url()).origin !== origin) this.alarms.push(`request elsewhere: ${request.url()}`);
+    });
+    page.on("response", (response) => {
+      if (response.status() >= 400) this.alarms.push(`${response.status()}: ${response.url()}`);
+    });
+    page.on("websocket", (socket) => {
+      this.sockets += 1;
+      if (new URL(socket.url()).host !== new URL(origin).host) this.alarms.push(`socket elsewhere: ${socket.url()}`);
+      socket.on("framereceived", ({ payload }) => {
+        const message = JSON.parse(String(payload));
+        if (message.type === "connected") this.connected.push(message);
+      });
+    });
+  }
+
+  /** @param {import("playwright-core").BrowserContext} context @param {string} url */
+  static async open(context, url) {
+    const window = new Window(await context.newPage(), new URL(url).origin);
+    await window.page.goto(url);
+    await window.live();
+    return window;
+  }
+
+  /** Waits until the window is in the room. */
+  live(within = DEADLINE_MS) {
+    return until(() => this.pill(), ({ phase, isBusy }) => phase === "live" && isBusy === "false", { what: "live", within });
+  }
+
+  pill() {
+    return this.page.evaluate(() => ({
+      phase: document.getElementById("pill")?.dataset.phase,
+      text: document.getElementById("pill")?.innerText,
+      isBusy: document.getElementById("app")?.getAttribute("aria-busy"),
+    }));
+  }
+
+  name() {
+    return this.page.locator("#me-text").textContent();
+  }
+
+  /** @returns {Promise<{ name: string, isMe: boolean, tabs: string, doing: string }[]>} */
+  members() {
+    return this.page.locator("#members .member:not(.skeleton)").evaluateAll((rows) => rows.map((row) => ({
+      name: row.querySelector("bdi").textContent,
+      isMe: row.querySelector(".you") !== null,
+      tabs: row.querySelector(".tabs")?.textContent ?? "1 tab",
+      doing: row.querySelector(".member-doing").textContent,
+    })));
+  }
+
+  /** @returns {Promise<string[]>} what the log holds, as shown */
+  messages() {
+    return this.page.locator("#feed .line[data-offset] .line-text").allTextContents();
+  }
+
+  /** @returns {Promise<string[]>} what waits for the server, or was refused */
+  own() {
+    return this.page.locator("#feed .line:is(.pending, .sent, .refused) .line-text").allTextContents();
+  }
+
+  /** @returns {Promise<string[]>} who came and went, and what else the small lines tell */
+  notes() {
+    return this.page.locator("#feed .note").allTextContents();
+  }
+
+  /** @returns {Promise<{ name: string, x: number, y: number }[]>} others' pointers, 0 to 1 of the board */
+  cursors() {
+    return this.page.locator("#cursors .cursor").evaluateAll((nodes) => nodes.map((node) => {
+      const [, x, y] = /translate\(([\d.]+)%(?:, ([\d.]+)%)?\)/.exec(node.style.transform);
+      return { name: node.textContent, x: Number(x) / 100, y: Number(y ?? 0) / 100 };
+    }));
+  }
+
+  /** @returns {Promise<Record<string, string>>} */
+  proof() {
+    return this.page.locator("[data-proof]").evaluateAll((nodes) => {
+      return Object.fromEntries(nodes.map((node) => [node.dataset.proof, node.textContent]));
+    });
+  }
+
+  /** @param {string} text */
+  async say(text) {
+    await this.page.fill("#say-text", text);
+    await this.page.press("#say-text", "Enter");
+  }
+
+  /** @param {string} name */
+  async rename(name) {
+    await this.page.click("#me-name");
+    await this.page.fill("#me-input", name);
+    await this.page.press("#me-input", "Enter");
+  }
+
+  /** Moves the pointer to a place on the board, 0 to 1. @param {number} x @param {number} y */
+  async point(x, y) {
+    const box = await this.page.locator("#board").boundingBox();
+    await this.page.mouse.move(box.x + box.width * x, box.y + box.height * y, { steps: 4 });
+  }
+
+  /** Alarms but for those that a killed server or a cut wire must cause. */
+  unexpected() {
+    return this.alarms.filter((alarm) => !/WebSocket connection to .* failed|ERR_CONNECTION_REFUSED/.test(alarm));
+  }
+
+  /** @param {string} name of the picture */
+  async picture(name) {
+    await mkdir(ARTIFACTS, { recursive: true });
+    await this.page.screenshot({ path: join(ARTIFACTS, `${name}.png`), fullPage: true });
+  }
+}
+
+/** @returns {Promise<number>} a port that nobody listens on */
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = net.createServer().once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
