@@ -11,9 +11,9 @@ let context;
 let room = 0;
 
 before(async () => {
+  server = await Server.start();
   // The browser's cache for going back is what people have; Playwright switches it off otherwise.
-  const cached = launch({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
-  [server, browser] = await Promise.all([Server.start(), cached]);
+  browser = await launch({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
 });
 after(async () => {
   await browser?.close();

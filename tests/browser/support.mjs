@@ -56,8 +56,10 @@ export class Server {
   async up() {
     const binary = process.env.COPRESENCE_BIN;
     assert.ok(binary, "COPRESENCE_BIN names the server's binary");
-    const environment = { ...process.env, COPRESENCE_STORE__PATH: join(this.#directory, "copresence.db") };
-    const child = spawn(binary, ["serve", "--bind", `127.0.0.1:${this.port}`], { cwd: this.#directory, env: environment });
+    const child = spawn(binary, ["serve", "--bind", `127.0.0.1:${this.port}`], {
+      cwd: this.#directory,
+      env: { ...foreignEnvironment(), COPRESENCE_STORE__PATH: join(this.#directory, "copresence.db") },
+    });
     for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (text) => {
         this.#log = (this.#log + text).slice(-8_000);
@@ -295,6 +297,11 @@ export class Window {
     await mkdir(ARTIFACTS, { recursive: true });
     await this.page.screenshot({ path: join(ARTIFACTS, `${name}.png`), fullPage: true });
   }
+}
+
+/** Ours without what the server would read as its own settings, and refuse when it knows no such key. */
+function foreignEnvironment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("COPRESENCE_")));
 }
 
 /** @returns {Promise<number>} a port that nobody listens on */
