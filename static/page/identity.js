@@ -51,12 +51,11 @@ export class Identity {
     if (typeof name === "string" && name !== this.#store.get("name")) this.#store.set("name", name);
   }
 
-  /** @returns {boolean} whether there was a refused token to drop, so that it is worth connecting without */
+  /** @returns {boolean} whether connecting again can end otherwise: without the refused token, or with a newer one */
   dropToken() {
-    if (this.#tokenSent === undefined) return false;
-    // Another tab may have brought a good one meanwhile.
-    if (this.#store.get("token") === this.#tokenSent) this.#store.remove("token");
-    this.#tokenSent = undefined;
-    return true;
+    const kept = this.#store.get("token");
+    // What another tab or a later `connected` brought meanwhile was not refused.
+    if (kept !== undefined && kept === this.#tokenSent) this.#store.remove("token");
+    return kept !== undefined || this.#tokenSent !== undefined;
   }
 }

@@ -161,6 +161,11 @@ test("without a server to reach, the page says so and waits for it", async () =>
   assert.ok(await window.page.locator("#members .skeleton").count() > 0);
   assert.deepEqual(await window.page.evaluate(faintTexts), []);
   await window.picture("reconnecting");
+  await window.page.setViewportSize({ width: 320, height: 640 });
+  assert.ok(await window.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  const { height } = await until(() => window.page.locator("#pill").boundingBox());
+  assert.ok(height < 120, `the reason takes ${height} pixels`);
+  await window.picture("reconnecting-narrow");
   await context.close();
 });
 
