@@ -109,7 +109,7 @@ export class Cursors {
     const { node } = cursor;
     node.style.transitionDuration = now - cursor.movedAt > JUMP_AFTER_MS ? "0ms, 400ms" : "";
     node.style.transform = `translate(${x * 100}%, ${y * 100}%)`;
-    node.classList.toggle("at-end", x > 0.75);
+    node.classList.toggle("at-end", x > 0.5);
     node.classList.toggle("at-bottom", y > 0.88);
     node.classList.remove("idle");
     cursor.movedAt = now;
