@@ -243,3 +243,32 @@ async fn a_second_server_on_the_same_store_is_refused_and_the_first_goes_on() {
     assert!(!said.contains("panicked"), "{said}");
     ada.publish(ROOM, "note", json!("still here")).await;
 }
+
+#[tokio::test]
+async fn a_store_that_was_put_back_begins_a_new_life_and_says_so() {
+    let mut node = Node::start(NodeConfig::default()).await;
+    let (mut ada, _) = Client::user_in(&node, "ada", ROOM).await;
+    ada.publish(ROOM, "note", json!("in the backup")).await;
+    node.sigterm().await;
+    let backup = node.folder().join("backup.db");
+    std::fs::copy(node.store(), &backup).unwrap();
+
+    let mut node = node.restart().await;
+    let (mut ada, joined) = Client::user_in(&node, "ada", ROOM).await;
+    assert_eq!(joined["cursor"]["offset"], 1, "a plain restart keeps the log");
+    ada.publish(ROOM, "note", json!("after the backup")).await;
+    let newest = ada.join(ROOM).await["cursor"].clone();
+    node.sigterm().await;
+    std::fs::copy(&backup, node.store()).unwrap();
+    for ending in ["-wal", "-shm"] {
+        std::fs::remove_file(format!("{}{ending}", node.store().display())).ok();
+    }
+
+    let node = node.restart().await;
+    let mut ada = Client::user(&node, "ada").await;
+    let joined = ada.join_since(ROOM, &newest).await;
+    assert_eq!((&joined["recovered"], &joined["reason"]), (&json!(false), &json!("epoch_changed")));
+    assert_ne!(joined["cursor"]["epoch"], newest["epoch"]);
+    assert_eq!(joined["cursor"]["offset"], 1, "what the backup has is there");
+    assert_eq!(ada.publish(ROOM, "note", json!("another history")).await["offset"], 2);
+}

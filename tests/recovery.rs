@@ -216,6 +216,37 @@ async fn a_cursor_that_is_none_is_a_bad_message() {
     ada.publish(ROOM, "note", json!("still a member")).await;
 }
 
+#[tokio::test]
+async fn history_is_read_page_by_page_in_either_direction() {
+    let node = Node::start(NodeConfig::default()).await;
+    let (mut ada, _) = Client::user_in(&node, "ada", ROOM).await;
+    publish_many(&mut ada, 120, &json!("x")).await;
+    let head = ada.join(ROOM).await["cursor"].clone();
+    // One need not be in the room to read what was.
+    let mut bob = Client::user(&node, "bob").await;
+    for (range, expected, more) in [
+        (json!({}), 71..=120, true),
+        (json!({"limit": 200}), 1..=120, false),
+        (json!({"before": 71, "limit": 20}), 51..=70, true),
+        (json!({"before": 11, "limit": 10}), 1..=10, false),
+        (json!({"after": 0, "limit": 2}), 1..=2, true),
+        (json!({"after": 118}), 119..=120, false),
+    ] {
+        let mut command = json!({"type": "history", "room": ROOM});
+        command.as_object_mut().unwrap().extend(range.as_object().unwrap().clone());
+        let page = bob.ask(command).await;
+        assert_eq!((page.kind(), &page["cursor"], &page["oldest"]), ("history", &head, &json!(1)), "{range}");
+        assert!(offsets(&page).into_iter().eq(expected), "{range}: {}", page.text);
+        assert_eq!(page["more"], more, "{range}");
+    }
+    for range in [json!({"limit": 0}), json!({"limit": 201}), json!({"before": "x"}), json!({"after": 1, "before": 5})]
+    {
+        let mut command = json!({"type": "history", "room": ROOM});
+        command.as_object_mut().unwrap().extend(range.as_object().unwrap().clone());
+        assert_eq!(bob.refused(command).await.code(), "bad_message", "{range}");
+    }
+}
+
 /// Somebody who goes by cursor: applies what comes and insists that it is next.
 pub(crate) struct Reader {
     pub(crate) cursor: Value,

@@ -78,7 +78,7 @@ async fn shows_nothing_when_back_after(ending: Ending) {
 
 #[tokio::test]
 async fn after_the_grace_time_the_member_leaves_once() {
-    let node = Node::start(grace(0.3, 60.0)).await;
+    let node = Node::start(grace(0.3, 0.3)).await;
     let (mut watcher, _) = Client::user_in(&node, "watcher", ROOM).await;
     let (ada, _) = Client::user_in(&node, "ada", ROOM).await;
     let secret = ada.secret().to_owned();

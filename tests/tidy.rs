@@ -174,18 +174,13 @@ fn may_know(layer: &str, target: &str) -> bool {
         return true;
     }
     if LEAVES.contains(&layer) {
-        return LEAVES.contains(&target) || target == "domain" || is_setting_type(layer, target);
+        return LEAVES.contains(&target) || target == "domain";
     }
     match (rank(layer), rank(target)) {
         (Some(above), Some(below)) => above < below || NEIGHBOURS.contains(&(layer, target)),
         (Some(_), None) => layer != "domain",
         (None, _) => false,
     }
-}
-
-/// The config is read into the types that the settings are meant for, such as where a room's log lives.
-fn is_setting_type(layer: &str, target: &str) -> bool {
-    layer == "config" && target == "bridge"
 }
 
 /// The module at the top level that a file belongs to: `src/web/ops.rs` is of `web`.
