@@ -56,11 +56,9 @@ async fn a_field_that_is_missing_or_wrong_is_named() {
         (json!({"type": "publish", "room": ROOM, "event": "", "data": 1}), "event"),
         (json!({"type": "publish", "room": ROOM, "event": "e".repeat(101), "data": 1}), "event"),
         (json!({"type": "publish", "room": ROOM, "event": ["note"], "data": 1}), "event"),
-        (json!({"type": "publish", "room": ROOM, "event": "note"}), "data"),
         (json!({"type": "publish", "room": ROOM, "event": "note", "data": 1, "key": 5}), "key"),
         (json!({"type": "signal", "room": ROOM, "event": "s".repeat(201), "data": 1}), "event"),
         (json!({"type": "signal", "room": ROOM, "data": 1}), "event"),
-        (json!({"type": "signal", "room": ROOM, "event": "cursor"}), "data"),
         (json!({"type": "presence", "room": ROOM, "status": "asleep"}), "status"),
         (json!({"type": "presence", "room": 5}), "room"),
     ];
@@ -228,6 +226,7 @@ async fn a_message_of_10_mb_ends_the_connection_with_4413() {
     let node = Node::start(NodeConfig::default()).await;
     let (mut bob, _) = Client::user_in(&node, "bob", ROOM).await;
     let (mut ada, _) = Client::user_in(&node, "ada", ROOM).await;
+    bob.presence("joined", ROOM, "ada").await;
     ada.send_frame(Frame::text("x".repeat(10 * 1024 * 1024))).await.ok();
     assert_eq!(ada.end().await, End::Close(4413));
     bob.presence("left", ROOM, "ada").await;
@@ -292,7 +291,9 @@ async fn a_hundred_commands_before_connect_end_that_connection_alone() {
 #[tokio::test]
 async fn numbers_and_strings_at_their_edges_do_no_harm() {
     let node = Node::start(NodeConfig::default()).await;
-    let (mut ada, _) = Client::user_in(&node, "ada", ROOM).await;
+    let mut ada = Client::user(&node, "ada").await;
+    // Some of these our own parser can't hold, so the entries are not looked at here.
+    ada.ask(json!({"type": "join", "room": ROOM, "receive": []})).await;
     for data in [
         "1e400",
         "-1e400",

@@ -39,9 +39,11 @@ async fn all_members_see_the_same_order() {
     const EACH: u64 = 40;
     let node = Node::start(NodeConfig::default()).await;
     let mut readers = Vec::new();
-    let mut writers = Vec::new();
     for number in 0..4 {
         readers.push(Client::user_in(&node, &format!("reader-{number}"), ROOM).await.0);
+    }
+    let mut writers = Vec::new();
+    for number in 0..4 {
         let (mut writer, _) = Client::user_in(&node, &format!("writer-{number}"), ROOM).await;
         writers.push(tokio::spawn(async move {
             for n in 0..EACH {
@@ -131,6 +133,15 @@ async fn data_comes_out_digit_by_digit() {
     // And again when it comes from the log.
     let again = ada.join_since(ROOM, &joined["cursor"]).await;
     assert!(again.text.contains(&format!(r#""data":{data}"#)), "{}", again.text);
+}
+
+#[tokio::test]
+async fn data_that_is_absent_is_null() {
+    let node = Node::start(NodeConfig::default()).await;
+    let (mut ada, _) = Client::user_in(&node, "ada", ROOM).await;
+    ada.ask(json!({"type": "publish", "room": ROOM, "event": "ready"})).await;
+    let entry = ada.entry(ROOM).await;
+    assert!(entry.text.contains(r#""data":null"#), "{}", entry.text);
 }
 
 #[tokio::test]

@@ -51,8 +51,8 @@ async fn shows_nothing_when_back_after(ending: Ending) {
     let (mut watcher, _) = Client::user_in(&node, "watcher", ROOM).await;
     let mut ada = Client::user(&node, "ada").await;
     ada.ask(json!({"type": "join", "room": ROOM, "presence": {"status": "busy", "state": {"page": 7}}})).await;
-    let (bob, _) = Client::user_in(&node, "bob", ROOM).await;
     watcher.presence("joined", ROOM, "ada").await;
+    let (bob, _) = Client::user_in(&node, "bob", ROOM).await;
     watcher.presence("joined", ROOM, "bob").await;
     watcher.drain().await;
 
@@ -114,14 +114,33 @@ async fn a_reload_has_a_shorter_grace_time_than_a_lost_connection() {
 async fn who_says_goodbye_is_gone_at_once_and_its_session_with_it() {
     let node = Node::start(grace(120.0, 120.0)).await;
     let (mut watcher, _) = Client::user_in(&node, "watcher", ROOM).await;
-    for code in [1000, 4400, 4403] {
-        let user = format!("user-{code}");
+    for close in [Some(1000), None] {
+        let user = format!("user-{close:?}");
         let (client, _) = Client::user_in(&node, &user, ROOM).await;
         let secret = client.secret().to_owned();
         watcher.presence("joined", ROOM, &user).await;
-        client.close(code).await;
+        match close {
+            Some(code) => client.close(code).await,
+            None => client.close_without_code().await,
+        }
         watcher.presence("left", ROOM, &user).await;
         let back = Client::with(&node, json!({"token": token_of(&user), "secret": secret})).await;
+        assert_eq!(back.connected["resumed"], false, "after {close:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_ended_for_good_is_gone_at_once_too() {
+    let node = Node::start(grace(120.0, 120.0)).await;
+    let (mut watcher, _) = Client::user_in(&node, "watcher", ROOM).await;
+    for (message, code) in [(r#"{"type":"connect"}"#.to_owned(), 4400), ("x".repeat(300_000), 4413)] {
+        let user = format!("user-{code}");
+        let (mut client, _) = Client::user_in(&node, &user, ROOM).await;
+        watcher.presence("joined", ROOM, &user).await;
+        client.send_text(&message).await;
+        assert_eq!(client.end().await, End::Close(code));
+        watcher.presence("left", ROOM, &user).await;
+        let back = client.resume(&node, &user).await;
         assert_eq!(back.connected["resumed"], false, "after {code}");
     }
 }

@@ -317,6 +317,12 @@ impl Client {
         self.end().await;
     }
 
+    /// Closes without a code, as `WebSocket.close()` does.
+    pub(crate) async fn close_without_code(mut self) {
+        self.send_frame(Frame::Close(None)).await.ok();
+        self.end().await;
+    }
+
     /// Vanishes by a reset, as a pulled cable with a restarted machine behind it looks.
     pub(crate) fn reset(self) {
         socket2::SockRef::from(self.socket.get_ref()).set_linger(Some(Duration::ZERO)).expect("a TCP socket");
