@@ -56,9 +56,11 @@ async fn a_field_that_is_missing_or_wrong_is_named() {
         (json!({"type": "publish", "room": ROOM, "event": "", "data": 1}), "event"),
         (json!({"type": "publish", "room": ROOM, "event": "e".repeat(101), "data": 1}), "event"),
         (json!({"type": "publish", "room": ROOM, "event": ["note"], "data": 1}), "event"),
+        (json!({"type": "publish", "room": ROOM, "event": "note"}), "data"),
         (json!({"type": "publish", "room": ROOM, "event": "note", "data": 1, "key": 5}), "key"),
         (json!({"type": "signal", "room": ROOM, "event": "s".repeat(201), "data": 1}), "event"),
         (json!({"type": "signal", "room": ROOM, "data": 1}), "event"),
+        (json!({"type": "signal", "room": ROOM, "event": "cursor"}), "data"),
         (json!({"type": "presence", "room": ROOM, "status": "asleep"}), "status"),
         (json!({"type": "presence", "room": 5}), "room"),
     ];

@@ -235,10 +235,55 @@ async fn commands_sent_along_with_connect_wait_for_it() {
 }
 
 #[tokio::test]
-async fn a_token_that_runs_out_ends_the_session_with_4401() {
+async fn a_token_that_runs_out_is_told_of_and_ends_the_session_with_4401() {
     let node = Node::start(NodeConfig::default()).await;
-    // Five seconds of leeway: one that ended four seconds ago still lets in, for about a second.
+    // Five seconds of leeway: one that ended three seconds ago still lets in, for about two seconds.
     let token = mint(SECRET, &json!({"sub": "ada", "exp": seconds_from_now(-3)}));
     let mut ada = Client::with(&node, json!({"token": token})).await;
     assert_eq!(ada.end().await, End::Close(4401));
+    assert_eq!(ada.heard().filter(|message| message.kind() == "expiring").count(), 1);
+}
+
+#[tokio::test]
+async fn a_new_token_of_the_same_user_goes_on() {
+    let node = Node::start(NodeConfig::default()).await;
+    let soon_over = mint(SECRET, &json!({"sub": "ada", "exp": seconds_from_now(-2)}));
+    let mut ada = Client::with(&node, json!({"token": soon_over})).await;
+    let mut forgetful = Client::with(&node, json!({"token": soon_over})).await;
+    let refreshed = ada.ask(json!({"type": "refresh", "token": token_of("ada")})).await;
+    assert_eq!(refreshed.kind(), "refreshed");
+    assert!(refreshed["expires"].is_string(), "{}", refreshed.text);
+    // When the time of the one without a new token is up, the other's is not.
+    assert_eq!(forgetful.end().await, End::Close(4401));
+    ada.join("lobby").await;
+}
+
+#[tokio::test]
+async fn another_users_token_is_no_refresh() {
+    let node = Node::start(NodeConfig::default()).await;
+    let (mut ada, _) = Client::user_in(&node, "ada", "lobby").await;
+    for token in [token_of("eve"), "nonsense".to_owned(), String::new()] {
+        let error = ada.refused(json!({"type": "refresh", "token": token})).await;
+        assert_eq!(error.code(), "unauthorized", "{}", error.text);
+    }
+    ada.publish("lobby", "note", json!("still ada")).await;
+    assert_eq!(ada.entry("lobby").await["from"]["user"], "ada");
+}
+
+#[tokio::test]
+async fn a_token_that_lost_a_right_loses_the_room() {
+    let node = Node::start(NodeConfig::default().set("presence.tick_ms", 20)).await;
+    let (mut watcher, _) = Client::user_in(&node, "watcher", "board:sales").await;
+    let (mut ada, _) = Client::user_in(&node, "ada", "board:sales").await;
+    ada.join("lobby").await;
+    watcher.presence("joined", "board:sales", "ada").await;
+    let fewer = token_with_rooms("ada", &json!({"lobby": ["join", "publish"]}));
+    ada.ask(json!({"type": "refresh", "token": fewer})).await;
+    let left = ada.next("left", "board:sales").await;
+    assert_eq!(left["code"], "forbidden");
+    watcher.presence("left", "board:sales", "ada").await;
+    watcher.publish("board:sales", "note", json!("not for ada")).await;
+    assert!(!ada.drain().await.iter().any(Message::is_entry));
+    assert_eq!(ada.refused(json!({"type": "join", "room": "board:sales"})).await.code(), "forbidden");
+    ada.publish("lobby", "note", json!("still here")).await;
 }

@@ -11,6 +11,7 @@ mod connect;
 mod crash;
 mod frames;
 mod keys;
+mod limits;
 mod ops;
 mod presence;
 mod recovery;

@@ -136,15 +136,6 @@ async fn data_comes_out_digit_by_digit() {
 }
 
 #[tokio::test]
-async fn data_that_is_absent_is_null() {
-    let node = Node::start(NodeConfig::default()).await;
-    let (mut ada, _) = Client::user_in(&node, "ada", ROOM).await;
-    ada.ask(json!({"type": "publish", "room": ROOM, "event": "ready"})).await;
-    let entry = ada.entry(ROOM).await;
-    assert!(entry.text.contains(r#""data":null"#), "{}", entry.text);
-}
-
-#[tokio::test]
 async fn spaces_inside_of_strings_stay() {
     let node = Node::start(NodeConfig::default()).await;
     let (mut ada, _) = Client::user_in(&node, "ada", ROOM).await;
