@@ -75,7 +75,9 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     // The address first: a second node by mistake is told so before it touches the store.
     let listener = listen(config.server.bind)?;
     let address = listener.local_addr()?;
-    let Started { bridge, store, stopper, .. } = Solo::start(&solo::Config::new(&config.store.path), &clock)?;
+    let mut bridge_config = solo::Config::new(&config.store.path);
+    bridge_config.limits.dedupe = config.limits.dedupe;
+    let Started { bridge, store, stopper, .. } = Solo::start(&bridge_config, &clock)?;
     let gate = Gate::new(&config.auth, store.guest_key(), address.ip().is_loopback(), clock.clone());
 
     let cores = available_parallelism().map_or(1, usize::from);

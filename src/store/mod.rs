@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use log::{error, info, warn};
 use rusqlite::{Connection, InterruptHandle};
@@ -56,6 +57,8 @@ const DAMAGES_TOLD_MAX: usize = 1_000;
 pub struct Store {
     database: PathBuf,
     facts: Facts,
+    /// How long a key is remembered.
+    dedupe_ms: i64,
     /// Held until [`Store::release`].
     lock: Mutex<Option<File>>,
     /// Whether the last batch, and the last read, failed: a failure is told once, not ten thousand times.
@@ -76,11 +79,11 @@ struct Check {
 
 impl Store {
     /// Opens the store at `path`: makes folders and file, takes the lock, brings the schema up to date, and begins new
-    /// lives for all logs when the file is a copy that was put back.
+    /// lives for all logs when the file is a copy that was put back. Keys are remembered for `dedupe`.
     ///
     /// # Errors
     /// [`StoreError`], for the operator.
-    pub fn open(path: &Path) -> Result<Arc<Self>, StoreError> {
+    pub fn open(path: &Path, dedupe: Duration) -> Result<Arc<Self>, StoreError> {
         let Place { database, boot: boot_file, lock } = Place::take(path)?;
         let mut connection = schema::connect(&database, Role::Writer)?;
         schema::migrate(&mut connection, &database)?;
@@ -91,6 +94,7 @@ impl Store {
         Ok(Arc::new(Self {
             database,
             facts,
+            dedupe_ms: i64::try_from(dedupe.as_millis()).unwrap_or(i64::MAX),
             lock: Mutex::new(Some(lock)),
             writing: Health::default(),
             reading: Health::default(),

@@ -16,9 +16,6 @@ use super::error::ReadError;
 use super::heads::{Head, Heads};
 use super::row::{self, as_stored, checksum, content_hash};
 
-/// How long a key is remembered.
-pub(super) const DEDUPE_MS: i64 = 24 * 3600 * 1000;
-
 /// What a sender is told when the log can't take entries.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -112,7 +109,7 @@ impl Writer {
         let mut statement = self.connection.prepare_cached(
             "delete from dedupe where rowid in (select rowid from dedupe where at <= ?1 order by at limit ?2)",
         )?;
-        statement.execute((now.0 - DEDUPE_MS, as_stored(rows_max as u64)))
+        statement.execute((now.0 - self.store.dedupe_ms, as_stored(rows_max as u64)))
     }
 
     /// Copies the write-ahead log into the database and empties it.
@@ -139,7 +136,13 @@ impl Writer {
                 outcomes.push(unavailable);
                 continue;
             }
-            let mut row = RowWriter { connection: &transaction, heads, store: store.facts.epoch, now };
+            let mut row = RowWriter {
+                connection: &transaction,
+                heads,
+                store: store.facts.epoch,
+                now,
+                dedupe_ms: store.dedupe_ms,
+            };
             let outcome = match row.append(write) {
                 Ok(outcome) => outcome,
                 // Nothing of this row was written: a log that can't be read is not written on.
@@ -177,6 +180,7 @@ struct RowWriter<'a> {
     heads: &'a mut Heads,
     store: Epoch,
     now: Timestamp,
+    dedupe_ms: i64,
 }
 
 /// What is remembered under a key.
@@ -254,7 +258,7 @@ impl RowWriter<'_> {
             "select offset, entry, hash from dedupe
              where log = ?1 and publisher = ?2 and key = ?3 and epoch = ?4 and at > ?5",
         )?;
-        let oldest = self.now.0 - DEDUPE_MS;
+        let oldest = self.now.0 - self.dedupe_ms;
         let found = statement.query_row((log.log, &*key.publisher, &*key.key, log.epoch.0.as_bytes(), oldest), |row| {
             let entry = EntryId(Uuid::from_bytes(row.get(1)?));
             Ok(Record { offset: row.get::<_, i64>(0)?.cast_unsigned(), entry, hash: row.get(2)? })

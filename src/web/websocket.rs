@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use super::identity;
 use super::inbound::{Inbound, Message, Violation};
 use super::takeover::Takeover;
 use crate::actors::WorkerContext;
-use crate::actors::session::{ConnectionEnded, Gauge, Incoming, Session, Unreadable};
+use crate::actors::session::{Client, ConnectionEnded, Gauge, Incoming, Session, Unreadable};
 use crate::delivery::{Farewell, Frame, Outbox, OutboxId};
 use crate::domain::presence::Device;
 use crate::protocol::Refusal;
@@ -71,9 +72,12 @@ async fn upgrade(request: HttpRequest, context: web::ThinData<Rc<WorkerContext>>
     };
     let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let device = Device::from_user_agent(user_agent.unwrap_or_default());
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let address = identity::client_address(peer, request.headers(), &context.node.config.server.trusted_proxies);
+    let client = Client { address, device };
     let takeover = Takeover::new(move |stream, unread| {
         actix_rt::spawn(async move {
-            run(context, stream, &unread, device).await;
+            run(context, stream, &unread, client).await;
             drop(guest);
         });
     });
@@ -81,14 +85,14 @@ async fn upgrade(request: HttpRequest, context: web::ThinData<Rc<WorkerContext>>
 }
 
 /// One connection, from the taken-over socket to its end.
-async fn run(context: Rc<WorkerContext>, stream: TcpStream, unread: &Bytes, device: Device) {
+async fn run(context: Rc<WorkerContext>, stream: TcpStream, unread: &Bytes, client: Client) {
     let clock = &context.node.clock;
     let stream = Rc::new(stream);
     let limits = context.node.outbox_limits;
     let outbox = Rc::new(Outbox::new(Rc::clone(&stream), limits, clock.now()));
     let id = context.worker.register(Rc::clone(&outbox));
     let gauge = Rc::new(Gauge::default());
-    let session = Session::start_here(&context, Rc::clone(&outbox), id, Rc::clone(&gauge), device);
+    let session = Session::start_here(&context, Rc::clone(&outbox), id, Rc::clone(&gauge), client);
     let connection = Connection { context, stream, outbox, id, gauge, session };
     connection.run(unread).await;
 }

@@ -90,7 +90,7 @@ impl Session {
         located: Located,
         ctx: &mut Context<Self>,
     ) {
-        let (hub, outbox, device) = (self.context.hub.clone(), self.outbox_id, self.device);
+        let (hub, outbox, device) = (self.context.hub.clone(), self.outbox_id, self.client.device);
         let Some(open) = self.open() else { return };
         let receive = join.receive.map(|receive| Receive::of(receive.entries, receive.presence, receive.signals));
         let letter = RoomJoin {

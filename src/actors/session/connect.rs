@@ -29,7 +29,7 @@ impl Session {
         let admitted = match self.node().gate.admit(token, connect.guest_name.as_deref()) {
             Ok(admitted) => admitted,
             Err(refused) => {
-                log::info!("a connect was refused: {}", refused.reason());
+                log::info!("a connect from {} was refused: {}", self.client.address, refused.reason());
                 let is_mended_by_token = refused != Refused::GuestName;
                 let refusal = if is_mended_by_token { Refusal::unauthorized } else { Refusal::bad_message };
                 self.refuse(id.as_ref(), &refusal(refused.to_string()));

@@ -15,6 +15,7 @@
 
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -108,6 +109,15 @@ pub enum Outcome {
     Refused(Refusal),
 }
 
+/// What a connection's first request says of the client.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    /// Where it is, as far as trusted proxies tell.
+    pub address: IpAddr,
+    /// What it runs on.
+    pub device: Device,
+}
+
 /// How much a session has taken from its connection and not answered. Shared with the connection's task on one thread.
 pub struct Gauge {
     taken: Cell<usize>,
@@ -164,7 +174,7 @@ pub struct Session {
     outbox: Rc<Outbox>,
     outbox_id: OutboxId,
     gauge: Rc<Gauge>,
-    device: Device,
+    client: Client,
     phase: Phase,
     unreadable: VecDeque<Instant>,
     bare_errors: (Option<Instant>, u32),
@@ -226,14 +236,14 @@ impl Session {
         outbox: Rc<Outbox>,
         outbox_id: OutboxId,
         gauge: Rc<Gauge>,
-        device: Device,
+        client: Client,
     ) -> Addr<Self> {
         let session = Self {
             context: Rc::clone(context),
             outbox,
             outbox_id,
             gauge,
-            device,
+            client,
             phase: Phase::Fresh,
             unreadable: VecDeque::new(),
             bare_errors: (None, 0),

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::bridge::{AppendError, Appended, DedupeKey, Ends, LogPlace, Page};
 use crate::domain::cursor::Cursor;
@@ -13,9 +14,6 @@ use crate::domain::ids::{EntryId, Epoch, RoomKey};
 use crate::store::{Placed, content_hash};
 
 use super::start::Limits;
-
-/// How long a key is remembered.
-const DEDUPE_MS: i64 = 24 * 3600 * 1000;
 
 /// All of them, and what they hold together.
 pub(super) struct MemoryLogs {
@@ -69,7 +67,7 @@ impl MemoryLogs {
         // Only what bears a name is hashed.
         let name = name.map(|name| (name, content_hash(&draft)));
         if let Some((name, hash)) = &name
-            && let Some(first) = log.remembered(name, draft.at)
+            && let Some(first) = log.remembered(name, draft.at, self.limits.dedupe)
         {
             let appended = Appended { offset: first.offset, entry: first.entry, duplicate: true };
             let same = first.hash == *hash;
@@ -150,8 +148,9 @@ impl MemoryLog {
         Ends { head: self.head, floor: self.floor }
     }
 
-    fn remembered(&self, name: &DedupeKey, now: Timestamp) -> Option<&Record> {
-        self.keys.get(name).filter(|record| now.0 - record.at.0 < DEDUPE_MS)
+    fn remembered(&self, name: &DedupeKey, now: Timestamp, dedupe: Duration) -> Option<&Record> {
+        let is_fresh = |record: &&Record| i128::from(now.0 - record.at.0) < dedupe.as_millis().cast_signed();
+        self.keys.get(name).filter(is_fresh)
     }
 
     fn take(&mut self, entry: &Arc<Entry>, place: LogPlace, name: Option<(DedupeKey, [u8; 16])>) {

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::task::Poll;
+use std::time::Duration;
 
 use actix::prelude::*;
 use log::error;
@@ -49,6 +50,8 @@ pub struct Limits {
     pub memory_log_bytes_max: usize,
     /// Bytes that all of them keep.
     pub memory_bytes_max: usize,
+    /// How long a key is remembered.
+    pub dedupe: Duration,
     /// Logs in memory that nobody watches.
     pub memory_unwatched_max: usize,
 }
@@ -71,6 +74,7 @@ impl Default for Limits {
             memory_log_entries_max: 10_000,
             memory_log_bytes_max: 4 << 20,
             memory_bytes_max: 256 << 20,
+            dedupe: Duration::from_hours(24),
             memory_unwatched_max: 1_000,
         }
     }
@@ -104,7 +108,7 @@ impl Solo {
     /// [`StoreError`], for the operator.
     pub fn start(config: &Config, clock: &Clock) -> Result<Started, StoreError> {
         let Config { limits, .. } = *config;
-        let store = Store::open(&config.path)?;
+        let store = Store::open(&config.path, limits.dedupe)?;
         let counters = Arc::<Counters>::default();
         let readers = (0..config.readers.max(1)).map(|_| ReaderActor::start(&store)).collect();
         let solo = Self {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -18,6 +19,8 @@ mod opening;
 mod reading;
 mod writing;
 
+const DEDUPE: Duration = Duration::from_hours(24);
+const DEDUPE_MS: i64 = 24 * 3600 * 1000;
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
 /// A folder with a store in it, whose files a test may damage.
@@ -37,7 +40,7 @@ impl Folder {
     }
 
     fn open(&self) -> Arc<Store> {
-        Store::open(&self.database()).unwrap()
+        Store::open(&self.database(), DEDUPE).unwrap()
     }
 
     /// A second connection to the same file, for what only a test does.

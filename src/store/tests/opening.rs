@@ -30,7 +30,7 @@ fn a_store_that_is_opened_again_goes_on_where_it_was() {
 fn a_second_opener_is_told_which_file_is_held() {
     let folder = Folder::new();
     let store = folder.open();
-    let error = Store::open(&folder.database()).err().unwrap();
+    let error = Store::open(&folder.database(), DEDUPE).err().unwrap();
     assert!(matches!(&error, StoreError::Locked { path } if path.ends_with("copresence.db.lock")), "{error}");
     store.release();
     assert!(matches!(store.reader().err(), Some(StoreError::Closed)));
@@ -151,16 +151,16 @@ fn a_kill_in_the_very_first_start_leaves_a_store_that_opens() {
 fn a_file_that_is_not_ours_is_left_alone() {
     let folder = Folder::new();
     folder.sqlite().execute_batch("create table theirs (x)").unwrap();
-    assert!(matches!(Store::open(&folder.database()), Err(StoreError::Foreign { .. })));
+    assert!(matches!(Store::open(&folder.database(), DEDUPE), Err(StoreError::Foreign { .. })));
 
     let folder = Folder::new();
     fs::write(folder.database(), "this is a letter, and a long one at that".repeat(200)).unwrap();
-    assert!(matches!(Store::open(&folder.database()), Err(StoreError::Damaged { .. })));
+    assert!(matches!(Store::open(&folder.database(), DEDUPE), Err(StoreError::Damaged { .. })));
 
     let folder = Folder::new();
     drop(folder.open());
     folder.sqlite().pragma_update(None, "user_version", 99).unwrap();
-    let error = Store::open(&folder.database()).err().unwrap();
+    let error = Store::open(&folder.database(), DEDUPE).err().unwrap();
     assert!(matches!(error, StoreError::Newer { found: 99, known: 1, .. }), "{error}");
 }
 

@@ -1,7 +1,7 @@
 use crate::domain::cursor::Cursor;
 use crate::domain::log::AppendError;
 
-use super::super::writer::DEDUPE_MS;
+use super::DEDUPE_MS;
 use super::*;
 
 const POISON: &str = "create trigger poison before insert on entries when new.body like '%poison%'
