@@ -1,12 +1,18 @@
 //! One message in the form in which sockets take it.
 
+use std::ops::Range;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// A whole WebSocket frame, header and payload, ready to be written. Cloning shares the bytes.
 ///
 /// Server frames are not masked, so all receivers share the same bytes (RFC 6455, 5.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame(Bytes);
+pub struct Frame {
+    start: Bytes,
+    /// What follows `start`, for a frame that leaves out a part of another one and shares the rest with it.
+    rest: Option<Box<[Bytes; 2]>>,
+}
 
 /// The final fragment of a text message (RFC 6455, 5.2).
 const FIN_TEXT: u8 = 0x81;
@@ -39,35 +45,62 @@ impl Frame {
         Self::encode(FIN_CLOSE, &payload)
     }
 
-    /// The bytes as they go onto the wire.
+    /// This text message without a part of its payload, in bytes. The rest is shared with this one: only a header is new.
+    ///
+    /// # Panics
+    /// When the part is not inside the payload.
     #[must_use]
-    pub fn bytes(&self) -> &Bytes {
-        &self.0
+    pub fn without(&self, part: Range<usize>) -> Self {
+        let payload = self.start.slice(header_len(&self.start)..);
+        let (before, after) = (payload.slice(..part.start), payload.slice(part.end..));
+        let header = header(FIN_TEXT, before.len() + after.len(), 0);
+        Self { start: header.freeze(), rest: Some(Box::new([before, after])) }
+    }
+
+    /// The bytes as they go onto the wire, in pieces.
+    pub fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        let rest = self.rest.as_deref().map_or(&[][..], |rest| rest);
+        std::iter::once(&self.start).chain(rest).filter(|piece| !piece.is_empty())
     }
 
     /// How many bytes go onto the wire.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a frame has a header, so it is never empty")]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.pieces().map(Bytes::len).sum()
     }
 
     fn encode(first: u8, payload: &[u8]) -> Self {
-        let mut bytes = BytesMut::with_capacity(10 + payload.len());
-        bytes.put_u8(first);
-        match payload.len() {
-            len @ 0..=125 => bytes.put_u8(u8::try_from(len).unwrap_or_default()),
-            len @ 126..=0xffff => {
-                bytes.put_u8(126);
-                bytes.put_u16(u16::try_from(len).unwrap_or_default());
-            }
-            len => {
-                bytes.put_u8(127);
-                bytes.put_u64(len as u64);
-            }
-        }
+        let mut bytes = header(first, payload.len(), payload.len());
         bytes.put_slice(payload);
-        Self(bytes.freeze())
+        Self { start: bytes.freeze(), rest: None }
+    }
+}
+
+/// The header of an unmasked frame with a payload of `length` bytes, with `room` for what follows it.
+fn header(first: u8, length: usize, room: usize) -> BytesMut {
+    let mut bytes = BytesMut::with_capacity(10 + room);
+    bytes.put_u8(first);
+    match length {
+        0..=125 => bytes.put_u8(u8::try_from(length).unwrap_or_default()),
+        126..=0xffff => {
+            bytes.put_u8(126);
+            bytes.put_u16(u16::try_from(length).unwrap_or_default());
+        }
+        _ => {
+            bytes.put_u8(127);
+            bytes.put_u64(length as u64);
+        }
+    }
+    bytes
+}
+
+/// How long the header of an unmasked frame is.
+fn header_len(frame: &[u8]) -> usize {
+    match frame.get(1) {
+        Some(126) => 4,
+        Some(127) => 10,
+        _ => 2,
     }
 }
 
@@ -75,21 +108,39 @@ impl Frame {
 mod tests {
     use super::*;
 
+    fn wire(frame: &Frame) -> Vec<u8> {
+        frame.pieces().flatten().copied().collect()
+    }
+
+    #[test]
+    fn a_part_left_out_makes_the_frame_of_the_rest() {
+        for length in [3, 125, 126, 127, 65_535, 65_536, 65_600] {
+            let text: String = (0..length).map(|n| char::from(b'a' + u8::try_from(n % 26).unwrap())).collect();
+            for part in [0..1, 1..2, length - 1..length, 1..length, 0..length] {
+                let rest = [&text[..part.start], &text[part.end..]].concat();
+                let cut = Frame::text(&text).without(part);
+                assert_eq!(wire(&cut), wire(&Frame::text(&rest)));
+                assert_eq!(cut.len(), Frame::text(&rest).len());
+            }
+        }
+    }
+
     #[test]
     fn the_length_takes_one_three_or_nine_bytes() {
         for (length, header) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
             let frame = Frame::text(&"x".repeat(length));
             assert_eq!(frame.len(), header + length);
-            assert_eq!(frame.bytes()[0], 0x81);
-            assert_eq!(&frame.bytes()[frame.len() - length..], "x".repeat(length).as_bytes());
+            let bytes = wire(&frame);
+            assert_eq!(bytes[0], 0x81);
+            assert_eq!(&bytes[frame.len() - length..], "x".repeat(length).as_bytes());
         }
     }
 
     #[test]
     fn control_frames_never_carry_more_than_the_standard_allows() {
         assert_eq!(Frame::close(Some(4401), &"x".repeat(500)).len(), 2 + CONTROL_PAYLOAD_MAX);
-        assert_eq!(&Frame::close(Some(1012), "restart").bytes()[2..4], &1012u16.to_be_bytes());
-        assert_eq!(Frame::close(None, "").bytes().as_ref(), &[0x88, 0]);
+        assert_eq!(&wire(&Frame::close(Some(1012), "restart"))[2..4], &1012u16.to_be_bytes());
+        assert_eq!(wire(&Frame::close(None, "")), [0x88, 0]);
         assert_eq!(Frame::pong(&[7; 200]).len(), 2 + CONTROL_PAYLOAD_MAX);
     }
 }

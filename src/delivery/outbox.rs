@@ -129,15 +129,23 @@ pub struct Outbox {
 
 #[derive(Default)]
 struct Queue {
-    frames: VecDeque<Bytes>,
+    pieces: VecDeque<Piece>,
     bytes: usize,
-    /// How much of the first frame the socket has taken.
+    /// How much of the first piece the socket has taken.
     written: usize,
+    /// Whether the socket has taken a part of a frame and not all of it.
+    is_mid_frame: bool,
     /// Since when bytes wait that the socket refused.
     refused_since: Option<Instant>,
     /// When the socket last took a byte while some waited.
     accepted_at: Option<Instant>,
     closing: Option<Closing>,
+}
+
+/// Bytes to be written. Most frames are one piece.
+struct Piece {
+    bytes: Bytes,
+    ends_frame: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -174,8 +182,7 @@ impl Outbox {
         if queue.closing.is_some() {
             return false;
         }
-        queue.bytes += frame.len();
-        queue.frames.push_back(frame.bytes().clone());
+        queue.put(frame);
         self.sent_at.set(now);
         // A socket that refused bytes is written again by its task when it is writable, not by the flusher.
         queue.refused_since.is_none() && !self.is_dirty.replace(true)
@@ -197,13 +204,10 @@ impl Outbox {
             return false;
         }
         if drop_queue {
-            let half_written = usize::from(queue.written > 0);
-            queue.frames.truncate(half_written);
-            queue.bytes = queue.frames.front().map_or(0, Bytes::len) - queue.written;
+            queue.drop_whole_frames();
         }
         for frame in last {
-            queue.bytes += frame.len();
-            queue.frames.push_back(frame.bytes().clone());
+            queue.put(frame);
         }
         queue.closing = Some(Closing { farewell, since: now });
         self.changed.notify_one();
@@ -219,12 +223,12 @@ impl Outbox {
         let stream = self.stream.borrow();
         let Some(stream) = stream.as_ref() else { return Ok(()) };
         let mut queue = self.queue.borrow_mut();
-        while !queue.frames.is_empty() {
+        while !queue.pieces.is_empty() {
             let written = {
                 let mut slices = [IoSlice::new(&[]); SLICES_MAX];
                 let mut count = 0;
-                for (slot, frame) in slices.iter_mut().zip(&queue.frames) {
-                    *slot = IoSlice::new(if count == 0 { &frame[queue.written..] } else { frame });
+                for (slot, piece) in slices.iter_mut().zip(&queue.pieces) {
+                    *slot = IoSlice::new(if count == 0 { &piece.bytes[queue.written..] } else { &piece.bytes });
                     count += 1;
                 }
                 stream.try_write_vectored(&slices[..count])
@@ -245,8 +249,8 @@ impl Outbox {
         }
         queue.refused_since = None;
         queue.accepted_at = None;
-        if queue.frames.capacity() > QUEUE_KEEPS {
-            queue.frames.shrink_to(0);
+        if queue.pieces.capacity() > QUEUE_KEEPS {
+            queue.pieces.shrink_to(0);
         }
         Ok(())
     }
@@ -259,7 +263,7 @@ impl Outbox {
         loop {
             let (is_refused, closing) = {
                 let queue = self.queue.borrow();
-                (queue.refused_since.is_some(), queue.closing.filter(|_| queue.frames.is_empty()))
+                (queue.refused_since.is_some(), queue.closing.filter(|_| queue.pieces.is_empty()))
             };
             if let Some(closing) = closing {
                 return Ok(closing.farewell);
@@ -299,7 +303,7 @@ impl Outbox {
     /// Lets the socket go: the connection has ended.
     pub fn release(&self) {
         self.stream.take();
-        self.queue.borrow_mut().frames = VecDeque::new();
+        self.queue.borrow_mut().pieces = VecDeque::new();
     }
 
     /// Cuts the connection with a reset: its close was not read in time.
@@ -340,6 +344,25 @@ impl Outbox {
 }
 
 impl Queue {
+    fn put(&mut self, frame: &Frame) {
+        let mut pieces = frame.pieces().peekable();
+        while let Some(piece) = pieces.next() {
+            self.bytes += piece.len();
+            self.pieces.push_back(Piece { bytes: piece.clone(), ends_frame: pieces.peek().is_none() });
+        }
+    }
+
+    /// Throws away all but the rest of a frame that is half written: the other side waits for it.
+    fn drop_whole_frames(&mut self) {
+        let rest = if self.is_mid_frame {
+            self.pieces.iter().position(|piece| piece.ends_frame).map_or(0, |last| last + 1)
+        } else {
+            0
+        };
+        self.pieces.truncate(rest);
+        self.bytes = self.pieces.iter().map(|piece| piece.bytes.len()).sum::<usize>() - self.written;
+    }
+
     /// Takes `written` bytes off the front.
     fn take(&mut self, mut written: usize, now: Instant) {
         self.bytes -= written;
@@ -347,13 +370,15 @@ impl Queue {
             self.accepted_at = Some(now);
         }
         written += self.written;
-        while let Some(first) = self.frames.front() {
-            if written < first.len() {
+        while let Some(first) = self.pieces.front() {
+            if written < first.bytes.len() {
                 break;
             }
-            written -= first.len();
-            self.frames.pop_front();
+            written -= first.bytes.len();
+            self.is_mid_frame = !first.ends_frame;
+            self.pieces.pop_front();
         }
+        self.is_mid_frame |= written > 0;
         self.written = written;
     }
 }

@@ -45,13 +45,14 @@ impl Room {
         self.timers.signals = None;
         let Some(gathered) = self.signals.take() else { return };
         let batch = push::SignalBatch::new(&self.key.room, &gathered);
+        let frame = Frame::text(batch.all());
         let instead: Vec<_> = batch
-            .each_without_own()
-            .filter_map(|(session, others)| {
+            .each_own()
+            .filter_map(|(session, own)| {
                 let seat = self.seats.get(session)?;
-                Some((seat.hub.number, seat.outbox, others.map(|text| Frame::text(&text))))
+                Some((seat.hub.number, seat.outbox, own.map(|own| frame.without(own))))
             })
             .collect();
-        self.audience.push_signals(&Frame::text(batch.all()), &instead);
+        self.audience.push_signals(&frame, &instead);
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::signals::{Gathered, Signaller};
 
 use super::writer::{Writer, put};
 
-/// One tick's signals, encoded once. What a signaller is sent is cut out of that text, not encoded again.
+/// One tick's signals, encoded once. What a signaller is sent is that text without a part.
 #[derive(Clone, Debug)]
 pub struct SignalBatch {
     text: String,
@@ -40,18 +40,18 @@ impl SignalBatch {
         &self.text
     }
 
-    /// Each signaller with the message for it: the same without its own, and `None` when nothing is left.
-    pub fn each_without_own(&self) -> impl Iterator<Item = (&SessionId, Option<String>)> {
-        self.own.iter().enumerate().map(|(slot, (session, own))| (session, self.without(slot, own)))
+    /// Each signaller with the part of [`all`](Self::all) to leave out for it, so that it is not sent its own; `None`
+    /// when nothing would be left. Parts and not texts: as many texts as signallers would grow with their square.
+    pub fn each_own(&self) -> impl Iterator<Item = (&SessionId, Option<Range<usize>>)> {
+        self.own.iter().enumerate().map(|(slot, (session, own))| (session, self.part(slot, own)))
     }
 
-    fn without(&self, slot: usize, own: &Range<usize>) -> Option<String> {
+    fn part(&self, slot: usize, own: &Range<usize>) -> Option<Range<usize>> {
         if self.own.len() == 1 {
             return None;
         }
         // One comma goes with it: that behind the first, that before any other.
-        let (start, end) = if slot == 0 { (own.start, own.end + 1) } else { (own.start - 1, own.end) };
-        Some([&self.text[..start], &self.text[end..]].concat())
+        Some(if slot == 0 { own.start..own.end + 1 } else { own.start - 1..own.end })
     }
 }
 
