@@ -117,7 +117,8 @@ where
             let (head, _) = response.into_parts();
             framed.send(Message::Item((head, BodySize::None))).await.map_err(|_| Broken)?;
             let parts = framed.into_parts();
-            run(parts.io, parts.read_buf.freeze());
+            // Copied, because a slice of HTTP's read buffer would keep its 8 KiB for as long as the connection stands.
+            run(parts.io, Bytes::copy_from_slice(&parts.read_buf));
         }
         _ => {
             // What refuses an upgrade is a few bytes of ours, so it is sent in one piece.
