@@ -20,7 +20,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::actors::directory::Directory;
 use crate::actors::room::RoomContext;
-use crate::actors::{Admission, Hubs, Node, WorkerContext, supervise};
+use crate::actors::{Admission, Hubs, Node, WorkerContext};
 use crate::auth::Gate;
 use crate::bridge::solo::{self, Solo, Started};
 use crate::clock::Clock;
@@ -29,6 +29,7 @@ use crate::delivery::hub::EndAll;
 use crate::delivery::outbox::OutboxLimits;
 use crate::protocol::codes::CloseCode;
 use crate::store::StoreError;
+use crate::supervise;
 use crate::web::ops::Readiness;
 use crate::web::{assets, ops, takeover, websocket};
 

@@ -38,7 +38,6 @@ use crate::delivery::{Hub, HubHandle, Worker};
 pub mod directory;
 pub mod room;
 pub mod session;
-pub mod supervise;
 
 /// What every actor of a node may look at. Shared, and never changed after the start.
 pub struct Node {

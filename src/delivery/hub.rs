@@ -14,6 +14,7 @@ use super::worker::{OutboxId, Worker};
 use crate::clock::Clock;
 use crate::protocol::codes::CloseCode;
 use crate::protocol::push;
+use crate::supervise;
 
 /// What a listener wants to hear of a room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -163,7 +164,7 @@ impl Hub {
             tick,
             ping: Frame::text(push::ping()),
         };
-        HubHandle { number, addr: hub.start(), pending }
+        HubHandle { number, addr: supervise::start_restarting("a hub", clock, |_| hub), pending }
     }
 
     /// Looks after every connection of the thread: pings, deadlines, slow readers.
@@ -183,7 +184,9 @@ impl Hub {
 
     /// Counts what was handed out and lets the sockets have it when it is much.
     fn handed_out(&mut self, bytes: usize) {
-        self.pending.fetch_sub(bytes, Ordering::Relaxed);
+        // Saturating, because a restart forgets what was pending and its letters may still come.
+        let less = |pending: usize| Some(pending.saturating_sub(bytes));
+        let _ = self.pending.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         self.unflushed += bytes;
         if self.unflushed >= FLUSH_BYTES {
             self.unflushed = 0;
@@ -197,6 +200,18 @@ impl Actor for Hub {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(self.tick, |hub, _| hub.look_after_connections());
+    }
+}
+
+impl Supervised for Hub {
+    /// What was half pushed when it panicked is nobody's guess: the connections of this thread end and come back by
+    /// cursor, and nobody listens until they do.
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.rooms.clear();
+        self.pending.store(0, Ordering::Relaxed);
+        for (_, outbox) in self.worker.all() {
+            self.worker.end(&outbox, CloseCode::Restarting);
+        }
     }
 }
 
@@ -307,3 +322,6 @@ impl Listeners {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

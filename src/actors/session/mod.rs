@@ -417,6 +417,13 @@ impl Handler<RoomGone> for Session {
     }
 }
 
+impl Drop for Session {
+    /// A session that died must not leave its connection deaf; one that ended has closed it already.
+    fn drop(&mut self) {
+        self.context.worker.end(&self.outbox, CloseCode::Restarting);
+    }
+}
+
 impl Drop for Open {
     fn drop(&mut self) {
         let mut rooms = Vec::with_capacity(self.rooms.len());
