@@ -19,6 +19,7 @@ use super::room::{Recalled, Retire, Room, RoomContext};
 use super::session::{Session, TakenUp};
 use crate::delivery::Farewell;
 use crate::domain::ids::{RoomKey, SessionId, Tenant, UserId};
+use crate::supervise;
 
 /// Where is this room? Opens it if nobody has it open.
 #[derive(Message)]
@@ -179,7 +180,9 @@ impl Directory {
         let number = self.last_number;
         let arbiter = &self.arbiters[usize::try_from(number).unwrap_or(0) % self.arbiters.len()];
         let (context, name) = (Arc::clone(&self.context), key.clone());
-        let addr = Room::start_in_arbiter(arbiter, move |ctx| Room::new(name, number, context, directory, ctx));
+        let addr = supervise::start_restarting_in(arbiter, format!("room {key}"), &self.context.clock, move |ctx| {
+            Room::new(name, number, context, directory, ctx)
+        });
         let located = Located { addr, number };
         self.rooms.insert(key.clone(), Place { located: located.clone(), parked: None });
         located

@@ -3,9 +3,9 @@
 //! | actor | one per | owns | dies with |
 //! |---|---|---|---|
 //! | [`Directory`](directory::Directory) | node | which room and session lives where; what a return by secret needs | nothing: it is restarted with its struct |
-//! | [`Room`](room::Room) | open room | tail, roster, signals, audience, and watch over its sessions | its place: its sessions end with 1012 and come back by cursor |
+//! | [`Room`](room::Room) | open room | tail, roster, signals, audience, and watch over its sessions | the letter that it panicked over; it goes on where its audience is. If it can't, its place: its sessions end with 1012 and come back by cursor |
 //! | [`Session`](session::Session) | connection | identity, joined rooms, own rate limit | its connection, which comes back by secret and cursor |
-//! | [`Hub`] | worker thread | the listeners of its thread by room | the listening of its thread |
+//! | [`Hub`] | worker thread | the listeners of its thread by room | the connections of its thread, which come back by cursor |
 //! | [`Solo`](crate::bridge::solo) | node | the way to the log | see `bridge` |
 //!
 //! ```text
@@ -142,3 +142,6 @@ impl Drop for Admitted {
         self.0.standing.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -390,6 +390,30 @@ impl Roster {
         self.sessions.is_empty()
     }
 
+    /// A roster that can be trusted after a panic in the middle of a change: everything that follows from the sessions
+    /// is made anew from them. To the next tick all members are news.
+    #[must_use]
+    pub fn rebuilt(self) -> Self {
+        let mut rebuilt = Self::new(self.large_limit);
+        for (session, here) in self.sessions {
+            let known = self.users.get(&here.user).map(|present| (&present.user, present.since));
+            let shown = || self.shown.get(&here.user).map(|member| (&member.user, member.since));
+            let Some((user, since)) = known.or_else(shown) else { continue };
+            let present = rebuilt.users.entry(here.user.clone()).or_insert_with(|| Present {
+                user: Arc::clone(user),
+                since,
+                sessions: Vec::new(),
+            });
+            present.sessions.push(session.clone());
+            rebuilt.touched.insert(here.user.clone());
+            if let Some(until) = here.connection.until() {
+                rebuilt.expiries.insert((until, session.clone()));
+            }
+            rebuilt.sessions.insert(session, here);
+        }
+        rebuilt
+    }
+
     fn set_connection(&mut self, session: &SessionId, generation: u64, connection: Connection) {
         let Some(here) = self.sessions.get_mut(session) else {
             return;

@@ -77,7 +77,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How long a retired room still answers those who were told its address before.
 const RETIRED_LISTENS: Duration = Duration::from_secs(5);
 
-/// One open room.
+/// One open room. Its struct outlives a panic; see its `restarting`.
 pub struct Room {
     key: RoomKey,
     number: u64,
@@ -87,6 +87,8 @@ pub struct Room {
     /// `None` until the log's ends are known; the mailbox waits until then.
     tail: Option<Tail>,
     watch: Option<u64>,
+    /// The newest entry that was handed to the audience, once the room was open: where a restart goes on.
+    delivered: Option<Cursor>,
     roster: Roster,
     /// When changes of the roster were last told.
     last_tick: Option<Instant>,
@@ -178,6 +180,7 @@ impl Room {
             directory,
             tail: None,
             watch: None,
+            delivered: None,
             roster: Roster::new(large),
             last_tick: None,
             member_texts: FxHashMap::default(),
@@ -195,16 +198,36 @@ impl Room {
     fn open_log(&mut self, ctx: &mut Context<Self>) {
         let watch = Watch { log: self.key.clone(), place: self.settings.log, watcher: ctx.address().recipient() };
         let read = self.read(0, 0);
-        let opening = open_log(self.context.bridge.clone(), watch, read).into_actor(self);
+        let opening = open_log(self.context.bridge.clone(), watch, read, self.delivered).into_actor(self);
         ctx.wait(opening.map(|opened, room, ctx| {
             let Ok((watch, tail)) = opened else {
                 log::warn!("room {} can't open its log yet", room.key);
                 return room.try_again(ctx, Self::open_log);
             };
             room.watch = Some(watch);
-            room.tail = Some(tail);
-            room.retire_when_idle(ctx);
+            room.opened(tail, ctx);
         }));
+    }
+
+    /// The log is open. After a restart the audience gets what it has not, and a list in place of differences.
+    fn opened(&mut self, tail: Tail, ctx: &mut Context<Self>) {
+        if let Some(delivered) = self.delivered {
+            let missed: Vec<_> = tail.entries().filter(|entry| entry.offset > delivered.offset).collect();
+            let is_whole = delivered.offset + missed.len() as u64 == tail.head().offset;
+            if delivered.epoch != tail.head().epoch || !is_whole {
+                // Nobody can be given what no log has; they come back and take the picture as new.
+                return ctx.stop();
+            }
+            for entry in missed {
+                let frame = Frame::text(&push::entry(&self.key.room, entry));
+                self.audience.push(&frame, Receive::ENTRIES);
+            }
+            self.tell_all_members();
+        }
+        self.delivered = Some(tail.head());
+        self.tail = Some(tail);
+        self.presence_changed(ctx);
+        self.retire_when_idle(ctx);
     }
 
     /// Takes new entries, in order; asks the log for what is missing first.
@@ -221,6 +244,7 @@ impl Room {
                 Order::Next => {
                     let frame = Frame::text(&push::entry(&self.key.room, &entry));
                     self.audience.push(&frame, Receive::ENTRIES);
+                    self.delivered = Some(tail.head());
                 }
                 Order::Old => {}
                 Order::Hole { .. } => return self.fill_hole(ctx),
@@ -287,6 +311,21 @@ impl Actor for Room {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.open_log(ctx);
+    }
+}
+
+impl Supervised for Room {
+    /// After a panic nothing half done is trusted: the log tells what there is, `delivered` what the audience has of it,
+    /// and the roster is made anew from its sessions. The mailbox waits meanwhile.
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.end_watch();
+        self.tail = None;
+        self.timers = Timers::default();
+        self.signals = Signals::new(SignalBounds::default());
+        self.member_texts.clear();
+        // Their reads went with the context; they are answered by their own deadline.
+        self.joining.clear();
+        self.roster = std::mem::take(&mut self.roster).rebuilt();
     }
 }
 
@@ -370,21 +409,27 @@ impl Drop for Room {
 }
 
 /// Watches first and reads then, so that nothing slips between: what arrives besides is at or below the head.
-async fn open_log(bridge: Bridge, watch: Watch, read: Read) -> Result<(u64, Tail), Unavailable> {
+async fn open_log(
+    bridge: Bridge,
+    watch: Watch,
+    read: Read,
+    delivered: Option<Cursor>,
+) -> Result<(u64, Tail), Unavailable> {
     let watching = bridge.watch.send(watch).await.map_err(|_| Unavailable)??;
-    let opened = preload(&bridge, read.clone(), watching.ends).await;
+    let opened = preload(&bridge, read.clone(), watching.ends, delivered).await;
     if opened.is_err() {
         bridge.unwatch.do_send(Unwatch { log: read.log, watch: watching.watch });
     }
     Ok((watching.watch, opened?))
 }
 
-/// The newest entries of the log as a tail.
-async fn preload(bridge: &Bridge, read: Read, ends: Ends) -> Result<Tail, Unavailable> {
+/// The newest entries of the log as a tail, and all that follow `delivered`.
+async fn preload(bridge: &Bridge, read: Read, ends: Ends, delivered: Option<Cursor>) -> Result<Tail, Unavailable> {
     let Ends { head, floor } = ends;
     // What no log keeps is not told from memory either: a room of `none` only counts.
     let bounds = if read.place == LogPlace::None { Bounds { entries_max: 0, bytes_max: 0 } } else { TAIL };
-    let newest = head.offset.saturating_sub(PRELOAD_ENTRIES).max(floor.offset);
+    let wanted = head.offset.saturating_sub(PRELOAD_ENTRIES);
+    let newest = delivered.map_or(wanted, |delivered| wanted.min(delivered.offset)).max(floor.offset);
     if newest == head.offset {
         return Ok(Tail::new(head, floor, bounds));
     }

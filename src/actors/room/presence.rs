@@ -67,6 +67,20 @@ impl Room {
         }
     }
 
+    /// Gives everybody the list anew, in place of differences that may have been lost.
+    pub(super) fn tell_all_members(&mut self) {
+        self.roster.tick();
+        self.last_tick = Some(self.context.clock.now());
+        let room = &self.key.room;
+        let text = if self.roster.is_large() {
+            push::presence_count(room, self.roster.count())
+        } else {
+            let members: Vec<_> = self.roster.shown().cloned().collect();
+            push::presence_all(room, encode(&mut self.member_texts, &members), members.len())
+        };
+        self.audience.push(&Frame::text(&text), Receive::PRESENCE);
+    }
+
     /// Tells everybody once what changed since the last tick.
     fn send_presence(&mut self) {
         self.timers.presence = None;

@@ -1,0 +1,253 @@
+//! A node without its web: what happens when an actor dies while others work.
+//!
+//! Clients are sessions with a real socket behind their outbox; a letter that nobody survives plays the defect.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+use super::directory::{Directory, Locate, Located};
+use super::room::{Room, RoomContext};
+use super::session::{Client as Facts, Gauge, Incoming, Session};
+use super::*;
+use crate::bridge::solo::{Config as BridgeConfig, Solo};
+use crate::delivery::Outbox;
+use crate::domain::ids::{RoomKey, RoomName, Tenant};
+use crate::domain::presence::Device;
+use crate::supervise;
+
+/// A letter that its actor does not survive.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Panic;
+
+macro_rules! panics {
+    ($($actor:ty),*) => {$(
+        impl Handler<Panic> for $actor {
+            type Result = ();
+
+            fn handle(&mut self, _: Panic, _: &mut Self::Context) {
+                panic!("as the test wants it");
+            }
+        }
+    )*};
+}
+panics!(Room, Directory, Session);
+
+/// A node on the calling thread, with its log in a folder of its own.
+struct Bare {
+    context: Rc<WorkerContext>,
+    _folder: TempDir,
+}
+
+impl Bare {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let mut config = Config::default();
+        config.limits.enabled = false;
+        let started = Solo::start(&BridgeConfig::new(folder.path().join("test.db")), &clock).unwrap();
+        let bridge = started.bridge;
+        let gate = Gate::new(&config.auth, started.store.guest_key(), true, clock.clone());
+        let rooms = vec![Arbiter::current()];
+        let shared = RoomContext { config: config.clone(), clock: clock.clone(), bridge: bridge.clone() };
+        let directory =
+            supervise::start_restarting("the directory", &clock, |_| Directory::new(Arc::new(shared), rooms));
+        let node = Arc::new(Node {
+            config,
+            clock,
+            gate,
+            bridge,
+            directory,
+            outbox_limits: OutboxLimits::default(),
+            admission: Admission::new(1_000),
+            hubs: Hubs::default(),
+        });
+        Self { context: WorkerContext::current(&node), _folder: folder }
+    }
+
+    async fn room(&self, name: &str) -> Located {
+        let (reply, located) = oneshot::channel();
+        let key = RoomKey::new(Tenant::default(), RoomName::parse(name).unwrap());
+        self.context.node.directory.do_send(Locate { key, reply });
+        located.await.unwrap()
+    }
+}
+
+/// A client of a bare node.
+struct Client {
+    session: Addr<Session>,
+    socket: TcpStream,
+    heard: VecDeque<Value>,
+    ids: u64,
+}
+
+impl Client {
+    async fn connect(node: &Bare, name: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.writable().await.unwrap();
+        let context = &node.context;
+        let outbox = Rc::new(Outbox::new(Rc::new(stream), context.node.outbox_limits, context.node.clock.now()));
+        let id = context.worker.register(Rc::clone(&outbox));
+        let facts = Facts { address: IpAddr::V4(Ipv4Addr::LOCALHOST), device: Device::Other };
+        let session = Session::start_here(context, outbox, id, Rc::new(Gauge::default()), facts);
+        let mut client = Self { session, socket, heard: VecDeque::new(), ids: 0 };
+        let connected = client.ask(json!({"type": "connect", "guest": {"name": name}})).await;
+        assert_eq!(connected["type"], "connected", "{connected}");
+        client
+    }
+
+    async fn in_room(node: &Bare, name: &str, room: &str) -> Self {
+        let mut client = Self::connect(node, name).await;
+        let joined = client.ask(json!({"type": "join", "room": room})).await;
+        assert_eq!(joined["type"], "joined", "{joined}");
+        client
+    }
+
+    /// The reply to a command; what comes before is kept.
+    async fn ask(&mut self, mut command: Value) -> Value {
+        self.ids += 1;
+        command["id"] = self.ids.into();
+        let id = command["id"].clone();
+        self.session.do_send(Incoming(command.to_string().into()));
+        loop {
+            let message = self.read().await;
+            if message["id"] == id && (message["offset"].is_null() || message["type"] == "published") {
+                return message;
+            }
+            self.heard.push_back(message);
+        }
+    }
+
+    async fn publish(&mut self, room: &str, data: u64) -> u64 {
+        let published = self.ask(json!({"type": "publish", "room": room, "event": "e", "data": data})).await;
+        assert_eq!(published["type"], "published", "{published}");
+        published["offset"].as_u64().unwrap()
+    }
+
+    /// The next message that `is_it`; what comes before is dropped.
+    async fn next(&mut self, is_it: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let message = match self.heard.pop_front() {
+                Some(message) => message,
+                None => self.read().await,
+            };
+            if is_it(&message) {
+                return message;
+            }
+        }
+    }
+
+    async fn entry(&mut self) -> (u64, u64) {
+        let entry = self.next(|message| message["type"] == "event").await;
+        (entry["offset"].as_u64().unwrap(), entry["data"].as_u64().unwrap())
+    }
+
+    /// The next frame as JSON; a close as `{"close":code}`.
+    async fn read(&mut self) -> Value {
+        let reading = async {
+            let first = self.socket.read_u8().await.unwrap();
+            let length = match self.socket.read_u8().await.unwrap() {
+                126 => usize::from(self.socket.read_u16().await.unwrap()),
+                127 => usize::try_from(self.socket.read_u64().await.unwrap()).unwrap(),
+                length => usize::from(length),
+            };
+            let mut payload = vec![0; length];
+            self.socket.read_exact(&mut payload).await.unwrap();
+            if first == 0x88 {
+                return json!({"close": u16::from_be_bytes([payload[0], payload[1]])});
+            }
+            serde_json::from_slice(&payload).unwrap()
+        };
+        tokio::time::timeout(Duration::from_secs(10), reading).await.expect("a message within 10 s")
+    }
+}
+
+#[actix::test]
+async fn a_room_that_panicked_goes_on_without_loss_or_repetition() {
+    let node = Bare::start();
+    let mut ada = Client::in_room(&node, "Ada", "lobby").await;
+    let mut grace = Client::in_room(&node, "Grace", "lobby").await;
+    let mut neighbour = Client::in_room(&node, "Nils", "other").await;
+    for data in 1..=3 {
+        assert_eq!(ada.publish("lobby", data).await, data);
+    }
+    let room = node.room("lobby").await;
+    for data in 4..=20 {
+        if data % 5 == 0 {
+            room.addr.do_send(Panic);
+        }
+        // What the room was doing when it died is not asked again; this comes after it in the same mailbox.
+        assert_eq!(ada.publish("lobby", data).await, data);
+        assert_eq!(neighbour.publish("other", data).await, data - 3);
+    }
+    for offset in 1..=20 {
+        assert_eq!(grace.entry().await, (offset, offset));
+        assert_eq!(ada.entry().await, (offset, offset));
+    }
+    assert_eq!(node.room("lobby").await.number, room.number, "it is the same room");
+}
+
+#[actix::test]
+async fn after_a_panic_everybody_gets_the_list_and_presence_goes_on() {
+    let node = Bare::start();
+    let mut ada = Client::in_room(&node, "Ada", "lobby").await;
+    let mut grace = Client::in_room(&node, "Grace", "lobby").await;
+    let busy = json!({"type": "presence", "room": "lobby", "status": "busy", "state": {"page": 7}});
+    assert_eq!(grace.ask(busy).await["type"], "ok");
+    ada.next(|message| message["type"] == "presence" && message.to_string().contains("busy")).await;
+    node.room("lobby").await.addr.do_send(Panic);
+    let list = ada.next(|message| message["members"].is_array() && message["type"] == "presence").await;
+    assert_eq!((&list["count"], &list["large"]), (&json!(2), &json!(false)));
+    let grace_in_list = list["members"].as_array().unwrap().iter().find(|member| member["name"] == "Grace").unwrap();
+    assert_eq!(grace_in_list["sessions"][0]["state"], json!({"page": 7}), "{list}");
+    assert_eq!(grace.ask(json!({"type": "leave", "room": "lobby"})).await["type"], "ok");
+    let left = ada.next(|message| message["left"].as_array().is_some_and(|left| !left.is_empty())).await;
+    assert_eq!(left["count"], 1);
+}
+
+#[actix::test]
+async fn a_room_that_can_only_panic_ends_and_its_sessions_come_back() {
+    let node = Bare::start();
+    let mut ada = Client::in_room(&node, "Ada", "lobby").await;
+    let room = node.room("lobby").await;
+    for _ in 0..=5 {
+        room.addr.do_send(Panic);
+    }
+    ada.next(|message| message["close"] == 1012).await;
+    let mut back = Client::in_room(&node, "Ada", "lobby").await;
+    assert_eq!(back.publish("lobby", 1).await, 1);
+    assert_ne!(node.room("lobby").await.number, room.number);
+}
+
+#[actix::test]
+async fn the_directory_survives_its_panics_with_all_it_knows() {
+    let node = Bare::start();
+    let mut ada = Client::in_room(&node, "Ada", "lobby").await;
+    let room = node.room("lobby").await;
+    node.context.node.directory.do_send(Panic);
+    assert_eq!(node.room("lobby").await.number, room.number);
+    assert_eq!(ada.publish("lobby", 1).await, 1);
+    let mut grace = Client::in_room(&node, "Grace", "lobby").await;
+    assert_eq!(grace.publish("lobby", 2).await, 2);
+}
+
+#[actix::test]
+async fn a_session_that_panicked_ends_its_connection_and_its_member_waits_for_it() {
+    let node = Bare::start();
+    let mut ada = Client::in_room(&node, "Ada", "lobby").await;
+    let mut grace = Client::in_room(&node, "Grace", "lobby").await;
+    ada.next(|message| message["type"] == "presence" && message.to_string().contains("Grace")).await;
+    grace.session.do_send(Panic);
+    grace.next(|message| message["close"] == 1012).await;
+    assert_eq!(ada.publish("lobby", 1).await, 1);
+    let again = ada.ask(json!({"type": "join", "room": "lobby"})).await;
+    assert_eq!(again["count"], 2, "the member stays for the grace time");
+}
