@@ -18,5 +18,6 @@ mod recovery;
 mod rooms;
 mod sessions;
 mod signals;
+mod state;
 mod support;
 mod tidy;

@@ -13,10 +13,11 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use crate::domain::entry::{Draft, Entry};
+use crate::domain::entry::{Draft, Entry, Kind};
 use crate::domain::ids::{Epoch, RoomKey};
+use crate::domain::tail::Bounds;
 
-pub use crate::domain::log::{AppendError, Appended, DedupeKey, Ends, Page, Unavailable};
+pub use crate::domain::log::{AppendError, Appended, DedupeKey, Ends, Page, Picture, Selection, Unavailable};
 pub use crate::domain::log_place::LogPlace;
 
 pub mod solo;
@@ -36,6 +37,9 @@ pub struct Append {
     pub draft: Draft,
     /// Written once under this name, if there is one.
     pub key: Option<DedupeKey>,
+    /// For a change of state: refused if one of its keys was written or removed after this offset. It is decided where
+    /// the entry gets its number, so that of two who race one is told.
+    pub if_offset: Option<u64>,
     /// Hears how it ended.
     pub done: Done,
 }
@@ -98,6 +102,37 @@ pub struct Read {
     pub bytes_max: usize,
 }
 
+/// Read what a room shows to who is new in it: its state, which outlives the entries that made it, and its newest
+/// activities.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<Picture, Unavailable>")]
+pub struct ReadPicture {
+    /// Which log.
+    pub log: RoomKey,
+    /// Where it lives.
+    pub place: LogPlace,
+}
+
+/// Read entries of some kinds, with offsets between `after` and `below`.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<Selection, Unavailable>")]
+pub struct Select {
+    /// Which log.
+    pub log: RoomKey,
+    /// Where it lives.
+    pub place: LogPlace,
+    /// Of these kinds.
+    pub kinds: Vec<Kind>,
+    /// Behind this offset.
+    pub after: u64,
+    /// Before this offset.
+    pub below: u64,
+    /// Those next to `below` and not those next to `after`.
+    pub is_newest: bool,
+    /// How much at most; one entry always fits.
+    pub bounds: Bounds,
+}
+
 /// The handle that actors hold. Addresses are kept, not cloned per message.
 #[derive(Clone)]
 pub struct Bridge {
@@ -109,4 +144,8 @@ pub struct Bridge {
     pub unwatch: Recipient<Unwatch>,
     /// Takes [`Read`]s.
     pub read: Recipient<Read>,
+    /// Takes [`ReadPicture`]s.
+    pub picture: Recipient<ReadPicture>,
+    /// Takes [`Select`]s.
+    pub select: Recipient<Select>,
 }

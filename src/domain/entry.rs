@@ -32,6 +32,10 @@ impl Serialize for Timestamp {
 pub enum Kind {
     /// Something happened; `body` has `"event"` and `"data"`.
     Event = 1,
+    /// The room's state changed; `body` has `"set"` and `"removed"`.
+    State = 2,
+    /// Somebody did something; `body` has `"action"`, and `"target"` and `"metadata"` where they were given.
+    Activity = 3,
 }
 
 impl Kind {
@@ -40,13 +44,15 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Event => "event",
+            Self::State => "state",
+            Self::Activity => "activity",
         }
     }
 
     /// The kind that the log stored as `number`; `None` for one that this version doesn't know.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
-        (number == Self::Event as u8).then_some(Self::Event)
+        [Self::Event, Self::State, Self::Activity].into_iter().find(|kind| *kind as u8 == number)
     }
 }
 

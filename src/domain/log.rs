@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::cursor::Cursor;
 use super::entry::Entry;
 use super::ids::EntryId;
+use super::state::State;
 
 /// The sender's own name for an entry, under which it is written once.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -28,11 +29,23 @@ pub struct Appended {
 }
 
 /// Why an append was not taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum AppendError {
     /// The key was used before for other content.
     #[error("the key was used before for other content")]
     Conflict,
+    /// A write of state named a key that was written or removed since.
+    #[error("the state was changed since")]
+    Stale {
+        /// What is known of the named keys, as JSON: `{"churn":{"value":2,"offset":57}}`, without `value` for a removed one.
+        current: Arc<str>,
+    },
+    /// The state would be too large.
+    #[error("{what}")]
+    OverLimit {
+        /// The limit, in words for the sender.
+        what: &'static str,
+    },
     /// The log can't take it now. Nothing was written, unless the store died over it: then it may have been, and who asks
     /// again under the same key learns it.
     #[error("the log can't take entries now")]
@@ -59,6 +72,31 @@ pub struct Page {
     /// The entries, ascending and without a hole.
     pub entries: Vec<Arc<Entry>>,
 }
+
+/// Entries of some kinds out of a log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Selection {
+    /// The ends of the log when it was read.
+    pub ends: Ends,
+    /// The entries, ascending; those of other kinds are left out.
+    pub entries: Vec<Arc<Entry>>,
+    /// Whether there are more on the side that the reader goes on to.
+    pub more: bool,
+}
+
+/// What a log says of its room, besides its entries: true at `ends.head`.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// The ends of the log when it was read.
+    pub ends: Ends,
+    /// The state; removals are no part of it.
+    pub state: State,
+    /// The newest activities, ascending.
+    pub activity: Vec<Arc<Entry>>,
+}
+
+/// So many activities are part of a picture.
+pub const ACTIVITIES_SHOWN: usize = 20;
 
 /// The log can't be read now: the disk is away, or what it holds is damaged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

@@ -11,5 +11,6 @@ pub mod pattern;
 pub mod presence;
 pub mod roster;
 pub mod signals;
+pub mod state;
 pub mod tail;
 pub mod user;

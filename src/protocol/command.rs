@@ -10,6 +10,7 @@ use crate::domain::cursor::Cursor;
 use crate::domain::entry::Kind;
 use crate::domain::ids::RoomName;
 use crate::domain::presence::Change;
+use crate::domain::state;
 
 use super::refusal::Refusal;
 use super::scan;
@@ -103,6 +104,10 @@ pub enum Command {
     },
     /// Write an event.
     Publish(Publish),
+    /// Change the room's state.
+    Set(Set),
+    /// Tell that somebody did something.
+    Track(Track),
     /// Send what may be lost.
     Signal(Signal),
     /// Change what one shows of oneself.
@@ -133,6 +138,8 @@ impl Command {
             Self::Join(Join { room, .. })
             | Self::Leave { room }
             | Self::Publish(Publish { room, .. })
+            | Self::Set(Set { room, .. })
+            | Self::Track(Track { room, .. })
             | Self::Signal(Signal { room, .. })
             | Self::History(History { room, .. }) => Some(room),
             Self::Presence { room, .. } => room.as_ref(),
@@ -206,6 +213,34 @@ pub struct Publish {
     /// Compact JSON.
     pub data: Arc<str>,
     /// The sender's own name for it, 1 to 200 characters.
+    pub key: Option<Arc<str>>,
+}
+
+/// The command `set`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Set {
+    /// Which room.
+    pub room: RoomName,
+    /// At least one key of 1 to 200 characters, and none twice.
+    pub change: state::Change,
+    /// Refused if one of the keys was written or removed after this offset.
+    pub if_offset: Option<u64>,
+    /// See [`Publish::key`].
+    pub key: Option<Arc<str>>,
+}
+
+/// The command `track`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Track {
+    /// Which room.
+    pub room: RoomName,
+    /// What was done, 1 to 200 characters.
+    pub action: Arc<str>,
+    /// To what, 1 to 200 characters.
+    pub target: Option<Arc<str>>,
+    /// Compact JSON.
+    pub metadata: Option<Arc<str>>,
+    /// See [`Publish::key`].
     pub key: Option<Arc<str>>,
 }
 
@@ -286,14 +321,27 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
         }),
         "leave" => Command::Leave { room: fields.room()? },
         "publish" => {
-            // Ignoring it would show everybody what was meant for a few.
-            if fields.visible_to.given().is_some() {
-                return Err(Refusal::bad_message("visible_to is not known to this version"));
-            }
+            fields.refuse_visible_to()?;
             Command::Publish(Publish {
                 room: fields.room()?,
                 event: fields.event("1 to 100 characters", 100)?,
                 data: fields.data()?,
+                key: fields.key()?,
+            })
+        }
+        "set" => Command::Set(Set {
+            room: fields.room()?,
+            change: fields.state_change()?,
+            if_offset: fields.if_offset()?,
+            key: fields.key()?,
+        }),
+        "track" => {
+            fields.refuse_visible_to()?;
+            Command::Track(Track {
+                room: fields.room()?,
+                action: fields.action()?,
+                target: fields.target()?,
+                metadata: fields.metadata(),
                 key: fields.key()?,
             })
         }

@@ -98,9 +98,13 @@ pub enum Recovery<'a> {
     Reset(ResetReason),
 }
 
-/// Who is in a room, as a `joined` says it.
+/// What is in a room and who, as a `joined` says it. State and activity are for a reader who starts anew.
 #[derive(Clone, Copy, Debug)]
-pub struct Picture<M> {
+pub struct Picture<'a, M> {
+    /// The state as JSON.
+    pub state: &'a str,
+    /// The newest activities, ascending.
+    pub activity: &'a [Arc<Entry>],
     /// Fragments made by [`member`]; none for a large room or a reader who wants no presence.
     pub members: M,
     /// How many members there are.
@@ -109,11 +113,11 @@ pub struct Picture<M> {
     pub is_large: bool,
 }
 
-impl Picture<[&str; 0]> {
+impl Picture<'_, [&str; 0]> {
     /// A picture that only counts.
     #[must_use]
     pub fn count_only(count: usize, is_large: bool) -> Self {
-        Self { members: [], count, is_large }
+        Self { state: "{}", activity: &[], members: [], count, is_large }
     }
 }
 
@@ -124,21 +128,25 @@ pub fn joined<M>(
     room: &RoomName,
     cursor: &Cursor,
     recovery: Recovery<'_>,
-    picture: Picture<M>,
+    picture: Picture<'_, M>,
 ) -> String
 where
     M: IntoIterator<Item: AsRef<str>>,
 {
     let entries = if let Recovery::Recovered(entries) = recovery { entries } else { &[] };
-    let joined = Writer::reply("joined", id, 512 + encoded_size(entries))
+    let is_new = !matches!(recovery, Recovery::Recovered(_));
+    let shown = if is_new { picture.state.len() + encoded_size(picture.activity) } else { encoded_size(entries) };
+    let joined = Writer::reply("joined", id, 512 + shown)
         .text("room", room.as_str())
         .value("cursor", cursor)
-        .raw("recovered", matches!(recovery, Recovery::Recovered(_)));
+        .raw("recovered", !is_new);
     let joined = if let Recovery::Reset(reason) = recovery { joined.value("reason", &reason) } else { joined };
-    let joined = joined.entries(room.as_str(), entries).raw("more", false);
-    // State and activities come later; the picture of a reader who starts anew has to say that there are none.
-    let is_new = !matches!(recovery, Recovery::Recovered(_));
-    let joined = if is_new { joined.raw("state", "{}").raw("activity", "[]") } else { joined };
+    let joined = joined.entries("entries", room.as_str(), entries).raw("more", false);
+    let joined = if is_new {
+        joined.raw("state", picture.state).entries("activity", room.as_str(), picture.activity)
+    } else {
+        joined
+    };
     joined.list("members", picture.members).raw("count", picture.count).raw("large", picture.is_large).end()
 }
 
@@ -149,7 +157,7 @@ pub fn joined_page(id: Option<&CommandId>, room: &RoomName, cursor: &Cursor, ent
         .text("room", room.as_str())
         .value("cursor", cursor)
         .raw("recovered", true)
-        .entries(room.as_str(), entries)
+        .entries("entries", room.as_str(), entries)
         .raw("more", true)
         .end()
 }
@@ -168,7 +176,7 @@ pub fn history(
         .text("room", room.as_str())
         .value("cursor", cursor)
         .raw("oldest", oldest)
-        .entries(room.as_str(), entries)
+        .entries("entries", room.as_str(), entries)
         .raw("more", more)
         .end()
 }
@@ -200,9 +208,14 @@ pub fn ok(id: &CommandId) -> String {
 /// `error`: the command was refused.
 #[must_use]
 pub fn error(id: Option<&CommandId>, refusal: &Refusal) -> String {
-    let error = Writer::reply("error", id, 128 + refusal.message.len())
-        .text("code", refusal.code.as_str())
-        .text("message", &refusal.message);
+    let error = Writer::reply(
+        "error",
+        id,
+        128 + refusal.message.len() + refusal.current.as_ref().map_or(0, |current| current.len()),
+    )
+    .text("code", refusal.code.as_str())
+    .text("message", &refusal.message);
+    let error = if let Some(current) = &refusal.current { error.raw("current", current) } else { error };
     match refusal.retry_after.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
         Some(retry_after) => error.seconds("retry_after", retry_after).end(),
         None => error.end(),
@@ -256,6 +269,20 @@ pub fn publish_body(event: &str, data: &str) -> Arc<str> {
     put::text(&mut out, "\"event\":", event);
     out.push_str(",\"data\":");
     out.push_str(data);
+    out.into()
+}
+
+/// The body of an activity's entry: `"action":"a","target":"t","metadata":{"x":1}`. `metadata` is compact JSON.
+#[must_use]
+pub fn track_body(action: &str, target: Option<&str>, metadata: Option<&str>) -> Arc<str> {
+    let mut out = String::with_capacity(action.len() + metadata.map_or(0, str::len) + 64);
+    put::text(&mut out, "\"action\":", action);
+    if let Some(target) = target {
+        put::text(&mut out, ",\"target\":", target);
+    }
+    if let Some(metadata) = metadata {
+        put::parts(&mut out, &[",\"metadata\":", metadata]);
+    }
     out.into()
 }
 

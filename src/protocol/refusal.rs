@@ -1,7 +1,10 @@
 //! A command that was refused, as its sender hears it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::domain::log::AppendError;
 
 use super::codes::ErrorCode;
 
@@ -15,13 +18,15 @@ pub struct Refusal {
     pub message: Cow<'static, str>,
     /// Seconds until the same message may be sent again.
     pub retry_after: Option<f64>,
+    /// For a write of state that lost the race: what is there now, as JSON.
+    pub current: Option<Arc<str>>,
 }
 
 impl Refusal {
     /// A refusal that names no time.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), retry_after: None }
+        Self { code, message: message.into(), retry_after: None, current: None }
     }
 
     /// The message is wrong in itself; `message` names the field and what it must be.
@@ -82,5 +87,21 @@ impl Refusal {
     #[must_use]
     pub fn after(self, retry_after: Duration) -> Self {
         Self { retry_after: Some(retry_after.as_secs_f64()), ..self }
+    }
+}
+
+impl From<AppendError> for Refusal {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Conflict => Self::conflict("key: it was used before for other content"),
+            AppendError::Stale { current } => {
+                let refusal = Self::conflict("if_offset: a key was written or removed since, see current");
+                Self { current: Some(current), ..refusal }
+            }
+            AppendError::OverLimit { what } => Self::over_limit(what),
+            AppendError::Unavailable { retry_after } => {
+                Self::unavailable("the log can't take entries now").after(retry_after)
+            }
+        }
     }
 }

@@ -12,12 +12,14 @@ use actix::prelude::*;
 use log::error;
 
 use crate::clock::Clock;
+use crate::domain::entry::Kind;
 use crate::domain::ids::RoomKey;
-use crate::domain::log::{AppendError, Ends, Page, Unavailable};
+use crate::domain::log::{AppendError, Ends, Page, Picture, Selection, Unavailable};
+use crate::domain::tail::Bounds;
 
 use super::Store;
 use super::error::{ReadError, StoreError};
-use super::reader::Reader;
+use super::reader::{Reader, Wanted};
 use super::writer::{Outcome, RETRY_AFTER, Write, Writer};
 
 /// Old keys are forgotten in slices of so many: about a millisecond between two batches.
@@ -66,6 +68,32 @@ pub struct ReadPage {
     pub entries_max: usize,
     /// At most so many bytes.
     pub bytes_max: usize,
+}
+
+/// Read state and newest activities, as [`Reader::picture`].
+#[derive(Message, Debug)]
+#[rtype(result = "Result<Picture, Unavailable>")]
+pub struct ReadPicture {
+    /// Which log.
+    pub log: RoomKey,
+}
+
+/// Read entries of some kinds, as [`Reader::select`].
+#[derive(Message, Debug)]
+#[rtype(result = "Result<Selection, Unavailable>")]
+pub struct SelectKinds {
+    /// Which log.
+    pub log: RoomKey,
+    /// Of these kinds.
+    pub kinds: Vec<Kind>,
+    /// See [`Wanted::after`].
+    pub after: u64,
+    /// See [`Wanted::below`].
+    pub below: u64,
+    /// See [`Wanted::is_newest`].
+    pub is_newest: bool,
+    /// How much at most.
+    pub bounds: Bounds,
 }
 
 /// Close the connection; the writer empties the write-ahead log first.
@@ -120,7 +148,7 @@ impl WriterActor {
                 None
             })
         };
-        writes.iter().map(|write| find(write).ok_or(unavailable)).collect()
+        writes.iter().map(|write| find(write).ok_or(unavailable.clone())).collect()
     }
 
     /// Forgets a slice of old keys when enough was written, enough time has passed, or the last slice was full.
@@ -251,6 +279,24 @@ impl Handler<ReadPage> for ReaderActor {
     fn handle(&mut self, letter: ReadPage, ctx: &mut SyncContext<Self>) -> Self::Result {
         let ReadPage { log, from, entries_max, bytes_max } = letter;
         self.read(&log, ctx, |reader| reader.page(&log, from, entries_max, bytes_max))
+    }
+}
+
+impl Handler<ReadPicture> for ReaderActor {
+    type Result = Result<Picture, Unavailable>;
+
+    fn handle(&mut self, ReadPicture { log }: ReadPicture, ctx: &mut SyncContext<Self>) -> Self::Result {
+        self.read(&log, ctx, |reader| reader.picture(&log))
+    }
+}
+
+impl Handler<SelectKinds> for ReaderActor {
+    type Result = Result<Selection, Unavailable>;
+
+    fn handle(&mut self, letter: SelectKinds, ctx: &mut SyncContext<Self>) -> Self::Result {
+        let SelectKinds { log, kinds, after, below, is_newest, bounds } = letter;
+        let wanted = Wanted { kinds: &kinds, after, below, is_newest };
+        self.read(&log, ctx, |reader| reader.select(&log, &wanted, bounds))
     }
 }
 

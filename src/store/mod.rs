@@ -4,7 +4,7 @@
 //! ```text
 //! bridge ── Commit ──▶ WriterActor ─ Writer ─┐
 //!        ◀─ Committed ─                      ├─ copresence.db (WAL, synced at each commit)
-//! bridge ── ReadEnds, ReadPage ──▶ ReaderActor ─ Reader
+//! bridge ── ReadEnds, ReadPage … ▶ ReaderActor ─ Reader
 //! ```
 //!
 //! What must always be true: a log's offsets have no hole; what [`Writer::commit`] answered as written is on the disk; what
@@ -36,14 +36,15 @@ mod place;
 mod reader;
 mod row;
 mod schema;
+mod state;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-pub use actors::{Close, Commit, Committed, ReadEnds, ReadPage, ReaderActor, WriterActor};
+pub use actors::{Close, Commit, Committed, ReadEnds, ReadPage, ReadPicture, ReaderActor, SelectKinds, WriterActor};
 pub use error::{ReadError, StoreError};
-pub use reader::Reader;
+pub use reader::{Reader, Wanted};
 pub use row::content_hash;
 pub use writer::{Outcome, Placed, RETRY_AFTER, Write, Writer};
 

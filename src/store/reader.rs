@@ -3,11 +3,15 @@
 use rusqlite::{Connection, InterruptHandle, OptionalExtension};
 
 use crate::domain::cursor::Cursor;
+use crate::domain::entry::Kind;
 use crate::domain::ids::{EntryId, Epoch, RoomKey};
-use crate::domain::log::{Appended, Ends, Page};
+use crate::domain::log::{ACTIVITIES_SHOWN, Appended, Ends, Page, Picture, Selection};
+use crate::domain::state::State;
+use crate::domain::tail::Bounds;
 
 use super::error::ReadError;
 use super::row::{self, LogRow, as_stored};
+use super::state;
 use super::writer::Placed;
 
 /// A connection that reads.
@@ -68,6 +72,33 @@ impl Reader {
         if is_whole { Ok(page) } else { Err(ReadError::Damaged { offset: next }) }
     }
 
+    /// State and newest activities of a log, and its ends of the same moment.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the disk is away, or state, activities or head are damaged.
+    pub fn picture(&mut self, log: &RoomKey) -> Result<Picture, ReadError> {
+        let Self { store, connection } = self;
+        let transaction = connection.transaction()?;
+        let (ends, log) = ends(&transaction, log, *store)?;
+        let Some(log) = log else { return Ok(Picture { ends, state: State::default(), activity: Vec::new() }) };
+        let newest = Bounds { entries_max: ACTIVITIES_SHOWN, ..Bounds::PAGE };
+        let activities = Wanted { kinds: &[Kind::Activity], after: 0, below: u64::MAX, is_newest: true };
+        let activity = select(&transaction, ends, &log, &activities, newest)?.entries;
+        Ok(Picture { ends, state: state::read(&transaction, log.id)?, activity })
+    }
+
+    /// Entries of some kinds, as many of them as `bounds` allow; one always fits.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the disk is away or an entry among them damaged.
+    pub fn select(&mut self, log: &RoomKey, wanted: &Wanted<'_>, bounds: Bounds) -> Result<Selection, ReadError> {
+        let Self { store, connection } = self;
+        let transaction = connection.transaction()?;
+        let (ends, log) = ends(&transaction, log, *store)?;
+        let Some(log) = log else { return Ok(Selection { ends, entries: Vec::new(), more: false }) };
+        select(&transaction, ends, &log, wanted, bounds)
+    }
+
     /// Where the entry `id` is, if it is among the `newest` ones of its log. Ids have no index: this is for the few
     /// entries whose writer did not live to tell.
     ///
@@ -101,6 +132,58 @@ impl Reader {
     pub(super) fn interrupt_handle(&self) -> InterruptHandle {
         self.connection.get_interrupt_handle()
     }
+}
+
+/// Which entries to select.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Of these kinds.
+    pub kinds: &'a [Kind],
+    /// Behind this offset.
+    pub after: u64,
+    /// Before this offset.
+    pub below: u64,
+    /// Those next to `below` and not those next to `after`.
+    pub is_newest: bool,
+}
+
+fn select(
+    connection: &Connection,
+    ends: Ends,
+    log: &LogRow,
+    wanted: &Wanted<'_>,
+    bounds: Bounds,
+) -> Result<Selection, ReadError> {
+    let kinds = wanted.kinds.iter().map(|kind| (*kind as u8).to_string()).collect::<Vec<_>>().join(",");
+    // The index by kind leaves events out, and is only used when the question says so too.
+    let without_events = if wanted.kinds.contains(&Kind::Event) { "" } else { "and kind <> 1" };
+    let order = if wanted.is_newest { "desc" } else { "" };
+    let sql = format!(
+        "select {} from entries where log = ?1 and offset > ?2 and offset < ?3 and kind in ({kinds}) {without_events}
+         order by offset {order} limit ?4",
+        row::columns!()
+    );
+    let after = as_stored(wanted.after.max(ends.floor.offset));
+    let mut statement = connection.prepare_cached(&sql)?;
+    // One more than wanted tells whether there are more.
+    let limit = as_stored(bounds.entries_max as u64 + 1);
+    let mut rows = statement.query((log.id, after, as_stored(wanted.below), limit))?;
+    let mut selection = Selection { ends, entries: Vec::new(), more: false };
+    let mut bytes = 0;
+    while let Some(row) = rows.next()? {
+        let entry = row::read(log.id, row)?;
+        bytes += entry.weight();
+        let is_full = selection.entries.len() == bounds.entries_max;
+        if is_full || (bytes > bounds.bytes_max && !selection.entries.is_empty()) {
+            selection.more = true;
+            break;
+        }
+        selection.entries.push(entry.into());
+    }
+    if wanted.is_newest {
+        selection.entries.reverse();
+    }
+    Ok(selection)
 }
 
 fn ends(connection: &Connection, key: &RoomKey, store: Epoch) -> Result<(Ends, Option<LogRow>), ReadError> {

@@ -25,7 +25,8 @@ const APPLICATION_ID: i64 = 0x436f_5072;
 /// rooms costs is the pages that it touches, and a leaf of an index holds twenty times as many rows. Over 10,000 rooms
 /// that is 0.9 pages an entry in place of 2.2, 2.1 in place of 3.7 with a key; a page of a log read back costs 4 µs an
 /// entry in place of 1.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     create table meta (
         only integer primary key check (only = 1),
         store_epoch blob not null,  -- of every log whose own is null
@@ -65,7 +66,23 @@ const STEPS: [&str; 1] = ["
         unique (log, publisher, key)
     ) strict;
     create index dedupe_by_age on dedupe (at);
-"];
+",
+    // State outlives the entries that made it. Events are most entries and need no index by kind.
+    "
+    create table state (
+        log integer not null,
+        key text not null,
+        value text,                 -- null: removed at this offset
+        offset integer not null,
+        weight integer not null,    -- bytes that it counts as
+        checksum integer not null
+    ) strict;
+    create unique index state_by_key on state (log, key);
+    create index state_by_weight on state (log, weight) where value is not null;
+    create index state_removed on state (log, offset) where value is null;
+    create index entries_by_kind on entries (log, kind, offset) where kind <> 1;
+",
+];
 
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -7,14 +7,16 @@ use log::warn;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use uuid::Uuid;
 
-use crate::domain::entry::{Draft, Timestamp};
+use crate::domain::entry::{Draft, Kind, Timestamp};
 use crate::domain::ids::{EntryId, Epoch, RoomKey};
 use crate::domain::log::{AppendError, Appended, DedupeKey};
+use crate::domain::state::Change;
 
 use super::Store;
 use super::error::ReadError;
 use super::heads::{Head, Heads};
 use super::row::{self, as_stored, checksum, content_hash};
+use super::state;
 
 /// What a sender is told when the log can't take entries.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -34,6 +36,8 @@ pub struct Write {
     pub draft: Draft,
     /// Written once under this name, if there is one.
     pub key: Option<DedupeKey>,
+    /// For a change of state: refused if one of its keys was written or removed after this offset.
+    pub if_offset: Option<u64>,
 }
 
 /// Where an entry is, and in which life of its log.
@@ -75,7 +79,7 @@ impl Writer {
     /// it, so no offset of theirs was ever counted past a row that is not there. When the file itself fails, the whole
     /// batch is answered [`AppendError::Unavailable`].
     pub fn commit(&mut self, batch: &[Write], now: Timestamp) -> Vec<Outcome> {
-        let unavailable = Err(AppendError::Unavailable { retry_after: RETRY_AFTER });
+        let unavailable: Outcome = Err(AppendError::Unavailable { retry_after: RETRY_AFTER });
         let mut refused = vec![false; batch.len()];
         for _ in 0..=ROWS_REFUSED_MAX {
             let failure = match self.attempt(batch, &refused, now) {
@@ -191,9 +195,9 @@ struct Record {
 }
 
 impl RowWriter<'_> {
-    /// Dedupe, number, insert.
+    /// Dedupe, decide, number, insert, fold.
     fn append(&mut self, write: &Write) -> Result<Outcome, ReadError> {
-        let Write { log: key, draft, key: dedupe } = write;
+        let Write { log: key, draft, key: dedupe, if_offset } = write;
         let known = self.head(key)?;
         // Only hashed where it is compared: most of a long body is read for nothing otherwise.
         let named = dedupe.as_ref().map(|dedupe| (dedupe, content_hash(draft)));
@@ -204,12 +208,23 @@ impl RowWriter<'_> {
             let same = first.hash == hash;
             return Ok(if same { Ok(Placed { epoch: head.epoch, appended }) } else { Err(AppendError::Conflict) });
         }
+        let change = (draft.kind == Kind::State).then(|| Change::from_body(&draft.body)).flatten();
         let head = match known {
             Some(head) => head,
             None => self.begin(key)?,
         };
+        // Decided here, where numbers are given, so that of two who race one is told.
+        if let Some(change) = &change
+            && let Err(refused) = state::may_write(self.connection, head.log, change, *if_offset)?
+        {
+            self.heads.put(key.clone(), head);
+            return Ok(Err(refused));
+        }
         let next = Head { offset: head.offset + 1, ..head };
         self.insert(next, draft)?;
+        if let Some(change) = &change {
+            state::write(self.connection, next.log, next.offset, change)?;
+        }
         if let Some((dedupe, hash)) = named {
             self.remember(next, dedupe, draft.id, hash)?;
         }

@@ -4,8 +4,9 @@ use actix::prelude::*;
 
 use super::Room;
 use crate::actors::session::{Answered, Outcome, Session};
-use crate::bridge::Page;
+use crate::bridge::{Page, Select, Selection};
 use crate::domain::entry::Kind;
+use crate::domain::tail::Bounds;
 use crate::protocol::command::{CommandId, HistoryPart};
 use crate::protocol::{Refusal, push};
 
@@ -34,6 +35,9 @@ impl Handler<History> for Room {
     type Result = ();
 
     fn handle(&mut self, history: History, ctx: &mut Self::Context) {
+        if let Some(kinds) = history.kinds.clone() {
+            return self.select(history, kinds, ctx);
+        }
         let Some(tail) = &self.tail else { return };
         // Offsets have no hole, so the entries next to `before` are found by counting down.
         let limit = history.limit as u64;
@@ -56,6 +60,27 @@ impl Handler<History> for Room {
 }
 
 impl Room {
+    /// Entries of some kinds are counted by the log: between two of them lie any number of others.
+    fn select(&mut self, history: History, kinds: Vec<Kind>, ctx: &mut Context<Self>) {
+        let (after, below, is_newest) = match history.part {
+            HistoryPart::Newest => (0, u64::MAX, true),
+            HistoryPart::Before(before) => (0, before, true),
+            HistoryPart::After(after) => (after, u64::MAX, false),
+        };
+        let bounds = Bounds { entries_max: history.limit, bytes_max: BYTES_MAX };
+        let select = Select { log: self.key.clone(), place: self.settings.log, kinds, after, below, is_newest, bounds };
+        let reading = self.context.bridge.select.send(select).into_actor(self);
+        ctx.spawn(reading.map(move |selection, room, _| {
+            let outcome = if let Ok(Ok(Selection { ends, entries, more })) = selection {
+                let (name, oldest) = (&room.key.room, ends.floor.offset + 1);
+                Outcome::Text(push::history(&history.id, name, &ends.head, oldest, &entries, more))
+            } else {
+                Outcome::Refused(Refusal::unavailable("the log can't be read now"))
+            };
+            history.reply.do_send(Answered { ticket: history.ticket, outcome });
+        }));
+    }
+
     /// The entries below `end` next to where the client asked, at most a page in bytes of them.
     fn page(&self, history: &History, end: u64, page: &Page) -> String {
         let floor = page.ends.floor.offset;
@@ -76,8 +101,7 @@ impl Room {
         if !is_forward {
             read.reverse();
         }
-        let is_wanted = |kind| history.kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind));
-        let entries: Vec<_> = read.into_iter().filter(|entry| is_wanted(entry.kind)).cloned().collect();
+        let entries: Vec<_> = read.into_iter().cloned().collect();
         push::history(&history.id, &self.key.room, &page.ends.head, floor + 1, &entries, more)
     }
 }

@@ -178,7 +178,7 @@ impl Room {
 
     /// The reply, with the members of the last tick and the joiner.
     fn joined(
-        &self,
+        &mut self,
         join: &Join,
         cursor: Cursor,
         recovery: push::Recovery<'_>,
@@ -196,7 +196,13 @@ impl Room {
                 members.push(kept.map_or_else(|| push::member(&member).into(), Arc::clone));
             }
         }
-        let picture = push::Picture { members, count, is_large };
+        let (state, activity) = match recovery {
+            push::Recovery::Recovered(_) => ("{}".into(), Vec::new()),
+            _ => {
+                (self.shown.state_json(), self.shown.activity(self.tail.as_ref().map_or(0, |tail| tail.floor().offset)))
+            }
+        };
+        let picture = push::Picture { state: &state, activity: &activity, members, count, is_large };
         push::joined(join.id.as_ref(), &self.key.room, &cursor, recovery, picture)
     }
 }

@@ -20,7 +20,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::directory::{Directory, RetireAnswer, RoomDied, RoomIdle};
 use super::session::{RoomGone, Session};
-use crate::bridge::{Arrived, Bridge, Ends, LogPlace, Read, Unavailable, Unwatch, Watch};
+use crate::bridge::{Arrived, Bridge, Ends, LogPlace, Read, ReadPicture, Unavailable, Unwatch, Watch};
 use crate::clock::Clock;
 use crate::config::{Config, RoomSettings};
 use crate::delivery::{Audience, Farewell, Frame, HubHandle, OutboxId, Receive};
@@ -32,8 +32,11 @@ use crate::domain::tail::{Bounds, Order, Tail};
 use crate::domain::user::User;
 use crate::protocol::push;
 
+use picture::Shown;
+
 pub mod history;
 pub mod join;
+mod picture;
 pub mod presence;
 pub mod publish;
 pub mod signals;
@@ -89,6 +92,8 @@ pub struct Room {
     watch: Option<u64>,
     /// The newest entry that was handed to the audience, once the room was open: where a restart goes on.
     delivered: Option<Cursor>,
+    /// State and activity as of the tail's head.
+    shown: Shown,
     roster: Roster,
     /// When changes of the roster were last told.
     last_tick: Option<Instant>,
@@ -181,6 +186,7 @@ impl Room {
             tail: None,
             watch: None,
             delivered: None,
+            shown: Shown::default(),
             roster: Roster::new(large),
             last_tick: None,
             member_texts: FxHashMap::default(),
@@ -200,11 +206,15 @@ impl Room {
         let read = self.read(0, 0);
         let opening = open_log(self.context.bridge.clone(), watch, read, self.delivered).into_actor(self);
         ctx.wait(opening.map(|opened, room, ctx| {
-            let Ok((watch, tail)) = opened else {
+            let Ok((watch, tail, shown)) = opened else {
                 log::warn!("room {} can't open its log yet", room.key);
                 return room.try_again(ctx, Self::open_log);
             };
-            room.watch = Some(watch);
+            // The new watch stands before the old one goes, so that a log in memory is never without one.
+            if let Some(old) = room.watch.replace(watch) {
+                room.context.bridge.unwatch.do_send(Unwatch { log: room.key.clone(), watch: old });
+            }
+            room.shown = shown;
             room.opened(tail, ctx);
         }));
     }
@@ -242,6 +252,7 @@ impl Room {
         for entry in arrived.entries {
             match tail.push(Arc::clone(&entry)) {
                 Order::Next => {
+                    self.shown.take(&entry);
                     let frame = Frame::text(&push::entry(&self.key.room, &entry));
                     self.audience.push(&frame, Receive::ENTRIES);
                     self.delivered = Some(tail.head());
@@ -318,7 +329,6 @@ impl Supervised for Room {
     /// After a panic nothing half done is trusted: the log tells what there is, `delivered` what the audience has of it,
     /// and the roster is made anew from its sessions. The mailbox waits meanwhile.
     fn restarting(&mut self, _: &mut Self::Context) {
-        self.end_watch();
         self.tail = None;
         self.timers = Timers::default();
         self.signals = Signals::new(SignalBounds::default());
@@ -414,13 +424,22 @@ async fn open_log(
     watch: Watch,
     read: Read,
     delivered: Option<Cursor>,
-) -> Result<(u64, Tail), Unavailable> {
+) -> Result<(u64, Tail, Shown), Unavailable> {
     let watching = bridge.watch.send(watch).await.map_err(|_| Unavailable)??;
-    let opened = preload(&bridge, read.clone(), watching.ends, delivered).await;
+    let opened = load(&bridge, read.clone(), delivered).await;
     if opened.is_err() {
         bridge.unwatch.do_send(Unwatch { log: read.log, watch: watching.watch });
     }
-    Ok((watching.watch, opened?))
+    let (tail, shown) = opened?;
+    Ok((watching.watch, tail, shown))
+}
+
+/// The picture first, and the tail up to just its head: so they agree, and what is written meanwhile arrives.
+async fn load(bridge: &Bridge, read: Read, delivered: Option<Cursor>) -> Result<(Tail, Shown), Unavailable> {
+    let picture = ReadPicture { log: read.log.clone(), place: read.place };
+    let picture = bridge.picture.send(picture).await.map_err(|_| Unavailable)??;
+    let tail = preload(bridge, read, picture.ends, delivered).await?;
+    Ok((tail, Shown::of(picture)))
 }
 
 /// The newest entries of the log as a tail, and all that follow `delivered`.

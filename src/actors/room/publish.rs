@@ -32,6 +32,8 @@ pub struct Publish {
     pub body: Arc<str>,
     /// The sender's own name for it.
     pub key: Option<Arc<str>>,
+    /// For a change of state: see [`Append::if_offset`].
+    pub if_offset: Option<u64>,
 }
 
 impl Handler<Publish> for Room {
@@ -64,6 +66,7 @@ impl Handler<Publish> for Room {
             place: self.settings.log,
             draft,
             key,
+            if_offset: publish.if_offset,
             done: Box::new(move |result| {
                 in_flight.fetch_sub(1, Ordering::AcqRel);
                 reply.do_send(Answered { ticket, outcome: Outcome::Appended(result) });

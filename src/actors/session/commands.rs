@@ -16,14 +16,23 @@ use crate::actors::room::join::{Join as RoomJoin, Leave};
 use crate::actors::room::presence::SetPresence;
 use crate::actors::room::publish::Publish as RoomPublish;
 use crate::actors::room::signals::Signal as RoomSignal;
-use crate::bridge::AppendError;
 use crate::delivery::{Frame, Receive};
 use crate::domain::entry::Kind;
 use crate::domain::grants::Right;
 use crate::domain::ids::{RoomKey, RoomName};
 use crate::domain::presence::Change;
-use crate::protocol::command::{Command, CommandId, History, Incoming as Understood, Join, Publish, Signal};
+use crate::protocol::command::{
+    Command, CommandId, History, Incoming as Understood, Join, Publish, Set, Signal, Track,
+};
 use crate::protocol::{Refusal, push};
+
+/// An entry that a command wants to be written.
+struct Written {
+    kind: Kind,
+    body: Arc<str>,
+    key: Option<Arc<str>>,
+    if_offset: Option<u64>,
+}
 
 impl Session {
     /// Does one command, or queues it behind a join of its room.
@@ -34,6 +43,8 @@ impl Session {
             Command::Join(join) => self.join(id, join, ctx),
             Command::Leave { room } => self.leave(id.as_ref(), &room),
             Command::Publish(publish) => self.publish(id, publish, ctx),
+            Command::Set(set) => self.set(id, set, ctx),
+            Command::Track(track) => self.track(id, track, ctx),
             Command::Signal(signal) => self.signal(id.as_ref(), signal),
             Command::Presence { room, change } => self.set_presence(id.as_ref(), room.as_ref(), &change),
             Command::History(history) => self.history(id, history, ctx),
@@ -149,7 +160,31 @@ impl Session {
     }
 
     fn publish(&mut self, id: Option<CommandId>, publish: Publish, ctx: &mut Context<Self>) {
-        let room = match self.room_for(&publish.room, Right::Publish, "publish") {
+        let body = push::publish_body(&publish.event, &publish.data);
+        let written = Written { kind: Kind::Event, body, key: publish.key, if_offset: None };
+        self.write(id, (&publish.room, Right::Publish, "publish"), written, ctx);
+    }
+
+    fn set(&mut self, id: Option<CommandId>, set: Set, ctx: &mut Context<Self>) {
+        let written = Written { kind: Kind::State, body: set.change.to_body(), key: set.key, if_offset: set.if_offset };
+        self.write(id, (&set.room, Right::Set, "change the state"), written, ctx);
+    }
+
+    fn track(&mut self, id: Option<CommandId>, track: Track, ctx: &mut Context<Self>) {
+        let body = push::track_body(&track.action, track.target.as_deref(), track.metadata.as_deref());
+        let written = Written { kind: Kind::Activity, body, key: track.key, if_offset: None };
+        self.write(id, (&track.room, Right::Track, "track"), written, ctx);
+    }
+
+    /// Hands an entry to its room. All kinds share one limit on how fast.
+    fn write(
+        &mut self,
+        id: Option<CommandId>,
+        (room, right, verb): (&RoomName, Right, &str),
+        written: Written,
+        ctx: &mut Context<Self>,
+    ) {
+        let room = match self.room_for(room, right, verb) {
             Ok(located) => located,
             Err(refusal) => return self.refuse(id.as_ref(), &refusal),
         };
@@ -166,9 +201,10 @@ impl Session {
             generation: open.opened.generation,
             reply: ctx.address(),
             ticket,
-            kind: Kind::Event,
-            body: push::publish_body(&publish.event, &publish.data),
-            key: publish.key,
+            kind: written.kind,
+            body: written.body,
+            key: written.key,
+            if_offset: written.if_offset,
         };
         self.watch_deadlines(ctx);
         if room.addr.try_send(letter).is_err() {
@@ -358,13 +394,7 @@ impl Handler<Answered> for Session {
     fn handle(&mut self, Answered { ticket, outcome }: Answered, ctx: &mut Self::Context) {
         let text = match outcome {
             Outcome::Refused(refusal) => return self.finish(ticket, &refusal, ctx),
-            Outcome::Appended(Err(AppendError::Conflict)) => {
-                return self.finish(ticket, &Refusal::conflict("key: it was used before for other content"), ctx);
-            }
-            Outcome::Appended(Err(AppendError::Unavailable { retry_after })) => {
-                let refusal = Refusal::unavailable("the log can't take entries now").after(retry_after);
-                return self.finish(ticket, &refusal, ctx);
-            }
+            Outcome::Appended(Err(error)) => return self.finish(ticket, &error.into(), ctx),
             Outcome::Appended(Ok(appended)) => {
                 let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&ticket)) else { return };
                 waiting.id.map(|id| push::published(&id, appended.offset, appended.entry, appended.duplicate))

@@ -7,10 +7,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bridge::{AppendError, Appended, DedupeKey, Ends, LogPlace, Page};
+use crate::bridge::{AppendError, Appended, DedupeKey, Ends, LogPlace, Page, Picture, Select, Selection};
 use crate::domain::cursor::Cursor;
-use crate::domain::entry::{Draft, Entry, Timestamp};
+use crate::domain::entry::{Draft, Entry, Kind, Timestamp};
 use crate::domain::ids::{EntryId, Epoch, RoomKey};
+use crate::domain::log::ACTIVITIES_SHOWN;
+use crate::domain::state::{Change, State};
+use crate::domain::tail::Bounds;
 use crate::store::{Placed, content_hash};
 
 use super::start::Limits;
@@ -32,8 +35,16 @@ struct MemoryLog {
     keys: HashMap<DedupeKey, Record>,
     /// Keys by age, oldest first; as many as `keys`.
     keys_by_age: VecDeque<DedupeKey>,
+    state: State,
     bytes: usize,
     is_watched: bool,
+}
+
+/// What is to be appended.
+pub(super) struct Offered {
+    pub(super) draft: Draft,
+    pub(super) key: Option<DedupeKey>,
+    pub(super) if_offset: Option<u64>,
 }
 
 /// What is remembered under a key.
@@ -54,10 +65,10 @@ impl MemoryLogs {
         &mut self,
         key: &RoomKey,
         place: LogPlace,
-        draft: Draft,
-        name: Option<DedupeKey>,
+        offered: Offered,
         is_watched: bool,
     ) -> Result<(Placed, Option<Arc<Entry>>), AppendError> {
+        let Offered { draft, key: name, if_offset } = offered;
         if !is_watched && !self.logs.contains_key(key) {
             self.unwatched.push_back(key.clone());
             self.drop_unwatched();
@@ -73,13 +84,23 @@ impl MemoryLogs {
             let same = first.hash == *hash;
             return if same { Ok((Placed { epoch, appended }, None)) } else { Err(AppendError::Conflict) };
         }
+        let change = (draft.kind == Kind::State).then(|| Change::from_body(&draft.body)).flatten();
+        if let Some(change) = &change {
+            log.state.decide(change, if_offset)?;
+        }
         let before = log.bytes;
         let entry = Arc::new(draft.at_offset(log.head.offset + 1));
         log.take(&entry, place, name);
+        if let Some(change) = &change {
+            log.bytes -= log.state.size().bytes;
+            log.state.apply(entry.offset, change);
+            log.bytes += log.state.size().bytes;
+        }
         // What is over the bound of all is paid for by who goes on writing.
         let others = self.bytes - before;
         let bytes_max = self.limits.memory_log_bytes_max.min(self.limits.memory_bytes_max.saturating_sub(others));
         log.trim(self.limits.memory_log_entries_max, bytes_max);
+        log.state.forget_removed(log.floor.offset);
         self.bytes = others + log.bytes;
         let appended = Appended { offset: entry.offset, entry: entry.id, duplicate: false };
         Ok((Placed { epoch, appended }, Some(entry)))
@@ -102,8 +123,8 @@ impl MemoryLogs {
     /// As a page of the store. A log that has not begun is in a life that nobody will meet again.
     pub(super) fn page(&self, key: &RoomKey, from: u64, entries_max: usize, bytes_max: usize) -> Page {
         let Some(log) = self.logs.get(key) else {
-            let start = Cursor::start(Epoch::random());
-            return Page { ends: Ends { head: start, floor: start }, entries: Vec::new() };
+            let Selection { ends, entries, .. } = nothing();
+            return Page { ends, entries };
         };
         let skipped = usize::try_from(from.saturating_sub(log.floor.offset + 1)).unwrap_or(usize::MAX);
         let mut bytes = 0;
@@ -112,6 +133,32 @@ impl MemoryLogs {
             *index == 0 || bytes <= bytes_max
         });
         Page { ends: log.ends(), entries: fitting.map(|(_, entry)| Arc::clone(entry)).collect() }
+    }
+
+    /// As a picture of the store.
+    pub(super) fn picture(&self, key: &RoomKey) -> Picture {
+        let bounds = Bounds { entries_max: ACTIVITIES_SHOWN, ..Bounds::PAGE };
+        let kinds = vec![Kind::Activity];
+        let (log, place) = (key.clone(), LogPlace::Memory);
+        let activity = self.select(&Select { log, place, kinds, after: 0, below: u64::MAX, is_newest: true, bounds });
+        let state = self.logs.get(key).map(|log| log.state.clone()).unwrap_or_default();
+        Picture { ends: activity.ends, state, activity: activity.entries }
+    }
+
+    /// As a selection of the store.
+    pub(super) fn select(&self, select: &Select) -> Selection {
+        let Some(log) = self.logs.get(&select.log) else { return nothing() };
+        let is_wanted = |entry: &&Arc<Entry>| {
+            entry.offset > select.after && entry.offset < select.below && select.kinds.contains(&entry.kind)
+        };
+        let wanted = log.entries.iter().filter(is_wanted);
+        if select.is_newest {
+            let (mut entries, more) = fill(wanted.rev(), select.bounds);
+            entries.reverse();
+            return Selection { ends: log.ends(), entries, more };
+        }
+        let (entries, more) = fill(wanted, select.bounds);
+        Selection { ends: log.ends(), entries, more }
     }
 
     /// What all logs hold.
@@ -139,6 +186,7 @@ impl MemoryLog {
             entries: VecDeque::new(),
             keys: HashMap::new(),
             keys_by_age: VecDeque::new(),
+            state: State::default(),
             bytes: 0,
             is_watched: false,
         }
@@ -192,6 +240,25 @@ impl MemoryLog {
             }
         }
     }
+}
+
+/// What a log that has not begun holds.
+fn nothing() -> Selection {
+    let start = Cursor::start(Epoch::random());
+    Selection { ends: Ends { head: start, floor: start }, entries: Vec::new(), more: false }
+}
+
+/// The first of `entries`, as many as `bounds` allow, and whether there are more.
+fn fill<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>, bounds: Bounds) -> (Vec<Arc<Entry>>, bool) {
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    for entry in entries {
+        bytes += entry.weight();
+        if taken.len() == bounds.entries_max || (bytes > bounds.bytes_max && !taken.is_empty()) {
+            return (taken, true);
+        }
+        taken.push(Arc::clone(entry));
+    }
+    (taken, false)
 }
 
 /// What a remembered key counts as; it stands twice.

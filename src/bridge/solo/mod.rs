@@ -27,7 +27,8 @@ use crate::domain::ids::RoomKey;
 use crate::store::{self, Commit, Committed, Placed, ReadEnds, ReadPage, Store, Write, WriterActor};
 
 use super::{
-    Append, AppendError, Appended, Arrived, Done, Ends, LogPlace, Page, Read, Unavailable, Unwatch, Watch, Watching,
+    Append, AppendError, Appended, Arrived, Done, Ends, LogPlace, Page, Picture, Read, ReadPicture, Select, Selection,
+    Unavailable, Unwatch, Watch, Watching,
 };
 
 mod counters;
@@ -44,7 +45,7 @@ pub use counters::{Counters, Counts};
 pub use start::{Config, Limits, Started, Stopper};
 
 use gathering::Gathering;
-use memory::MemoryLogs;
+use memory::{MemoryLogs, Offered};
 use readers::Readers;
 use watches::Watches;
 
@@ -102,14 +103,15 @@ impl Solo {
     }
 
     fn append_to_memory(&mut self, append: Append) {
-        let Append { log, place, draft, key, done } = append;
+        let Append { log, place, draft, key, if_offset, done } = append;
         let is_watched = self.watches.has(&log);
-        let outcome = self.memory.append(&log, place, draft, key, is_watched).map(|(placed, entry)| {
-            if let Some(entry) = entry {
-                self.announce(&log, Arrived { epoch: placed.epoch, entries: vec![entry] });
-            }
-            placed.appended
-        });
+        let outcome =
+            self.memory.append(&log, place, Offered { draft, key, if_offset }, is_watched).map(|(placed, entry)| {
+                if let Some(entry) = entry {
+                    self.announce(&log, Arrived { epoch: placed.epoch, entries: vec![entry] });
+                }
+                placed.appended
+            });
         self.tell(done, outcome);
     }
 
@@ -141,8 +143,8 @@ impl Handler<Append> for Solo {
         if append.place != LogPlace::Disk {
             return self.append_to_memory(append);
         }
-        let Append { log, draft, key, done, .. } = append;
-        match self.gathering.offer(Write { log, draft, key }, done) {
+        let Append { log, draft, key, if_offset, done, .. } = append;
+        match self.gathering.offer(Write { log, draft, key, if_offset }, done) {
             Ok(()) => self.commit_next(ctx),
             Err(done) => self.tell(done, unavailable),
         }
@@ -159,12 +161,12 @@ impl Handler<Committed> for Solo {
         let mut told = Vec::with_capacity(waiting.len());
         let mut groups = Groups::default();
         for ((write, done), outcome) in writes.into_iter().zip(waiting).zip(outcomes) {
-            told.push((done, outcome.map(|placed| placed.appended)));
             if let Ok(placed) = outcome
                 && !placed.appended.duplicate
             {
                 groups.add(write, placed);
             }
+            told.push((done, outcome.map(|placed| placed.appended)));
         }
         for (log, arrived) in groups.groups {
             self.announce(&log, arrived);
@@ -244,6 +246,37 @@ impl Handler<Read> for Solo {
             return Box::pin(async { Ok(page) });
         }
         self.readers.ask(ReadPage { log, from, entries_max, bytes_max })
+    }
+}
+
+impl Handler<ReadPicture> for Solo {
+    type Result = ResponseFuture<Result<Picture, Unavailable>>;
+
+    fn handle(&mut self, ReadPicture { log, place }: ReadPicture, _: &mut Context<Self>) -> Self::Result {
+        if self.is_closed {
+            return Box::pin(async { Err(Unavailable) });
+        }
+        if place != LogPlace::Disk {
+            let picture = self.memory.picture(&log);
+            return Box::pin(async { Ok(picture) });
+        }
+        self.readers.ask(store::ReadPicture { log })
+    }
+}
+
+impl Handler<Select> for Solo {
+    type Result = ResponseFuture<Result<Selection, Unavailable>>;
+
+    fn handle(&mut self, select: Select, _: &mut Context<Self>) -> Self::Result {
+        if self.is_closed {
+            return Box::pin(async { Err(Unavailable) });
+        }
+        if select.place != LogPlace::Disk {
+            let selection = self.memory.select(&select);
+            return Box::pin(async { Ok(selection) });
+        }
+        let Select { log, kinds, after, below, is_newest, bounds, .. } = select;
+        self.readers.ask(store::SelectKinds { log, kinds, after, below, is_newest, bounds })
     }
 }
 

@@ -137,6 +137,8 @@ impl Solo {
             watch: solo.clone().recipient(),
             unwatch: solo.clone().recipient(),
             read: solo.clone().recipient(),
+            picture: solo.clone().recipient(),
+            select: solo.clone().recipient(),
         };
         Ok(Started { bridge, store, counters, stopper: Stopper { solo, arbiter } })
     }

@@ -20,6 +20,8 @@ use crate::domain::presence::{Change, STATE_MAX, StateChange, Status};
 use super::super::refusal::Refusal;
 use super::{CommandId, HistoryPart, JoinPresence, Receive};
 
+mod written;
+
 /// The fields that some command has.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -37,7 +39,7 @@ pub(super) struct Fields<'a> {
     #[serde(borrow)]
     key: Field<'a>,
     #[serde(borrow)]
-    pub(super) visible_to: Field<'a>,
+    visible_to: Field<'a>,
     #[serde(borrow)]
     pub(super) token: Field<'a>,
     #[serde(borrow)]
@@ -64,6 +66,18 @@ pub(super) struct Fields<'a> {
     limit: Field<'a>,
     #[serde(borrow)]
     kinds: Field<'a>,
+    #[serde(borrow)]
+    set: Field<'a>,
+    #[serde(borrow)]
+    remove: Field<'a>,
+    #[serde(borrow)]
+    if_offset: Field<'a>,
+    #[serde(borrow)]
+    action: Field<'a>,
+    #[serde(borrow)]
+    target: Field<'a>,
+    #[serde(borrow)]
+    metadata: Field<'a>,
 }
 
 /// The fields of `since`.
@@ -317,12 +331,16 @@ impl<'a> Fields<'a> {
         let mut kinds = Vec::new();
         for name in names {
             match &*name {
-                "event" if !kinds.contains(&Kind::Event) => kinds.push(Kind::Event),
+                "event" => kinds.push(Kind::Event),
+                "state" => kinds.push(Kind::State),
+                "activity" => kinds.push(Kind::Activity),
                 // Kinds that logs of this version never hold, so none is found.
-                "event" | "state" | "activity" | "notification" | "marked" | "preferred" => {}
+                "notification" | "marked" | "preferred" => {}
                 _ => return Err(wrong("kinds", rule)),
             }
         }
+        kinds.sort_unstable_by_key(|kind| *kind as u8);
+        kinds.dedup();
         Ok(Some(kinds))
     }
 }

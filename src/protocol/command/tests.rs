@@ -223,8 +223,11 @@ fn a_history_asks_for_one_part() {
     };
     assert_eq!(history(""), (HistoryPart::Newest, 50, None));
     assert_eq!(history(r#","before":9,"limit":200"#), (HistoryPart::Before(9), 200, None));
-    let kinds = Some(vec![Kind::Event]);
-    assert_eq!(history(r#","after":0,"kinds":["event","activity","event"]"#), (HistoryPart::After(0), 50, kinds));
+    let kinds = Some(vec![Kind::Event, Kind::Activity]);
+    assert_eq!(
+        history(r#","after":0,"kinds":["activity","event","marked","event"]"#),
+        (HistoryPart::After(0), 50, kinds)
+    );
     for (fields, message) in [
         (r#""limit":0"#, "limit must be 1 to 200"),
         (r#""limit":201"#, "limit must be 1 to 200"),
@@ -234,6 +237,49 @@ fn a_history_asks_for_one_part() {
         (r#""kinds":["x"]"#, "kinds must be a list of kinds of entries"),
     ] {
         refused(&format!(r#"{{"type":"history","room":"a",{fields}}}"#), message);
+    }
+}
+
+#[test]
+fn a_set_names_each_key_once_and_keeps_its_digits() {
+    let text = r#"{"type":"set","room":"a","set":{"b":{"value": 1.20e6},"a\u0020":null},"remove":["c"],"if_offset":7,"key":"k"}"#;
+    let Command::Set(set) = command_of(text) else { panic!("no set") };
+    let named = |key: &str, value: &str| (key.into(), value.into());
+    assert_eq!(set.change.set, [named("b", r#"{"value":1.20e6}"#), named("a ", "null")]);
+    assert_eq!((&*set.change.removed[0], set.if_offset, set.key.as_deref()), ("c", Some(7), Some("k")));
+    let (short, long) = ("é".repeat(200), "é".repeat(201));
+    assert!(parse(&format!(r#"{{"type":"set","room":"a","set":{{"{short}":1}}}}"#)).is_ok());
+    let length = "a key in set or remove must be 1 to 200 characters";
+    for (fields, message) in [
+        (r#""set":{},"remove":[]"#, "set or remove must name a key"),
+        (r#""set":[1]"#, "set must be an object"),
+        (r#""remove":"a""#, "remove must be a list of keys"),
+        (r#""set":{"a":1,"a":2}"#, "set and remove name a key twice: a"),
+        (r#""set":{"a":1,"\u0061":2}"#, "set and remove name a key twice: a"),
+        (r#""set":{"a":1},"remove":["a"]"#, "set and remove name a key twice: a"),
+        (r#""set":{"":1}"#, length),
+        (&format!(r#""remove":["{long}"]"#), length),
+        (r#""set":{"a":1},"if_offset":-1"#, "if_offset must be a whole number from 0 on"),
+    ] {
+        refused(&format!(r#"{{"type":"set","room":"a",{fields}}}"#), message);
+    }
+}
+
+#[test]
+fn a_track_names_an_action_and_may_say_more() {
+    let text = r#"{"type":"track","room":"a","action":"filtered","target":"kpi:revenue","metadata":{"n": 1.0}}"#;
+    let Command::Track(track) = command_of(text) else { panic!("no track") };
+    assert_eq!((&*track.action, track.target.as_deref()), ("filtered", Some("kpi:revenue")));
+    assert_eq!(track.metadata.as_deref(), Some(r#"{"n":1.0}"#));
+    let Command::Track(bare) = command_of(r#"{"type":"track","room":"a","action":"x"}"#) else { panic!("no track") };
+    assert_eq!((bare.target, bare.metadata), (None, None));
+    for (fields, message) in [
+        (r#""target":"t""#, "action is missing: it must be 1 to 200 characters"),
+        (r#""action":"""#, "action must be 1 to 200 characters"),
+        (r#""action":"a","target":7"#, "target must be 1 to 200 characters"),
+        (r#""action":"a","visible_to":{"roles":["x"]}"#, "visible_to is not known to this version"),
+    ] {
+        refused(&format!(r#"{{"type":"track","room":"a",{fields}}}"#), message);
     }
 }
 

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::entry::Kind;
 use crate::domain::ids::Epoch;
+use crate::domain::log::AppendError;
 use crate::domain::presence::{Change, Device, StateChange, Status};
 use crate::domain::roster::Roster;
 use crate::domain::signals::Signals;
@@ -68,7 +69,7 @@ fn a_page_with_more_has_its_entries_and_nothing_of_the_picture() {
 #[test]
 fn the_last_page_brings_the_members_and_a_new_picture_says_why() {
     let members = ["{\"user\":\"ada\"}", "{\"user\":\"bob\"}"];
-    let picture = Picture { members, count: 2, is_large: false };
+    let picture = Picture { state: "{}", activity: &[], members, count: 2, is_large: false };
     let recovered = value(&joined(Some(&id()), &room(), &cursor(58), Recovery::Recovered(&[an_entry(58)]), picture));
     assert_eq!(recovered["members"], json!([{"user": "ada"}, {"user": "bob"}]));
     assert_eq!((&recovered["recovered"], &recovered["more"]), (&json!(true), &json!(false)));
@@ -82,6 +83,9 @@ fn the_last_page_brings_the_members_and_a_new_picture_says_why() {
         "more": false, "state": {}, "activity": [], "members": [], "count": 300, "large": true,
     });
     assert_eq!(reset, expected);
+    let shown = Picture { state: r#"{"a":1.0}"#, activity: &[an_entry(58)], ..Picture::count_only(1, false) };
+    let shown = value(&joined(None, &room(), &cursor(58), Recovery::Fresh, shown));
+    assert_eq!((&shown["state"], &shown["activity"][0]["offset"]), (&json!({"a": 1.0}), &json!(58)));
     let fresh = value(&joined(Some(&id()), &room(), &cursor(0), Recovery::Fresh, Picture::count_only(1, false)));
     assert!(fresh.get("reason").is_none());
 }
@@ -96,6 +100,16 @@ fn replies_bear_the_id_as_it_came() {
     assert_eq!(refreshed(&id(), None), r#"{"type":"refreshed","id":"a\u0062","expires":null}"#);
     let history = value(&history(&id(), &room(), &cursor(58), 12, &[an_entry(58)], true));
     assert_eq!((&history["oldest"], &history["more"]), (&json!(12), &json!(true)));
+}
+
+#[test]
+fn an_activity_bears_what_was_given_and_a_lost_race_what_is_there() {
+    assert_eq!(&*track_body("a\"", None, None), r#""action":"a\"""#);
+    let all = track_body("filtered", Some("kpi:revenue"), Some("null"));
+    assert_eq!(&*all, r#""action":"filtered","target":"kpi:revenue","metadata":null"#);
+    let stale = AppendError::Stale { current: r#"{"churn":{"value":2,"offset":57}}"#.into() };
+    let told = value(&error(Some(&id()), &stale.into()));
+    assert_eq!((&told["code"], &told["current"]["churn"]["offset"]), (&json!("conflict"), &json!(57)));
 }
 
 #[test]

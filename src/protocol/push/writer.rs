@@ -68,8 +68,8 @@ impl Writer {
         self
     }
 
-    pub(super) fn entries(mut self, room: &str, entries: &[Arc<Entry>]) -> Self {
-        self.name("entries");
+    pub(super) fn entries(mut self, name: &str, room: &str, entries: &[Arc<Entry>]) -> Self {
+        self.name(name);
         put::list(&mut self.0, entries, |out, entry| super::put_entry(out, room, entry));
         self
     }

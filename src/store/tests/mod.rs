@@ -17,6 +17,7 @@ use super::{Outcome, Placed, Store, Write};
 mod actors;
 mod opening;
 mod reading;
+mod state;
 mod writing;
 
 const DEDUPE: Duration = Duration::from_hours(24);
@@ -61,7 +62,7 @@ fn write(log: &str, text: &str) -> Write {
         from: r#"{"user":"ada","session":"s-7"}"#.into(),
         body: format!(r#""event":"e","data":"{text}""#).into(),
     };
-    Write { log: room(log), draft, key: None }
+    Write { log: room(log), draft, key: None, if_offset: None }
 }
 
 fn keyed(log: &str, text: &str, publisher: &str, key: &str) -> Write {

@@ -61,7 +61,7 @@ async fn a_key_that_comes_again_is_answered_and_does_not_arrive_again() {
         }
     }
     assert_eq!(arrived, 1);
-    let (first, again) = (outcomes[0].unwrap(), outcomes[1].unwrap());
+    let (first, again) = (outcomes[0].clone().unwrap(), outcomes[1].clone().unwrap());
     assert_eq!(again, Appended { duplicate: true, ..first });
     assert_eq!(outcomes[2], Err(AppendError::Conflict));
 }
@@ -167,7 +167,10 @@ async fn a_drain_is_answered_after_everything_appended_before_it() {
 async fn a_stopped_bridge_leaves_one_whole_file_and_the_next_goes_on_in_it() {
     let Bench { folder, bridge, stopper, .. } = Bench::new(Limits::default());
     let mut room = Room::open();
-    let append = |done| Append { log: super::room("a"), place: LogPlace::Disk, draft: draft("x"), key: None, done };
+    let append = |done| {
+        let (log, place, draft) = (super::room("a"), LogPlace::Disk, draft("x"));
+        Append { log, place, draft, key: None, if_offset: None, done }
+    };
     bridge.append.do_send(append(room.done("1")));
     stopper.stop().await;
     let first = room.outcome().await.unwrap();

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use crate::bridge::solo::memory::MemoryLogs;
+use crate::bridge::solo::memory::{MemoryLogs, Offered};
 
 use super::*;
 
@@ -39,8 +39,8 @@ async fn a_log_that_is_nowhere_counts_and_announces_and_keeps_nothing() {
     for _ in 0..4 {
         outcomes.push(room.outcome().await);
     }
-    let second = outcomes[1].unwrap();
-    assert_eq!((outcomes[0].unwrap().offset, second.offset), (1, 2));
+    let second = outcomes[1].clone().unwrap();
+    assert_eq!((outcomes[0].clone().unwrap().offset, second.offset), (1, 2));
     assert_eq!(outcomes[2], Ok(Appended { duplicate: true, ..second }));
     assert_eq!(outcomes[3], Err(AppendError::Conflict));
     let page = bench.read("a", LogPlace::None, 1).await;
@@ -67,7 +67,7 @@ async fn a_log_in_memory_goes_with_its_last_watch() {
 /// Appends to `log` without a watch.
 fn append(logs: &mut MemoryLogs, log: &str, key: Option<&str>) -> Placed {
     let key = key.map(|key| DedupeKey { publisher: "user:ada".into(), key: key.into() });
-    logs.append(&room(log), LogPlace::Memory, draft("x"), key, false).unwrap().0
+    logs.append(&room(log), LogPlace::Memory, Offered { draft: draft("x"), key, if_offset: None }, false).unwrap().0
 }
 
 #[test]
@@ -112,7 +112,7 @@ proptest! {
             if length == 0 {
                 logs.forget(&name);
             } else if let Ok((placed, entry)) =
-                logs.append(&name, LogPlace::Memory, draft(&"x".repeat(length)), key, false)
+                logs.append(&name, LogPlace::Memory, Offered { draft: draft(&"x".repeat(length)), key, if_offset: None }, false)
             {
                 let page = logs.page(&name, 0, 100, 1 << 20);
                 prop_assert_eq!(entry.is_none(), placed.appended.duplicate);
