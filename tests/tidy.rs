@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] =
 const NEIGHBOURS: &[(&str, &str)] = &[("bridge", "store")];
 
 /// Whoever stands above `domain` may know these; they know each other and `domain` at most.
-const LEAVES: &[&str] = &["clock", "config", "telemetry", "cli"];
+const LEAVES: &[&str] = &["clock", "config", "supervise", "telemetry", "cli"];
 
 const LINES_MAX: usize = 500;
 

@@ -233,10 +233,10 @@ impl Room {
                 self.audience.push(&frame, Receive::ENTRIES);
             }
             self.tell_all_members();
+            self.presence_changed(ctx);
         }
         self.delivered = Some(tail.head());
         self.tail = Some(tail);
-        self.presence_changed(ctx);
         self.retire_when_idle(ctx);
     }
 
