@@ -1,0 +1,232 @@
+//! How fast is too fast, and who keeps on.
+//!
+//! A bucket per kind of command holds a burst and fills at an even rate (GCRA, one atomic word each, so no lock is
+//! taken for a command). A command pays in every scope that it concerns, the narrowest first: what a session is refused
+//! costs its user and its address nothing, so that a flood is felt by the one who makes it.
+
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use governor::clock::Clock as GovernorClock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Entries.
+    Publish,
+    /// Signals.
+    Signal,
+    /// Changes of presence, one for each room that hears of it.
+    Presence,
+    /// Joins, pages of a catch-up among them.
+    Join,
+    /// Readings of history.
+    History,
+    /// Connections, and tokens to be checked.
+    Connect,
+    /// What comes over the wire, in blocks of [`BLOCK`] bytes.
+    Blocks,
+}
+
+/// Bytes are counted in blocks of this size; see [`blocks`].
+pub const BLOCK: u32 = 256;
+
+/// A message counts as so many blocks at least, because handling one costs something however short it is.
+const BLOCKS_MIN: u32 = 2;
+
+/// How fast, and how much at once after a pause.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rate {
+    /// So many a second in the long run; 0 counts as 1.
+    pub per_s: u32,
+    /// So many at once; 0 counts as 1.
+    pub burst: u32,
+}
+
+/// The rates of one scope by kind; a kind without one is not limited there.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rates([Option<Rate>; Kind::COUNT]);
+
+/// Tells the time to buckets; cheap to clone.
+pub trait Clock: GovernorClock<Instant = Instant> + Clone {}
+
+impl<C: GovernorClock<Instant = Instant> + Clone> Clock for C {}
+
+/// The buckets of one scope: of one session, one user, one address, one room or the node.
+pub struct Meters<C: Clock>([Option<Bucket<C>>; Kind::COUNT]);
+
+/// One bucket. `C` is the clock that is handed in.
+struct Bucket<C: Clock> {
+    limiter: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<Instant>>,
+    clock: C,
+    rate: Rate,
+}
+
+/// A command that was too fast.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TooFast {
+    /// Which of the scopes refused it, by its place in the list.
+    pub scope: usize,
+    /// The rate that was exceeded.
+    pub rate: Rate,
+    /// After so long it is taken, if nothing else is asked of the same scopes meanwhile.
+    pub wait: Duration,
+}
+
+/// How often one client was refused lately; who keeps on is to be ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Patience {
+    since: Option<Instant>,
+    counted: u32,
+}
+
+/// Refusals are counted for so long and then forgotten.
+const WINDOW: Duration = Duration::from_secs(10);
+/// What is refused so shortly after the first refusal was under way before the client could hear of it.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+
+impl Kind {
+    const COUNT: usize = 7;
+
+    /// In the plural, for a person.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Publish => "publishes",
+            Self::Signal => "signals",
+            Self::Presence => "changes of presence",
+            Self::Join => "joins",
+            Self::History => "readings of history",
+            Self::Connect => "connects",
+            Self::Blocks => "bytes",
+        }
+    }
+
+    /// What one of a rate's units is, in what [`words`](Self::words) names.
+    #[must_use]
+    pub const fn unit(self) -> u32 {
+        if matches!(self, Self::Blocks) { BLOCK } else { 1 }
+    }
+}
+
+/// What a message of so many bytes costs.
+#[must_use]
+pub fn blocks(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(BLOCK as usize)).unwrap_or(u32::MAX).max(BLOCKS_MIN)
+}
+
+impl Rate {
+    /// The same for `times` as many.
+    #[must_use]
+    pub fn times(self, times: u32) -> Self {
+        Self { per_s: self.per_s.saturating_mul(times), burst: self.burst.saturating_mul(times) }
+    }
+
+    /// How long one takes to come back. Rounded up, so that a rate is never exceeded.
+    fn period(self) -> Duration {
+        Duration::from_nanos(1_000_000_000_u64.div_ceil(u64::from(self.per_s.max(1))))
+    }
+
+    /// How long `cost` takes to come back.
+    fn refills(self, cost: u32) -> Duration {
+        self.period().saturating_mul(cost.min(self.burst.max(1)))
+    }
+}
+
+impl Rates {
+    /// The same with a rate for `kind`.
+    #[must_use]
+    pub fn with(mut self, kind: Kind, rate: Rate) -> Self {
+        self.0[kind as usize] = Some(rate);
+        self
+    }
+
+    /// All rates for `times` as many.
+    #[must_use]
+    pub fn times(self, times: u32) -> Self {
+        Self(self.0.map(|rate| rate.map(|rate| rate.times(times))))
+    }
+
+    /// After so long without use every bucket is full, and as good as a new one.
+    #[must_use]
+    pub fn fill_time(&self) -> Duration {
+        self.0.iter().flatten().map(|rate| rate.refills(rate.burst)).max().unwrap_or_default()
+    }
+}
+
+impl<C: Clock> Meters<C> {
+    /// Full buckets of these rates.
+    #[must_use]
+    pub fn new(rates: &Rates, clock: &C) -> Self {
+        Self(rates.0.map(|rate| rate.map(|rate| Bucket::new(rate, clock.clone()))))
+    }
+
+    /// Takes `cost` of `kind`.
+    ///
+    /// # Errors
+    /// [`TooFast`] when so much is not there; then nothing was taken. A cost above the burst counts as the burst, else
+    /// it could never be paid.
+    pub fn take(&self, kind: Kind, cost: u32) -> Result<(), TooFast> {
+        self.0[kind as usize].as_ref().map_or(Ok(()), |bucket| bucket.take(cost))
+    }
+
+    /// How long `cost` of `kind` takes to come back once it was taken.
+    #[must_use]
+    pub fn refills(&self, kind: Kind, cost: u32) -> Duration {
+        self.0[kind as usize].as_ref().map_or(Duration::ZERO, |bucket| bucket.rate.refills(cost))
+    }
+}
+
+/// Takes `cost` of `kind` in each scope, in their order.
+///
+/// # Errors
+/// [`TooFast`] from the first scope that refuses; what the ones before it took is gone, and counts in `wait`.
+pub fn take_all<C: Clock>(scopes: &[&Meters<C>], kind: Kind, cost: u32) -> Result<(), TooFast> {
+    let mut paid_back = Duration::ZERO;
+    for (scope, meters) in scopes.iter().enumerate() {
+        meters.take(kind, cost).map_err(|refused| TooFast { scope, wait: refused.wait.max(paid_back), ..refused })?;
+        paid_back = paid_back.max(meters.refills(kind, cost));
+    }
+    Ok(())
+}
+
+impl<C: Clock> Bucket<C> {
+    fn new(rate: Rate, clock: C) -> Self {
+        let burst = NonZeroU32::new(rate.burst).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(rate.period()).expect("a period is at least a nanosecond").allow_burst(burst);
+        Self { limiter: RateLimiter::direct_with_clock(quota, clock.clone()), clock, rate }
+    }
+
+    fn take(&self, cost: u32) -> Result<(), TooFast> {
+        let cost = NonZeroU32::new(cost.min(self.rate.burst)).unwrap_or(NonZeroU32::MIN);
+        match self.limiter.check_n(cost) {
+            // More than the burst is never asked for.
+            Ok(Ok(())) | Err(_) => Ok(()),
+            Ok(Err(until)) => {
+                let wait = until.wait_time_from(self.clock.now());
+                Err(TooFast { scope: 0, rate: self.rate, wait })
+            }
+        }
+    }
+}
+
+impl Patience {
+    /// Notes a refusal; whether there were now more than `max` within ten seconds. Those of the first second are not
+    /// counted: a client that sends ahead has to hear of the limit before it can keep to it.
+    pub fn is_over(&mut self, max: u32, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        let age = now.saturating_duration_since(since);
+        if age >= WINDOW {
+            *self = Self { since: Some(now), counted: 0 };
+        } else if age >= UNDER_WAY {
+            self.counted = self.counted.saturating_add(1);
+        }
+        self.counted > max
+    }
+}
+
+#[cfg(test)]
+mod tests;
