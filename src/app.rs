@@ -19,6 +19,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::actors::directory::Directory;
+use crate::actors::limits::Limits;
 use crate::actors::room::RoomContext;
 use crate::actors::{Admission, Hubs, Node, WorkerContext};
 use crate::auth::Gate;
@@ -82,7 +83,13 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     let gate = Gate::new(&config.auth, store.guest_key(), address.ip().is_loopback(), clock.clone());
 
     let cores = available_parallelism().map_or(1, usize::from);
-    let context = Arc::new(RoomContext { config: config.clone(), clock: clock.clone(), bridge: bridge.clone() });
+    let limits = Limits::new(&config.limits, &clock);
+    let context = Arc::new(RoomContext {
+        config: config.clone(),
+        clock: clock.clone(),
+        bridge: bridge.clone(),
+        limits: Arc::clone(&limits),
+    });
     let rooms: Vec<_> = (0..(cores / 2).max(1)).map(|_| Arbiter::new()).collect();
     let room_threads = rooms.iter().map(Arbiter::handle).collect();
     let directory = supervise::start_restarting("the directory", &clock, |_| Directory::new(context, room_threads));
@@ -95,13 +102,14 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
         gate,
         bridge,
         directory,
+        limits,
         admission: Arc::clone(&admission),
         hubs: Hubs::default(),
     });
 
     let workers = if node.config.server.workers == 0 { cores } else { node.config.server.workers };
     let builder = actix_server::Server::build().workers(workers).disable_signals().shutdown_timeout(1);
-    let server = takeover::serve(listener, builder, {
+    let server = takeover::serve(listener, builder, node.config.server.request_timeout, {
         let (node, readiness) = (Arc::clone(&node), readiness.clone());
         move |services| {
             let context = WorkerContext::current(&node);

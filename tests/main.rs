@@ -9,6 +9,7 @@ mod bad_input;
 mod config;
 mod connect;
 mod crash;
+mod floods;
 mod frames;
 mod keys;
 mod limits;

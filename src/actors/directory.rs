@@ -15,10 +15,12 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::limits::{Counts, Meters, Network};
 use super::room::{Recalled, Retire, Room, RoomContext};
 use super::session::{Session, TakenUp};
 use crate::delivery::Farewell;
 use crate::domain::ids::{RoomKey, SessionId, Tenant, UserId};
+use crate::protocol::Refusal;
 use crate::supervise;
 
 /// Where is this room? Opens it if nobody has it open.
@@ -28,7 +30,33 @@ pub struct Locate {
     /// Which room.
     pub key: RoomKey,
     /// Hears where.
-    pub reply: oneshot::Sender<Located>,
+    pub reply: Reply,
+}
+
+/// How who asks for a room hears of it.
+pub type Reply = oneshot::Sender<Result<Located, NodeFull>>;
+
+/// There is room for no more of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NodeFull {
+    /// As many rooms are open as may be.
+    Rooms,
+    /// The user has as many sessions as one may have.
+    SessionsOfUser(usize),
+    /// The address has.
+    SessionsOfAddress(usize),
+}
+
+impl NodeFull {
+    /// What the client hears.
+    #[must_use]
+    pub fn into_refusal(self) -> Refusal {
+        match self {
+            Self::Rooms => Refusal::over_limit("this node has as many rooms open as it may have"),
+            Self::SessionsOfUser(max) => Refusal::over_limit(format!("a user has at most {max} sessions")),
+            Self::SessionsOfAddress(max) => Refusal::over_limit(format!("an address has at most {max} sessions")),
+        }
+    }
 }
 
 /// A room's place.
@@ -38,6 +66,8 @@ pub struct Located {
     pub addr: Addr<Room>,
     /// Its number, never used twice.
     pub number: u64,
+    /// What everybody in it may do together.
+    pub meters: Arc<Meters>,
 }
 
 /// A client connected: open a session, or take one up by its secret.
@@ -50,10 +80,12 @@ pub struct OpenSession {
     pub tenant: Tenant,
     /// See `tenant`.
     pub user: UserId,
+    /// Where it comes from.
+    pub network: Network,
     /// Who serves it from now on.
     pub addr: Addr<Session>,
     /// Hears which session it is.
-    pub reply: oneshot::Sender<Opened>,
+    pub reply: oneshot::Sender<Result<Opened, NodeFull>>,
 }
 
 /// An open session.
@@ -144,12 +176,15 @@ pub struct Directory {
     rooms: HashMap<RoomKey, Place>,
     last_number: u64,
     sessions: HashMap<Secret, Record>,
+    /// Connected ones by user and by address; whoever is within a grace time does not count.
+    of_user: Counts<(Tenant, UserId)>,
+    of_network: Counts<Network>,
 }
 
 struct Place {
     located: Located,
     /// `Some` while the room decides whether it retires.
-    parked: Option<Vec<oneshot::Sender<Located>>>,
+    parked: Option<Vec<Reply>>,
 }
 
 struct Record {
@@ -157,6 +192,7 @@ struct Record {
     tenant: Tenant,
     user: UserId,
     generation: u64,
+    network: Network,
     connection: Connection,
 }
 
@@ -167,12 +203,22 @@ enum Connection {
 
 /// How often records of sessions that did not return are cleared away.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How often buckets that nobody holds are cleared away.
+const LIMITS_SWEEP: Duration = Duration::from_secs(10);
 
 impl Directory {
     /// An empty register that starts its rooms on `arbiters` in turn.
     #[must_use]
     pub fn new(context: Arc<RoomContext>, arbiters: Vec<ArbiterHandle>) -> Self {
-        Self { context, arbiters, rooms: HashMap::new(), last_number: 0, sessions: HashMap::new() }
+        Self {
+            context,
+            arbiters,
+            rooms: HashMap::new(),
+            last_number: 0,
+            sessions: HashMap::new(),
+            of_user: Counts::default(),
+            of_network: Counts::default(),
+        }
     }
 
     fn start_room(&mut self, key: &RoomKey, directory: Addr<Self>) -> Located {
@@ -183,9 +229,19 @@ impl Directory {
         let addr = supervise::start_restarting_in(arbiter, format!("room {key}"), &self.context.clock, move |ctx| {
             Room::new(name, number, context, directory, ctx)
         });
-        let located = Located { addr, number };
+        let located = Located { addr, number, meters: self.context.limits.room() };
         self.rooms.insert(key.clone(), Place { located: located.clone(), parked: None });
         located
+    }
+
+    /// What there would be too much of with one more session.
+    fn is_full(&self, open: &OpenSession) -> Option<NodeFull> {
+        let limits = &self.context.config.limits;
+        if self.of_user.of(&(open.tenant.clone(), open.user.clone())) >= limits.sessions_per_user {
+            return Some(NodeFull::SessionsOfUser(limits.sessions_per_user));
+        }
+        (self.of_network.of(&open.network) >= limits.sessions_per_address)
+            .then_some(NodeFull::SessionsOfAddress(limits.sessions_per_address))
     }
 
     /// Takes a session up under a newer generation, if the secret holds.
@@ -199,6 +255,13 @@ impl Directory {
             return None;
         }
         record.generation += 1;
+        if matches!(record.connection, Connection::Standing(_)) {
+            self.of_user.remove(&(record.tenant.clone(), record.user.clone()));
+            self.of_network.remove(&record.network);
+        }
+        record.network = open.network;
+        self.of_user.add((record.tenant.clone(), record.user.clone()));
+        self.of_network.add(record.network);
         match std::mem::replace(&mut record.connection, Connection::Standing(open.addr.clone())) {
             // The old one ends without a word; its rooms hear of the newer generation when it joins them again.
             Connection::Standing(old) => old.do_send(TakenUp),
@@ -227,6 +290,7 @@ impl Actor for Directory {
             let is_over = |record: &Record| matches!(record.connection, Connection::Gone { until, .. } if now >= until);
             directory.sessions.retain(|_, record| !is_over(record));
         });
+        ctx.run_interval(LIMITS_SWEEP, |directory, _| directory.context.limits.sweep());
     }
 }
 
@@ -236,13 +300,15 @@ impl Handler<Locate> for Directory {
     type Result = ();
 
     fn handle(&mut self, locate: Locate, ctx: &mut Self::Context) {
+        let is_full = self.rooms.len() >= self.context.config.limits.rooms_per_node;
         let located = match self.rooms.get_mut(&locate.key) {
             Some(Place { parked: Some(parked), .. }) => {
                 parked.push(locate.reply);
                 return;
             }
-            Some(place) => place.located.clone(),
-            None => self.start_room(&locate.key, ctx.address()),
+            Some(place) => Ok(place.located.clone()),
+            None if is_full => Err(NodeFull::Rooms),
+            None => Ok(self.start_room(&locate.key, ctx.address())),
         };
         // Who asked may be gone by now.
         let _ = locate.reply.send(located);
@@ -254,7 +320,14 @@ impl Handler<OpenSession> for Directory {
 
     fn handle(&mut self, open: OpenSession, _: &mut Self::Context) {
         let recalled = open.secret.as_deref().and_then(|secret| self.recall(&Secret(secret.into()), &open));
+        let is_full = if recalled.is_some() { None } else { self.is_full(&open) };
+        if let Some(full) = is_full {
+            let _ = open.reply.send(Err(full));
+            return;
+        }
         let opened = recalled.unwrap_or_else(|| {
+            self.of_user.add((open.tenant.clone(), open.user.clone()));
+            self.of_network.add(open.network);
             let opened =
                 Opened { session: SessionId::random(), secret: Secret::random(), generation: 1, resumed: false };
             let record = Record {
@@ -262,15 +335,18 @@ impl Handler<OpenSession> for Directory {
                 tenant: open.tenant.clone(),
                 user: open.user.clone(),
                 generation: 1,
+                network: open.network,
                 connection: Connection::Standing(open.addr.clone()),
             };
             self.sessions.insert(opened.secret.clone(), record);
             opened
         });
-        if let Err(opened) = open.reply.send(opened)
+        if let Err(Ok(opened)) = open.reply.send(Ok(opened))
             && !opened.resumed
         {
             self.sessions.remove(&opened.secret);
+            self.of_user.remove(&(open.tenant, open.user));
+            self.of_network.remove(&open.network);
         }
     }
 }
@@ -282,6 +358,10 @@ impl Handler<SessionEnded> for Directory {
         let Some(record) = self.sessions.get_mut(&ended.secret) else { return };
         if record.generation != ended.generation {
             return;
+        }
+        if matches!(record.connection, Connection::Standing(_)) {
+            self.of_user.remove(&(record.tenant.clone(), record.user.clone()));
+            self.of_network.remove(&record.network);
         }
         match self.context.grace(ended.farewell) {
             None => {
@@ -324,7 +404,7 @@ impl Handler<RetireAnswer> for Directory {
             located = self.start_room(&answer.key, ctx.address());
         }
         for reply in parked {
-            let _ = reply.send(located.clone());
+            let _ = reply.send(Ok(located.clone()));
         }
     }
 }
@@ -342,7 +422,7 @@ impl Handler<RoomDied> for Directory {
         if !parked.is_empty() {
             let located = self.start_room(&died.key, ctx.address());
             for reply in parked {
-                let _ = reply.send(located.clone());
+                let _ = reply.send(Ok(located.clone()));
             }
         }
     }

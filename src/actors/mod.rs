@@ -36,6 +36,7 @@ use crate::delivery::outbox::OutboxLimits;
 use crate::delivery::{Hub, HubHandle, Worker};
 
 pub mod directory;
+pub mod limits;
 pub mod room;
 pub mod session;
 
@@ -53,6 +54,8 @@ pub struct Node {
     pub directory: Addr<directory::Directory>,
     /// Bounds and deadlines of every connection.
     pub outbox_limits: OutboxLimits,
+    /// How fast is too fast.
+    pub limits: Arc<limits::Limits>,
     /// How many connections there are and may be.
     pub admission: Arc<Admission>,
     /// The hubs of all worker threads, for the drain.

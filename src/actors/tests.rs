@@ -55,7 +55,13 @@ impl Bare {
         let bridge = started.bridge;
         let gate = Gate::new(&config.auth, started.store.guest_key(), true, clock.clone());
         let rooms = vec![Arbiter::current()];
-        let shared = RoomContext { config: config.clone(), clock: clock.clone(), bridge: bridge.clone() };
+        let limits = limits::Limits::new(&config.limits, &clock);
+        let shared = RoomContext {
+            config: config.clone(),
+            clock: clock.clone(),
+            bridge: bridge.clone(),
+            limits: Arc::clone(&limits),
+        };
         let directory =
             supervise::start_restarting("the directory", &clock, |_| Directory::new(Arc::new(shared), rooms));
         let node = Arc::new(Node {
@@ -67,6 +73,7 @@ impl Bare {
             outbox_limits: OutboxLimits::default(),
             admission: Admission::new(1_000),
             hubs: Hubs::default(),
+            limits,
         });
         Self { context: WorkerContext::current(&node), _folder: folder }
     }
@@ -75,7 +82,7 @@ impl Bare {
         let (reply, located) = oneshot::channel();
         let key = RoomKey::new(Tenant::default(), RoomName::parse(name).unwrap());
         self.context.node.directory.do_send(Locate { key, reply });
-        located.await.unwrap()
+        located.await.unwrap().unwrap()
     }
 }
 
@@ -97,7 +104,8 @@ impl Client {
         let outbox = Rc::new(Outbox::new(Rc::new(stream), context.node.outbox_limits, context.node.clock.now()));
         let id = context.worker.register(Rc::clone(&outbox));
         let facts = Facts { address: IpAddr::V4(Ipv4Addr::LOCALHOST), device: Device::Other };
-        let session = Session::start_here(context, outbox, id, Rc::new(Gauge::default()), facts);
+        let arrival = context.node.limits.arrive(facts.address).unwrap();
+        let session = Session::start_here(context, outbox, id, Rc::new(Gauge::default()), facts, arrival);
         let mut client = Self { session, socket, heard: VecDeque::new(), ids: 0 };
         let connected = client.ask(json!({"type": "connect", "guest": {"name": name}})).await;
         assert_eq!(connected["type"], "connected", "{connected}");

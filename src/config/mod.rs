@@ -24,6 +24,7 @@ use crate::domain::pattern::RoomPattern;
 mod error;
 mod keys;
 mod layers;
+mod limits;
 mod origin;
 mod secret;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod tests;
 mod values;
 
 pub use error::ConfigError;
+pub use limits::LimitSettings;
 pub use origin::{BadOrigin, Origin};
 pub use secret::Secret;
 
@@ -80,6 +82,9 @@ pub struct ServerSettings {
     pub workers: usize,
     /// Open connections over all workers; beyond that new ones wait.
     pub connections_max: usize,
+    /// How long the head of a request may take to arrive.
+    #[serde(rename = "request_timeout_s", deserialize_with = "values::seconds")]
+    pub request_timeout: Duration,
 }
 
 impl Default for ServerSettings {
@@ -91,6 +96,7 @@ impl Default for ServerSettings {
             trusted_proxies: Vec::new(),
             workers: 0,
             connections_max: 50_000,
+            request_timeout: Duration::from_secs(5),
         }
     }
 }
@@ -158,38 +164,6 @@ pub enum BridgeKind {
     /// Embedded, for one node.
     #[default]
     Solo,
-}
-
-/// Section `limits`.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LimitSettings {
-    /// Whether rate limits are kept; false for load tests alone.
-    pub enabled: bool,
-    /// Publishes a second and session, in the long run.
-    pub publishes_per_s: u32,
-    /// Publishes of a session at once, after a pause; when no layer sets it, 200 or `publishes_per_s` where that is more.
-    pub publish_burst: u32,
-    /// Bytes of one message from a client.
-    pub message_bytes: usize,
-    /// Rooms that one session may be in.
-    pub rooms_per_session: usize,
-    /// How long a `key` of a publish is remembered.
-    #[serde(rename = "dedupe_s", deserialize_with = "values::seconds")]
-    pub dedupe: Duration,
-}
-
-impl Default for LimitSettings {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            publishes_per_s: 20,
-            publish_burst: 200,
-            message_bytes: 65_536,
-            rooms_per_session: 100,
-            dedupe: Duration::from_hours(24),
-        }
-    }
 }
 
 /// Section `session`.
@@ -340,6 +314,10 @@ impl Config {
         }
         if self.limits.publish_burst < self.limits.publishes_per_s {
             return blame("limits.publish_burst", "must be at least limits.publishes_per_s");
+        }
+        // Else a message within its limit could be refused for its length, and be told to wait.
+        if usize::try_from(self.limits.bytes_per_s).unwrap_or(usize::MAX) < self.limits.message_bytes {
+            return blame("limits.bytes_per_s", "must be at least limits.message_bytes");
         }
         if self.bridge.url.is_some() {
             return blame("bridge.url", "must be left out while bridge.kind is \"solo\"");

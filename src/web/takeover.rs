@@ -13,6 +13,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::time::Duration;
 
 use actix_codec::Framed;
 use actix_http::body::{BodySize, BoxBody, MessageBody, to_bytes};
@@ -44,11 +45,16 @@ impl Takeover {
 }
 
 /// Builds the server: `configure` is called twice on each worker thread and must make the same App each time, with its
-/// state made outside.
+/// state made outside. The head of a request must arrive within `head_within`.
 ///
 /// # Errors
 /// When the listener can't be used.
-pub fn serve<F>(listener: TcpListener, builder: ServerBuilder, configure: F) -> io::Result<Server>
+pub fn serve<F>(
+    listener: TcpListener,
+    builder: ServerBuilder,
+    head_within: Duration,
+    configure: F,
+) -> io::Result<Server>
 where
     F: Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
 {
@@ -66,6 +72,7 @@ where
         });
         HttpService::build()
             .tcp_nodelay(true)
+            .client_request_timeout(head_within)
             .upgrade(upgrade)
             .finish(map_config(app(&plain), |()| AppConfig::default()))
             .tcp()

@@ -23,6 +23,7 @@ use super::identity;
 use super::inbound::{Inbound, Message, Violation};
 use super::takeover::Takeover;
 use crate::actors::WorkerContext;
+use crate::actors::limits::Arrival;
 use crate::actors::session::{Client, ConnectionEnded, Gauge, Incoming, Session, Unreadable};
 use crate::delivery::{Farewell, Frame, Outbox, OutboxId};
 use crate::domain::presence::Device;
@@ -65,6 +66,12 @@ async fn upgrade(request: HttpRequest, context: web::ThinData<Rc<WorkerContext>>
         Ok(response) => response,
         Err(error) => return super::refusal(&Refusal::bad_message(format!("this address speaks WebSocket: {error}"))),
     };
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let address = identity::client_address(peer, request.headers(), &context.node.config.server.trusted_proxies);
+    let arrival = match context.node.limits.arrive(address) {
+        Ok(arrival) => arrival,
+        Err(refusal) => return super::refusal(&refusal),
+    };
     let Some(guest) = context.node.admission.admit() else {
         return super::refusal(
             &Refusal::unavailable("this node takes no more connections").after(Duration::from_secs(5)),
@@ -72,12 +79,10 @@ async fn upgrade(request: HttpRequest, context: web::ThinData<Rc<WorkerContext>>
     };
     let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let device = Device::from_user_agent(user_agent.unwrap_or_default());
-    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    let address = identity::client_address(peer, request.headers(), &context.node.config.server.trusted_proxies);
     let client = Client { address, device };
     let takeover = Takeover::new(move |stream, unread| {
         actix_rt::spawn(async move {
-            run(context, stream, &unread, client).await;
+            run(context, stream, &unread, client, arrival).await;
             drop(guest);
         });
     });
@@ -85,14 +90,14 @@ async fn upgrade(request: HttpRequest, context: web::ThinData<Rc<WorkerContext>>
 }
 
 /// One connection, from the taken-over socket to its end.
-async fn run(context: Rc<WorkerContext>, stream: TcpStream, unread: &Bytes, client: Client) {
+async fn run(context: Rc<WorkerContext>, stream: TcpStream, unread: &Bytes, client: Client, arrival: Arrival) {
     let clock = &context.node.clock;
     let stream = Rc::new(stream);
     let limits = context.node.outbox_limits;
     let outbox = Rc::new(Outbox::new(Rc::clone(&stream), limits, clock.now()));
     let id = context.worker.register(Rc::clone(&outbox));
     let gauge = Rc::new(Gauge::default());
-    let session = Session::start_here(&context, Rc::clone(&outbox), id, Rc::clone(&gauge), client);
+    let session = Session::start_here(&context, Rc::clone(&outbox), id, Rc::clone(&gauge), client, arrival);
     let connection = Connection { context, stream, outbox, id, gauge, session };
     connection.run(unread).await;
 }

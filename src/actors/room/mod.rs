@@ -19,6 +19,7 @@ use actix::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::directory::{Directory, RetireAnswer, RoomDied, RoomIdle};
+use super::limits::Limits;
 use super::session::{RoomGone, Session};
 use crate::bridge::{Arrived, Bridge, Ends, LogPlace, Read, ReadPicture, Unavailable, Unwatch, Watch};
 use crate::clock::Clock;
@@ -49,6 +50,8 @@ pub struct RoomContext {
     pub clock: Clock,
     /// The way to the log.
     pub bridge: Bridge,
+    /// How fast is too fast.
+    pub limits: Arc<Limits>,
 }
 
 impl RoomContext {

@@ -10,7 +10,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::{Answered, DEADLINE, JoinDone, Moved, Open, Outcome, Phase, Session, Slot, SlotState, Waiting};
-use crate::actors::directory::{Locate, Located};
+use crate::actors::directory::{Locate, Located, NodeFull};
 use crate::actors::room::history::History as RoomHistory;
 use crate::actors::room::join::{Join as RoomJoin, Leave};
 use crate::actors::room::presence::SetPresence;
@@ -20,6 +20,7 @@ use crate::delivery::{Frame, Receive};
 use crate::domain::entry::Kind;
 use crate::domain::grants::Right;
 use crate::domain::ids::{RoomKey, RoomName};
+use crate::domain::limits::Kind as Paid;
 use crate::domain::presence::Change;
 use crate::protocol::command::{
     Command, CommandId, History, Incoming as Understood, Join, Publish, Set, Signal, Track,
@@ -70,6 +71,9 @@ impl Session {
     fn join(&mut self, id: Option<CommandId>, join: Join, ctx: &mut Context<Self>) {
         let rooms_max = self.node().config.limits.rooms_per_session;
         let now = self.node().clock.now();
+        if !self.pays(id.as_ref(), Paid::Join, 1) {
+            return;
+        }
         let Some(open) = self.open() else { return };
         if !open.identity.grants.allow(&join.room, Right::Join) {
             return self.refuse(id.as_ref(), &Refusal::forbidden("this user may not join this room"));
@@ -87,8 +91,8 @@ impl Session {
         match located {
             Some(located) => self.ask_to_join(ticket, id, join, located, ctx),
             None => self.locate(&join.room.clone(), ctx, move |session, located, ctx| match located {
-                Some(located) => session.ask_to_join(ticket, id, join, located, ctx),
-                None => session.finish(ticket, &busy(), ctx),
+                Ok(located) => session.ask_to_join(ticket, id, join, located, ctx),
+                Err(refusal) => session.finish(ticket, &refusal, ctx),
             }),
         }
     }
@@ -143,8 +147,8 @@ impl Session {
     fn join_elsewhere(&mut self, letter: RoomJoin, ctx: &mut Context<Self>) {
         let room = letter.room.clone();
         self.locate(&room, ctx, move |session, located, ctx| match located {
-            Some(located) => session.post_join(letter, located, ctx),
-            None => session.finish(letter.ticket, &busy(), ctx),
+            Ok(located) => session.post_join(letter, located, ctx),
+            Err(refusal) => session.finish(letter.ticket, &refusal, ctx),
         });
     }
 
@@ -184,16 +188,17 @@ impl Session {
         written: Written,
         ctx: &mut Context<Self>,
     ) {
+        if !self.pays(id.as_ref(), Paid::Publish, 1) {
+            return;
+        }
         let room = match self.room_for(room, right, verb) {
             Ok(located) => located,
             Err(refusal) => return self.refuse(id.as_ref(), &refusal),
         };
         let now = self.node().clock.now();
         let Some(open) = self.open() else { return };
-        if let Some(wait) = open.quota.as_ref().and_then(|quota| quota.take().err()) {
-            let per_s = self.node().config.limits.publishes_per_s;
-            let message = format!("{per_s} publishes a second is this session's limit");
-            return self.refuse(id.as_ref(), &Refusal::rate_limited(message, wait));
+        if let Err(refusal) = open.pay_in_room(&room.meters, Paid::Publish) {
+            return self.refuse(id.as_ref(), &refusal);
         }
         let ticket = open.wait(id, None, now);
         let letter = RoomPublish {
@@ -213,13 +218,17 @@ impl Session {
     }
 
     fn signal(&mut self, id: Option<&CommandId>, signal: Signal) {
+        if !self.pays(id, Paid::Signal, 1) {
+            return;
+        }
         let refused = match self.room_for(&signal.room, Right::Signal, "signal") {
             Err(refusal) => Some(refusal),
             Ok(room) => {
                 let Some(open) = self.open() else { return };
                 let (session, generation) = (open.opened.session.clone(), open.opened.generation);
                 let letter = RoomSignal { session, generation, event: signal.event, data: signal.data };
-                room.addr.try_send(letter).is_err().then(busy)
+                let send = || if room.addr.try_send(letter).is_err() { Err(busy()) } else { Ok(()) };
+                open.pay_in_room(&room.meters, Paid::Signal).and_then(|()| send()).err()
             }
         };
         match (id, refused) {
@@ -231,6 +240,10 @@ impl Session {
     }
 
     fn set_presence(&mut self, id: Option<&CommandId>, room: Option<&RoomName>, change: &Change) {
+        let reached = if room.is_some() { 1 } else { self.open().map_or(0, |open| open.rooms.len()) };
+        if !self.pays(id, Paid::Presence, u32::try_from(reached).unwrap_or(u32::MAX)) {
+            return;
+        }
         let Some(open) = self.open() else { return };
         let letter = || SetPresence {
             session: open.opened.session.clone(),
@@ -249,6 +262,9 @@ impl Session {
     }
 
     fn history(&mut self, id: Option<CommandId>, history: History, ctx: &mut Context<Self>) {
+        if !self.pays(id.as_ref(), Paid::History, 1) {
+            return;
+        }
         let now = self.node().clock.now();
         let Some(open) = self.open() else { return };
         if !open.identity.grants.allow(&history.room, Right::History) {
@@ -268,8 +284,9 @@ impl Session {
                 limit: history.limit,
                 kinds: history.kinds,
             };
-            if located.is_none_or(|located| located.addr.try_send(letter).is_err()) {
-                session.finish(ticket, &busy(), ctx);
+            let sent = located.and_then(|located| located.addr.try_send(letter).map_err(|_| busy()));
+            if let Err(refusal) = sent {
+                session.finish(ticket, &refusal, ctx);
             }
         });
     }
@@ -283,20 +300,23 @@ impl Session {
         open.rooms.get(room).and_then(|slot| slot.located.clone()).ok_or_else(Refusal::not_joined)
     }
 
-    /// Asks the Directory for a room; `then` hears `None` when it can't say.
+    /// Asks the Directory for a room; `then` hears the refusal when it can't say, or has no room for one more.
     fn locate(
         &mut self,
         room: &RoomName,
         ctx: &mut Context<Self>,
-        then: impl FnOnce(&mut Self, Option<Located>, &mut Context<Self>) + 'static,
+        then: impl FnOnce(&mut Self, Result<Located, Refusal>, &mut Context<Self>) + 'static,
     ) {
         let Some(open) = self.open() else { return };
         let key = RoomKey::new(open.identity.tenant.clone(), room.clone());
         let (reply, located) = oneshot::channel();
         if self.node().directory.try_send(Locate { key, reply }).is_err() {
-            return then(self, None, ctx);
+            return then(self, Err(busy()), ctx);
         }
-        ctx.spawn(located.into_actor(self).map(|located, session, ctx| then(session, located.ok(), ctx)));
+        ctx.spawn(located.into_actor(self).map(|located, session, ctx| {
+            let located = located.map_err(|_| busy()).and_then(|located| located.map_err(NodeFull::into_refusal));
+            then(session, located, ctx);
+        }));
     }
 
     /// Ends a command that waits with a refusal; a late answer of somebody else finds nothing any more.

@@ -7,19 +7,22 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::quota::Quota;
+use super::quota::{Quota, too_fast};
 use super::{Open, Phase, Session};
 use crate::actors::directory::{OpenSession, Opened};
 use crate::actors::room::join::Leave;
 use crate::auth::{Admitted, Identity, LEEWAY_MS, Refused};
 use crate::delivery::{Farewell, Frame};
 use crate::domain::grants::Right;
+use crate::domain::limits::Kind;
 use crate::protocol::codes::CloseCode;
 use crate::protocol::command::{CommandId, Connect, Hidden};
 use crate::protocol::{Refusal, push};
 
 /// How long ahead a client hears that its token ends.
 const EXPIRING_AHEAD: Duration = Duration::from_mins(1);
+/// How long to stay away when there are too many sessions.
+const FULL_PAUSE: Duration = Duration::from_secs(10);
 /// What a token's end is stretched by, because clocks differ.
 const LEEWAY: Duration = Duration::from_millis(LEEWAY_MS.unsigned_abs());
 
@@ -36,12 +39,21 @@ impl Session {
                 return self.close(if is_mended_by_token { CloseCode::Unauthorized } else { CloseCode::BadProtocol });
             }
         };
+        self.arrival.connected();
+        let user = self.node().limits.user(&admitted.identity.tenant, &admitted.identity.user.id);
+        if let Err(refused) = user.take(Kind::Connect, 1) {
+            self.refuse(id.as_ref(), &too_fast(Kind::Connect, &refused, "user's", refused.wait));
+            let pause = self.node().config.limits.pause.max(refused.wait);
+            return self.close_for(CloseCode::RateLimited, pause);
+        }
+        let quota = Quota::new(self.node().limits.session(), user, Arc::clone(&self.arrival.address));
         self.phase = Phase::Connecting;
         let (reply, opened) = oneshot::channel();
         let open = OpenSession {
             secret: connect.secret.as_ref().map(|secret| secret.expose().to_owned()),
             tenant: admitted.identity.tenant.clone(),
             user: admitted.identity.user.id.clone(),
+            network: self.arrival.address.network,
             addr: ctx.address(),
             reply,
         };
@@ -53,19 +65,29 @@ impl Session {
             return self.close(CloseCode::Full);
         }
         ctx.spawn(opened.into_actor(self).map(move |opened, session, ctx| match opened {
-            Ok(opened) => session.opened(id.as_ref(), admitted, opened, ctx),
+            Ok(Ok(opened)) => session.opened(id.as_ref(), admitted, opened, quota, ctx),
+            Ok(Err(full)) => {
+                session.refuse(id.as_ref(), &full.into_refusal());
+                session.close_for(CloseCode::Full, FULL_PAUSE);
+            }
             Err(_) => session.close(CloseCode::Full),
         }));
     }
 
-    fn opened(&mut self, id: Option<&CommandId>, admitted: Admitted, opened: Opened, ctx: &mut Context<Self>) {
+    fn opened(
+        &mut self,
+        id: Option<&CommandId>,
+        admitted: Admitted,
+        opened: Opened,
+        quota: Quota,
+        ctx: &mut Context<Self>,
+    ) {
         let node = Arc::clone(self.node());
         let Admitted { identity, guest_token } = admitted;
         let user = &identity.user;
         let from = push::from_member(&user.id, &opened.session);
         let publisher = format!("user:{}", user.id).into();
         let limits = &node.config.limits;
-        let quota = limits.enabled.then(|| Quota::new(limits.publishes_per_s, limits.publish_burst, &node.clock));
         let text = push::connected(&push::Connected {
             id,
             session: &opened.session,
@@ -112,6 +134,10 @@ impl Session {
 
     /// Takes a new token of the same user; rooms that it no longer allows are left.
     pub(super) fn refresh(&mut self, id: Option<&CommandId>, token: &Hidden, ctx: &mut Context<Self>) {
+        // A token is dear to check, so it counts as what else brings one.
+        if !self.pays(id, Kind::Connect, 1) {
+            return;
+        }
         let admitted = match self.node().gate.admit(Some(token.expose()), None) {
             Ok(admitted) => admitted,
             Err(refused) => return self.refuse(id, &Refusal::unauthorized(refused.to_string())),

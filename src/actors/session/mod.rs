@@ -25,6 +25,7 @@ use bytestring::ByteString;
 use tokio::sync::Notify;
 
 use super::directory::{Located, Opened, SessionEnded};
+use super::limits::Arrival;
 use super::room::Gone;
 use super::room::join::Join;
 use super::{Node, WorkerContext};
@@ -175,6 +176,7 @@ pub struct Session {
     outbox_id: OutboxId,
     gauge: Rc<Gauge>,
     client: Client,
+    arrival: Arrival,
     phase: Phase,
     unreadable: VecDeque<Instant>,
     bare_errors: (Option<Instant>, u32),
@@ -201,7 +203,7 @@ struct Open {
     last_ticket: u64,
     deadline_timer: Option<SpawnHandle>,
     expiry_timers: Vec<SpawnHandle>,
-    quota: Option<Quota>,
+    quota: Quota,
     from: Arc<str>,
     publisher: Arc<str>,
     farewell: Farewell,
@@ -237,6 +239,7 @@ impl Session {
         outbox_id: OutboxId,
         gauge: Rc<Gauge>,
         client: Client,
+        arrival: Arrival,
     ) -> Addr<Self> {
         let session = Self {
             context: Rc::clone(context),
@@ -244,6 +247,7 @@ impl Session {
             outbox_id,
             gauge,
             client,
+            arrival,
             phase: Phase::Fresh,
             unreadable: VecDeque::new(),
             bare_errors: (None, 0),
@@ -264,6 +268,10 @@ impl Session {
 
     /// Takes a message that is not a `connect` to be.
     fn take(&mut self, text: &str, ctx: &mut Context<Self>) {
+        // Before it is read: what is too much is not worth the reading.
+        if matches!(self.phase, Phase::Open(_)) && !self.pays_for_bytes(text) {
+            return;
+        }
         let limit = self.node().config.limits.message_bytes;
         if text.len() > limit {
             let refusal = Refusal::too_large(format!("a message has at most {limit} bytes"));
@@ -349,10 +357,19 @@ impl Session {
 
     /// Ends the connection; the session ends when the connection has.
     fn close(&mut self, code: CloseCode) {
+        self.end(code, None);
+    }
+
+    /// As [`close`](Self::close), and asks the client to stay away for `after`.
+    fn close_for(&mut self, code: CloseCode, after: Duration) {
+        self.end(code, Some(after));
+    }
+
+    fn end(&mut self, code: CloseCode, after: Option<Duration>) {
         if let Some(open) = self.open() {
             open.farewell = Farewell::of(code);
         }
-        self.context.worker.end(&self.outbox, code);
+        self.context.worker.end_after(&self.outbox, code, after);
         self.phase = Phase::Closing;
     }
 }

@@ -1,64 +1,98 @@
-//! What one session may do in a second.
+//! What a session pays for its commands, and what happens when it can't.
 
-use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use governor::RateLimiter;
-use governor::clock::Clock as GovernorClock;
-use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
+use super::{Open, Session};
+use crate::actors::limits::{Address, Meters};
+use crate::domain::limits::{Kind, Patience, TooFast, blocks, take_all};
+use crate::protocol::Refusal;
+use crate::protocol::codes::CloseCode;
+use crate::protocol::command::{CommandId, command_id_of};
 
-use crate::clock::Clock;
-
-/// A bucket of publishes, filled at an even rate.
+/// The buckets that a session pays from, the narrowest first.
 pub(super) struct Quota {
-    bucket: RateLimiter<NotKeyed, InMemoryState, HandedIn, NoOpMiddleware<Instant>>,
-    clock: HandedIn,
+    session: Meters,
+    user: Arc<Meters>,
+    address: Arc<Address>,
+    patience: Patience,
 }
 
-/// Our clock, as governor wants to be handed one.
-#[derive(Clone)]
-struct HandedIn(Clock);
-
-impl GovernorClock for HandedIn {
-    type Instant = Instant;
-
-    fn now(&self) -> Instant {
-        self.0.now()
-    }
-}
+/// Whose each bucket is, in the order of [`Quota::pay`].
+const SCOPES: [&str; 3] = ["session's", "user's", "address'"];
+/// Refusals beyond this scope are the doing of others, and no reason to end a client.
+const OWN_SCOPES: usize = 2;
 
 impl Quota {
-    /// `per_s` publishes a second, `burst` at once. Zeroes count as one.
-    pub(super) fn new(per_s: u32, burst: u32, clock: &Clock) -> Self {
-        let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        let quota = governor::Quota::per_second(at_least_one(per_s)).allow_burst(at_least_one(burst));
-        let clock = HandedIn(clock.clone());
-        Self { bucket: RateLimiter::direct_with_clock(quota, clock.clone()), clock }
+    pub(super) fn new(session: Meters, user: Arc<Meters>, address: Arc<Address>) -> Self {
+        Self { session, user, address, patience: Patience::default() }
     }
 
-    /// Takes one, or says how long to wait for it.
-    pub(super) fn take(&self) -> Result<(), Duration> {
-        self.bucket.check().map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+    fn scopes(&self) -> [&Meters; 3] {
+        [&self.session, &self.user, &self.address.meters]
+    }
+
+    fn pay(&self, kind: Kind, cost: u32) -> Result<(), TooFast> {
+        take_all(&self.scopes(), kind, cost)
+    }
+
+    /// How long what was just paid takes to come back.
+    fn refills(&self, kind: Kind, cost: u32) -> Duration {
+        self.scopes().into_iter().map(|meters| meters.refills(kind, cost)).max().unwrap_or_default()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::entry::Timestamp;
-
-    #[test]
-    fn a_burst_is_taken_and_then_the_rate_holds() {
-        let clock = Clock::manual(Timestamp(0));
-        let quota = Quota::new(20, 3, &clock);
-        for _ in 0..3 {
-            assert_eq!(quota.take(), Ok(()));
-        }
-        let wait = quota.take().unwrap_err();
-        assert!(wait > Duration::ZERO && wait <= Duration::from_millis(50), "{wait:?}");
-        clock.advance(wait);
-        assert_eq!(quota.take(), Ok(()));
-        assert!(quota.take().is_err());
+impl Open {
+    /// Pays for a command in its room's buckets too, which everybody there shares.
+    ///
+    /// # Errors
+    /// The refusal, which tells nothing against the sender.
+    pub(super) fn pay_in_room(&self, room: &Meters, kind: Kind) -> Result<(), Refusal> {
+        room.take(kind, 1)
+            .map_err(|refused| too_fast(kind, &refused, "room's", refused.wait.max(self.quota.refills(kind, 1))))
     }
+}
+
+impl Session {
+    /// Pays for the bytes of a message; its id is looked for only when it has to be refused.
+    pub(super) fn pays_for_bytes(&mut self, text: &str) -> bool {
+        let cost = blocks(text.len());
+        let Some(open) = self.open() else { return false };
+        match open.quota.pay(Kind::Blocks, cost) {
+            Ok(()) => true,
+            Err(refused) => {
+                self.refuse_too_fast(command_id_of(text).as_ref(), Kind::Blocks, &refused);
+                false
+            }
+        }
+    }
+
+    /// Pays for a command. When it can't be paid, the client is told, and ended if it keeps on; a signal without an id
+    /// vanishes, as any signal may.
+    pub(super) fn pays(&mut self, id: Option<&CommandId>, kind: Kind, cost: u32) -> bool {
+        let Some(open) = self.open() else { return false };
+        let Err(refused) = open.quota.pay(kind, cost) else { return true };
+        self.refuse_too_fast(id, kind, &refused);
+        false
+    }
+
+    fn refuse_too_fast(&mut self, id: Option<&CommandId>, kind: Kind, refused: &TooFast) {
+        if kind == Kind::Signal && id.is_none() {
+            self.gauge.answered();
+        } else {
+            self.refuse(id, &too_fast(kind, refused, SCOPES[refused.scope], refused.wait));
+        }
+        let (now, max) = (self.node().clock.now(), self.node().config.limits.refusals_max);
+        let keeps_on =
+            refused.scope < OWN_SCOPES && self.open().is_some_and(|open| open.quota.patience.is_over(max, now));
+        if keeps_on {
+            log::info!("a session from {} kept on over a limit of {}", self.client.address, kind.words());
+            self.close_for(CloseCode::RateLimited, self.node().config.limits.pause.max(refused.wait));
+        }
+    }
+}
+
+pub(super) fn too_fast(kind: Kind, refused: &TooFast, whose: &str, wait: Duration) -> Refusal {
+    let per_s = u64::from(refused.rate.per_s) * u64::from(kind.unit());
+    Refusal::rate_limited(format!("{per_s} {} a second is this {whose} limit", kind.words()), wait)
 }

@@ -1,0 +1,347 @@
+//! What sessions share with others: the buckets of their user and their address, and how many of them there are.
+//!
+//! A session is handed both when it comes and keeps them, so a command takes no lock and posts no letter. Buckets that
+//! nobody holds stay until they would be full again: whoever reconnects finds them as they were left.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use governor::clock::Clock as GovernorClock;
+
+use crate::clock::Clock;
+use crate::config::LimitSettings;
+use crate::domain::ids::{Tenant, UserId};
+use crate::domain::limits::{self, Kind, Rates};
+use crate::protocol::Refusal;
+
+/// The buckets of one scope.
+pub type Meters = limits::Meters<HandedIn>;
+
+/// Our clock, as governor wants to be handed one.
+#[derive(Clone)]
+pub struct HandedIn(Clock);
+
+impl GovernorClock for HandedIn {
+    type Instant = Instant;
+
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+}
+
+/// All limits of a node.
+pub struct Limits {
+    settings: LimitSettings,
+    clock: HandedIn,
+    node: Meters,
+    users: Shelf<(Tenant, UserId), Meters>,
+    addresses: Shelf<Network, Address>,
+}
+
+/// Where a client is, as far as limits go: an IPv4 address, or the /64 that one holder of IPv6 addresses has.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Network(IpAddr);
+
+/// What all clients of one network share.
+pub struct Address {
+    /// Where.
+    pub network: Network,
+    /// Their buckets.
+    pub meters: Meters,
+    unconnected: AtomicUsize,
+}
+
+/// A connection that was let in and has not said `connect` yet. It keeps its address' buckets.
+pub struct Arrival {
+    /// Where it comes from.
+    pub address: Arc<Address>,
+    is_counted: bool,
+}
+
+impl Limits {
+    /// Full buckets everywhere.
+    #[must_use]
+    pub fn new(settings: &LimitSettings, clock: &Clock) -> Arc<Self> {
+        let clock = HandedIn(clock.clone());
+        let node = Meters::new(&kept(settings, settings.node()), &clock);
+        let (users, addresses) = (Shelf::new(settings.user().fill_time()), Shelf::new(settings.address().fill_time()));
+        Arc::new(Self { settings: settings.clone(), clock, node, users, addresses })
+    }
+
+    /// Lets a connection in.
+    ///
+    /// # Errors
+    /// The refusal for the client: `rate_limited` when its address is to blame, else `unavailable`.
+    pub fn arrive(&self, address: IpAddr) -> Result<Arrival, Refusal> {
+        let network = Network::of(address);
+        let address = self.addresses.get(&network, || Address {
+            network,
+            meters: self.meters(self.settings.address()),
+            unconnected: AtomicUsize::new(0),
+        });
+        // The address first: what it is refused costs the others nothing.
+        address.meters.take(Kind::Connect, 1).map_err(|refused| {
+            Refusal::rate_limited(
+                format!("{} connects a second is this address' limit", refused.rate.per_s),
+                refused.wait,
+            )
+        })?;
+        let arrival = Arrival::of(address, self.settings.unconnected_per_address).ok_or_else(|| {
+            let message = "too many connections of this address have not said connect yet";
+            Refusal::rate_limited(message, Duration::from_secs(1))
+        })?;
+        self.node.take(Kind::Connect, 1).map_err(|refused| {
+            Refusal::unavailable("this node takes no more connections this second").after(refused.wait)
+        })?;
+        Ok(arrival)
+    }
+
+    /// The buckets of a new session.
+    #[must_use]
+    pub fn session(&self) -> Meters {
+        self.meters(self.settings.session())
+    }
+
+    /// The buckets that all sessions of a user share.
+    #[must_use]
+    pub fn user(&self, tenant: &Tenant, user: &UserId) -> Arc<Meters> {
+        self.users.get(&(tenant.clone(), user.clone()), || self.meters(self.settings.user()))
+    }
+
+    /// The buckets of a new room.
+    #[must_use]
+    pub fn room(&self) -> Arc<Meters> {
+        Arc::new(self.meters(self.settings.room()))
+    }
+
+    /// Clears away what nobody holds and would be full again. To be called now and then.
+    pub fn sweep(&self) {
+        let now = self.clock.now();
+        self.users.sweep(now);
+        self.addresses.sweep(now);
+    }
+
+    fn meters(&self, rates: Rates) -> Meters {
+        Meters::new(&kept(&self.settings, rates), &self.clock)
+    }
+}
+
+/// The rates, or none while limits are switched off.
+fn kept(settings: &LimitSettings, rates: Rates) -> Rates {
+    if settings.enabled { rates } else { Rates::default() }
+}
+
+impl Network {
+    /// The network of an address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V4(address) => address.into(),
+            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        })
+    }
+}
+
+impl Arrival {
+    fn of(address: Arc<Address>, max: usize) -> Option<Self> {
+        let below_max = |standing| (standing < max).then_some(standing + 1);
+        address.unconnected.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below_max).ok()?;
+        Some(Self { address, is_counted: true })
+    }
+
+    /// It said `connect`, and counts no longer.
+    pub fn connected(&mut self) {
+        if std::mem::take(&mut self.is_counted) {
+            self.address.unconnected.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        self.connected();
+    }
+}
+
+/// How many there are of each; whoever has none takes no room.
+pub struct Counts<K>(HashMap<K, usize>);
+
+impl<K> Default for Counts<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Eq + Hash> Counts<K> {
+    /// How many there are of `key`.
+    pub fn of(&self, key: &K) -> usize {
+        self.0.get(key).copied().unwrap_or(0)
+    }
+
+    /// One more.
+    pub fn add(&mut self, key: K) {
+        *self.0.entry(key).or_default() += 1;
+    }
+
+    /// One less.
+    pub fn remove(&mut self, key: &K) {
+        let Some(count) = self.0.get_mut(key) else { return };
+        *count -= 1;
+        if *count == 0 {
+            self.0.remove(key);
+        }
+    }
+}
+
+/// Values by key that are shared with whoever asks. Locked in parts, for a look-up alone.
+struct Shelf<K, V> {
+    parts: [Mutex<Places<K, V>>; PARTS],
+    hasher: RandomState,
+    kept_for: Duration,
+}
+
+type Places<K, V> = HashMap<K, Place<V>>;
+
+struct Place<V> {
+    value: Arc<V>,
+    /// Since when a sweep has seen nobody hold it.
+    free_since: Option<Instant>,
+}
+
+const PARTS: usize = 16;
+
+impl<K: Eq + Hash + Clone, V> Shelf<K, V> {
+    fn new(kept_for: Duration) -> Self {
+        Self { parts: std::array::from_fn(|_| Mutex::default()), hasher: RandomState::new(), kept_for }
+    }
+
+    fn get(&self, key: &K, make: impl FnOnce() -> V) -> Arc<V> {
+        let part = usize::try_from(self.hasher.hash_one(key) % PARTS as u64).unwrap_or(0);
+        let mut places = self.parts[part].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = places.get_mut(key) {
+            place.free_since = None;
+            return Arc::clone(&place.value);
+        }
+        let value = Arc::new(make());
+        places.insert(key.clone(), Place { value: Arc::clone(&value), free_since: None });
+        value
+    }
+
+    fn sweep(&self, now: Instant) {
+        for part in &self.parts {
+            part.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, place| {
+                if Arc::strong_count(&place.value) > 1 {
+                    place.free_since = None;
+                    return true;
+                }
+                let since = *place.free_since.get_or_insert(now);
+                now.saturating_duration_since(since) < self.kept_for
+            });
+        }
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.lock().unwrap().len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::entry::Timestamp;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+
+    fn limits(settings: LimitSettings) -> (Arc<Limits>, Clock) {
+        let clock = Clock::manual(Timestamp(0));
+        (Limits::new(&settings, &clock), clock)
+    }
+
+    #[test]
+    fn a_flood_of_connects_keeps_nobody_else_out() {
+        let settings =
+            LimitSettings { address_connects_per_s: 1, burst_s: 5, connects_per_s: 2, ..LimitSettings::default() };
+        let (limits, clock) = limits(settings);
+        let taken = (0..1_000).filter(|_| limits.arrive(HERE).is_ok()).count();
+        assert_eq!(taken, 5);
+        let refused = limits.arrive(HERE).err().unwrap();
+        assert_eq!(refused.code, crate::protocol::codes::ErrorCode::RateLimited);
+        assert!(limits.arrive(THERE).is_ok());
+        clock.advance(Duration::from_secs_f64(refused.retry_after.unwrap()));
+        assert!(limits.arrive(HERE).is_ok());
+    }
+
+    #[test]
+    fn beyond_its_rate_the_node_takes_nobody_until_it_does_again() {
+        let (limits, _) = limits(LimitSettings { connects_per_s: 1, burst_s: 1, ..LimitSettings::default() });
+        assert!(limits.arrive(HERE).is_ok());
+        let refused = limits.arrive(THERE).err().unwrap();
+        assert_eq!(refused.code, crate::protocol::codes::ErrorCode::Unavailable);
+        assert_eq!(refused.retry_after, Some(1.0));
+    }
+
+    #[test]
+    fn connections_that_say_nothing_are_bounded_and_connected_ones_are_not() {
+        let (limits, _) =
+            limits(LimitSettings { enabled: false, unconnected_per_address: 2, ..LimitSettings::default() });
+        let mut first = limits.arrive(HERE).ok().unwrap();
+        let second = limits.arrive(HERE).ok().unwrap();
+        assert!(limits.arrive(HERE).is_err() && limits.arrive(THERE).is_ok());
+        first.connected();
+        let third = limits.arrive(HERE).ok().unwrap();
+        assert!(limits.arrive(HERE).is_err());
+        drop(first);
+        assert!(limits.arrive(HERE).is_err(), "it counted no longer");
+        drop((second, third));
+        assert!(limits.arrive(HERE).is_ok());
+    }
+
+    #[test]
+    fn who_reconnects_finds_the_buckets_as_they_were_left() {
+        let (limits, clock) =
+            limits(LimitSettings { publishes_per_s: 1, publish_burst: 20, user_times: 1, ..LimitSettings::default() });
+        let (tenant, ada) = (Tenant::default(), UserId::parse("ada").unwrap());
+        assert_eq!(limits.user(&tenant, &ada).take(Kind::Publish, 20), Ok(()));
+        limits.sweep();
+        clock.advance(Duration::from_secs(5));
+        limits.sweep();
+        assert!(limits.user(&tenant, &ada).take(Kind::Publish, 20).is_err());
+        limits.sweep();
+        clock.advance(Duration::from_secs(20));
+        limits.sweep();
+        assert_eq!(limits.users.len(), 0, "full again, and forgotten");
+        let held = limits.user(&tenant, &ada);
+        clock.advance(Duration::from_hours(1));
+        limits.sweep();
+        limits.sweep();
+        assert_eq!(limits.users.len(), 1);
+        drop(held);
+    }
+
+    #[test]
+    fn a_network_is_an_ipv4_address_or_what_one_holder_of_ipv6_has() {
+        let network = |text: &str| Network::of(text.parse().unwrap());
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+
+    #[test]
+    fn counts_forget_who_has_none() {
+        let mut counts = Counts::default();
+        counts.add("a");
+        counts.add("a");
+        counts.remove(&"a");
+        assert_eq!((counts.of(&"a"), counts.of(&"b")), (1, 0));
+        counts.remove(&"a");
+        counts.remove(&"a");
+        assert!(counts.0.is_empty());
+    }
+}
