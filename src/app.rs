@@ -22,7 +22,7 @@ use crate::actors::directory::Directory;
 use crate::actors::limits::Limits;
 use crate::actors::room::RoomContext;
 use crate::actors::{Admission, Hubs, Node, WorkerContext};
-use crate::auth::Gate;
+use crate::auth::{BadKey, Gate};
 use crate::bridge::solo::{self, Solo, Started};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -48,6 +48,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// A key of users' tokens can't be used.
+    #[error(transparent)]
+    Key(#[from] BadKey),
     /// The system refuses something else that a server needs.
     #[error("can't start: {0}")]
     System(#[from] io::Error),
@@ -57,6 +60,8 @@ pub enum StartError {
 const SEND_BUFFER: usize = 64 << 10;
 /// Connections that may wait to be accepted, for storms of returns.
 const BACKLOG: i32 = 4_096;
+/// How long issuers may keep us from the start; later their keys come while we serve.
+const KEYS_PATIENCE: Duration = Duration::from_secs(5);
 /// How long clients may take to hear that they have to go.
 const DRAIN: Duration = Duration::from_secs(4);
 /// How many clients return in a second after a drain, at most.
@@ -80,7 +85,8 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     let mut bridge_config = solo::Config::new(&config.store.path);
     bridge_config.limits.dedupe = config.limits.dedupe;
     let Started { bridge, store, stopper, .. } = Solo::start(&bridge_config, &clock)?;
-    let gate = Gate::new(&config.auth, store.guest_key(), address.ip().is_loopback(), clock.clone());
+    let gate = Gate::new(&config.auth, store.guest_key(), config.allows_guests(), clock.clone())?;
+    gate.wait_for_keys(KEYS_PATIENCE);
 
     let cores = available_parallelism().map_or(1, usize::from);
     let limits = Limits::new(&config.limits, &clock);

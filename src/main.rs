@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use copresence::app::StartError;
 use copresence::cli::{Cli, Command};
 use copresence::config::Config;
 use copresence::{app, telemetry};
@@ -12,13 +13,14 @@ const BAD_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
     let Command::Serve(serve) = Cli::parse().into_command();
-    telemetry::init();
     let config = match Config::load(serve.config.as_deref(), std::env::vars_os(), serve.bind.as_deref()) {
         Ok(config) => config,
         Err(error) => return refuse(&error, BAD_CONFIG),
     };
+    telemetry::init(config.log.format);
     match app::run(config) {
         Ok(code) => code,
+        Err(error @ StartError::Key(_)) => refuse(&error, BAD_CONFIG),
         Err(error) => refuse(&error, 1),
     }
 }

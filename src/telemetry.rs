@@ -1,4 +1,4 @@
-//! What an operator reads: one line a thing, on standard error.
+//! What an operator reads: one line a thing, on standard error, for people or as JSON for programs.
 //!
 //! Names and reasons in a message come from clients, so each line is escaped before it is written: nobody can forge a
 //! second one, colour a terminal or turn the direction of a text. Tokens, secrets and message data are never logged;
@@ -13,33 +13,47 @@ use std::panic::PanicHookInfo;
 use env_logger::{Builder, Env};
 use log::error;
 
+use crate::config::LogFormat;
+
 /// What is shown unless `RUST_LOG` says otherwise; the server's crate announces each worker at `info`.
 const DEFAULT_FILTER: &str = "info,actix_server=warn";
 
 /// Longer messages are cut.
 const MESSAGE_CHARS_MAX: usize = 2_000;
 
-/// Starts the log. Called once, first thing; a second call changes nothing.
-pub fn init() {
+/// Starts the log. Called once, as soon as its settings are known; a second call changes nothing.
+pub fn init(format: LogFormat) {
     let mut builder = Builder::from_env(Env::default().default_filter_or(DEFAULT_FILTER));
-    builder.format(|line, record| {
-        let level_style = line.default_level_style(record.level());
-        let (time, level, target) = (line.timestamp_millis(), record.level(), OneLine(&record.target()));
-        writeln!(line, "{time} {level_style}{level:<5}{level_style:#} {target} {}", OneLine(record.args()))
-    });
+    match format {
+        LogFormat::Plain => builder.format(|line, record| {
+            let level_style = line.default_level_style(record.level());
+            let (time, level, target) = (line.timestamp_millis(), record.level(), OneLine(&record.target()));
+            writeln!(line, "{time} {level_style}{level:<5}{level_style:#} {target} {}", OneLine(record.args()))
+        }),
+        LogFormat::Json => builder.format(|line, record| {
+            let (time, level) = (line.timestamp_millis(), record.level());
+            let (target, message) = (JsonText(&record.target()), JsonText(record.args()));
+            writeln!(line, r#"{{"time":"{time}","level":"{level}","target":"{target}","message":"{message}"}}"#)
+        }),
+    };
     if builder.try_init().is_ok() {
-        log_panics();
+        log_panics(format);
     }
 }
 
 /// A panic costs one actor, and is a line like any other. With `RUST_BACKTRACE` the way there follows; the usual report
 /// would repeat the message as it is, so it is left out.
-fn log_panics() {
-    std::panic::set_hook(Box::new(|info| {
+fn log_panics(format: LogFormat) {
+    std::panic::set_hook(Box::new(move |info| {
         error!("{}", told(info));
         let backtrace = Backtrace::capture();
-        if backtrace.status() == BacktraceStatus::Captured {
-            let _ = writeln!(io::stderr().lock(), "{backtrace}");
+        if backtrace.status() != BacktraceStatus::Captured {
+            return;
+        }
+        // A program that reads JSON lines gets no other ones.
+        match format {
+            LogFormat::Plain => drop(writeln!(io::stderr().lock(), "{backtrace}")),
+            LogFormat::Json => error!("the way to the panic: {backtrace}"),
         }
     }));
 }
@@ -59,12 +73,39 @@ struct OneLine<'a, T: ?Sized>(&'a T);
 
 impl<T: Display + ?Sized> Display for OneLine<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut escaping = Escaping { out: f, chars: 0 };
-        // Our own end of the message is no error of the formatter's.
-        match write!(escaping, "{}", self.0) {
-            Err(fmt::Error) if escaping.chars >= MESSAGE_CHARS_MAX => f.write_char('…'),
-            result => result,
-        }
+        write_capped(
+            f,
+            self.0,
+            |c, out| {
+                if is_unsafe(c) { write!(out, "{}", c.escape_default()) } else { out.write_char(c) }
+            },
+        )
+    }
+}
+
+/// Writes what it holds as the inside of a JSON string, which reads back as it was.
+struct JsonText<'a, T: ?Sized>(&'a T);
+
+impl<T: Display + ?Sized> Display for JsonText<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_capped(f, self.0, |c, out| match c {
+            '"' | '\\' => write!(out, "\\{c}"),
+            // Not only what JSON asks for: the line may be shown as it is.
+            _ if is_unsafe(c) => c.encode_utf16(&mut [0; 2]).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}")),
+            _ => out.write_char(c),
+        })
+    }
+}
+
+/// How one character is written.
+type Escape = fn(char, &mut fmt::Formatter<'_>) -> fmt::Result;
+
+fn write_capped(f: &mut fmt::Formatter<'_>, text: impl Display, escape: Escape) -> fmt::Result {
+    let mut escaping = Escaping { out: f, chars: 0, escape };
+    // Our own end of the message is no error of the formatter's.
+    match write!(escaping, "{text}") {
+        Err(fmt::Error) if escaping.chars >= MESSAGE_CHARS_MAX => f.write_char('…'),
+        result => result,
     }
 }
 
@@ -72,6 +113,7 @@ impl<T: Display + ?Sized> Display for OneLine<'_, T> {
 struct Escaping<'a, 'b> {
     out: &'a mut fmt::Formatter<'b>,
     chars: usize,
+    escape: Escape,
 }
 
 impl fmt::Write for Escaping<'_, '_> {
@@ -81,7 +123,7 @@ impl fmt::Write for Escaping<'_, '_> {
                 return Err(fmt::Error);
             }
             self.chars += 1;
-            if is_unsafe(c) { write!(self.out, "{}", c.escape_default())? } else { self.out.write_char(c)? }
+            (self.escape)(c, self.out)?;
         }
         Ok(())
     }
@@ -120,6 +162,25 @@ mod tests {
         assert_eq!(shown(&"x".repeat(1_000_000)).chars().count(), MESSAGE_CHARS_MAX + 1);
         assert_eq!(shown(&"x".repeat(MESSAGE_CHARS_MAX)).chars().count(), MESSAGE_CHARS_MAX);
         assert!(shown(&"\n".repeat(1_000_000)).len() < 3 * MESSAGE_CHARS_MAX);
+    }
+
+    #[test]
+    fn as_json_a_message_is_one_line_that_reads_back_as_it_was() {
+        for text in [
+            "ada\r\n{\"level\":\"INFO\"}",
+            "a \"quoted\" \\ path\\n",
+            "\u{1b}[31m\u{0}\u{7f}\u{9b}\t\u{8}",
+            "a\u{202e}b\u{2028}c\u{feff}\u{e0041}",
+            "Räume für 😀",
+            "",
+        ] {
+            let line = format!("\"{}\"", JsonText(text));
+            assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
+            assert!(!line.chars().any(is_unsafe), "{line}");
+        }
+        let long = format!("\"{}\"", JsonText(&"\"\n".repeat(1_000_000)));
+        let read: String = serde_json::from_str(&long).unwrap();
+        assert_eq!(read.chars().count(), MESSAGE_CHARS_MAX + 1);
     }
 
     #[test]

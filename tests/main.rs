@@ -22,3 +22,4 @@ mod signals;
 mod state;
 mod support;
 mod tidy;
+mod tokens;

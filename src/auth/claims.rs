@@ -5,7 +5,8 @@
 //! | `sub` | who it is, 1 to 200 characters |
 //! | `exp` | when it ends, in seconds since 1970 |
 //! | `nbf`, `iat` | since when it is good; when it was made. Nothing depends on `iat`, but it has to be a time |
-//! | `tenant` | the world that they are in; `default` if there is none |
+//! | `iss`, `aud` | who made it and for whom; looked at where the key's settings name them |
+//! | `tenant` | the world that they are in; if there is none, that of the key, and else `default` |
 //! | `name` | what to call them, at most 100 characters; `sub` if there is none |
 //! | `avatar` | a picture; anything but an http(s) URL of at most 2,000 bytes is dropped, as nobody should be shut out for a picture |
 //! | `roles` | a list of texts |
@@ -24,6 +25,7 @@ use crate::domain::pattern::RoomPattern;
 use crate::domain::user::User;
 
 use super::jwt::Members;
+use super::keys::Terms;
 use super::{Identity, LEEWAY_MS, Refused, guest};
 
 /// What to call somebody, in characters.
@@ -46,16 +48,17 @@ impl<'a> Claims<'a> {
         members.map(Self).ok_or(Refused::Malformed("its claims must be a JSON object without a name twice"))
     }
 
-    /// Who the user is, if the token is good at `now`.
-    pub(super) fn identity(&self, now: Timestamp) -> Result<Identity, Refused> {
+    /// Who the user is, if the token is good at `now` and says what its key's `terms` ask for.
+    pub(super) fn identity(&self, now: Timestamp, terms: &Terms) -> Result<Identity, Refused> {
         if self.audience_is_guests() {
             return Err(wrong("aud", "is kept for guests"));
         }
+        self.keep(terms)?;
         let expires = self.good_at(now)?;
         let id = self.user()?;
         let name = self.name()?.unwrap_or_else(|| id.as_str().chars().take(NAME_CHARS_MAX).collect());
         Ok(Identity {
-            tenant: self.tenant()?,
+            tenant: self.tenant(terms.tenant.as_ref())?,
             user: Arc::new(User::new(id, name.into(), self.avatar()?.map(Arc::from))),
             roles: self.roles()?,
             grants: self.grants()?,
@@ -99,10 +102,35 @@ impl<'a> Claims<'a> {
             .is_some_and(|aud| serde_json::from_str::<String>(aud).is_ok_and(|aud| aud == guest::AUDIENCE))
     }
 
-    fn tenant(&self) -> Result<Tenant, Refused> {
+    /// Checks who made the token and for whom.
+    fn keep(&self, terms: &Terms) -> Result<(), Refused> {
+        if let Some(issuer) = &terms.issuer {
+            let rule = "must be the issuer that is set for its key";
+            let text = self.read_as::<String>("iss", rule)?;
+            text.filter(|text| text == issuer).ok_or_else(|| wrong("iss", rule))?;
+        }
+        if let Some(audience) = &terms.audience {
+            let rule = "must name the audience that is set for its key";
+            let json = self.0.find("aud").ok_or_else(|| wrong("aud", rule))?;
+            // One text, or a list of them (RFC 7519, 4.1.3).
+            let one = serde_json::from_str::<String>(json).map(|one| vec![one]);
+            let all = one.or_else(|_| serde_json::from_str::<Vec<String>>(json)).map_err(|_| wrong("aud", rule))?;
+            all.iter().find(|one| *one == audience).ok_or_else(|| wrong("aud", rule))?;
+        }
+        Ok(())
+    }
+
+    /// The world of the token. A key that has one of its own opens no other.
+    fn tenant(&self, of_key: Option<&Tenant>) -> Result<Tenant, Refused> {
         let rule = "must be 1 to 64 of A-Z a-z 0-9 _ -";
-        let Some(text) = self.read_as::<String>("tenant", rule)? else { return Ok(Tenant::default()) };
-        Tenant::parse(&text).map_err(|_| wrong("tenant", rule))
+        let Some(text) = self.read_as::<String>("tenant", rule)? else {
+            return Ok(of_key.cloned().unwrap_or_default());
+        };
+        let tenant = Tenant::parse(&text).map_err(|_| wrong("tenant", rule))?;
+        if of_key.is_some_and(|of_key| *of_key != tenant) {
+            return Err(wrong("tenant", "must be the tenant that is set for its key"));
+        }
+        Ok(tenant)
     }
 
     fn avatar(&self) -> Result<Option<String>, Refused> {

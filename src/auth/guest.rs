@@ -15,7 +15,7 @@ use crate::domain::ids::{Tenant, UserId};
 use crate::domain::user::User;
 
 use super::claims::{Claims, shown_name};
-use super::jwt::Key;
+use super::jwt::SharedKey;
 use super::{Admitted, Identity, Refused};
 
 /// Leads a token to the guests' key.
@@ -63,7 +63,7 @@ impl Guest {
     }
 
     /// Lets the guest in, renamed if `name` says something, with a token from `now` on.
-    pub(super) fn admit(mut self, name: Option<&str>, key: &Key, now: Timestamp) -> Result<Admitted, Refused> {
+    pub(super) fn admit(mut self, name: Option<&str>, key: &SharedKey, now: Timestamp) -> Result<Admitted, Refused> {
         if let Some(name) = shown_name(name.unwrap_or_default()).map_err(|_| Refused::GuestName)? {
             self.name = name;
         }

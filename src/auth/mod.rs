@@ -4,13 +4,15 @@
 //! connect { token, guest } ──▶ Gate::admit ──▶ Identity (and a guest's token)   or Refused
 //! ```
 //!
-//! `jwt` reads and checks what is signed, `claims` what it says, `guest` makes guests and their tokens. Always true: the
-//! algorithm and the key are chosen by us and not by the token, no claim is looked at before the signature holds,
-//! nothing here asks the system for the time, and no token or secret is in an error. What an identity may do in which
-//! room is asked of its [`Grants`].
+//! `jwt` reads and checks what is signed, `keys` knows by which keys, `jwks` gets those that an issuer publishes, `claims`
+//! reads what a token says, `guest` makes guests and their tokens. Always true: the algorithm belongs to the key and not
+//! to the token, no claim is looked at before the signature holds, no address is ever taken from a token, nothing here
+//! asks the system for the time, and no token or secret is in an error. What an identity may do in which room is asked
+//! of its [`Grants`].
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::AuthSettings;
@@ -21,13 +23,17 @@ use crate::domain::user::User;
 
 mod claims;
 mod guest;
+mod jwks;
 mod jwt;
+mod keys;
 #[cfg(test)]
 mod tests;
 
 use claims::Claims;
 use guest::Guest;
-use jwt::{Key, Token};
+use jwt::{SharedKey, Token};
+pub use keys::BadKey;
+use keys::Keys;
 
 /// How far the clocks of us and of who made a token may be apart: a token holds so much longer, and so much earlier.
 pub const LEEWAY_MS: i64 = 5_000;
@@ -75,14 +81,20 @@ pub enum Refused {
     #[error("this is a guest's token, and guests are not let in here")]
     NoGuests,
     /// A user's token, and no secret to check it by.
-    #[error("this server takes no users' tokens: it has no secret to check them by")]
-    NoSecret,
+    #[error("this server takes no users' tokens: it has no key to check them by")]
+    NoKey,
     /// Not the form of a token.
     #[error("the token is no JWT: {0}")]
     Malformed(&'static str),
-    /// Signed by, or asking for, another algorithm.
-    #[error("the token's algorithm must be HS256")]
+    /// Signed by, or asking for, an algorithm that no key here has.
+    #[error("the token's algorithm is none that is taken here")]
     Algorithm,
+    /// Named after a key that we don't have.
+    #[error("the token is by a key that is not known here")]
+    UnknownKey,
+    /// By a key that may be among those which are being fetched: the same token may do in a moment.
+    #[error("the keys to check the token by are being fetched; bring it again in a moment")]
+    KeysAwaited,
     /// A header that could change how the token is read.
     #[error("the token's header has `{0}`, which is not taken here")]
     Header(&'static str),
@@ -103,7 +115,7 @@ pub enum Refused {
         /// What it must be.
         rule: String,
     },
-    /// A guest's name that can't be shown. The one refusal that no other token would mend: a `bad_message`.
+    /// A guest's name that can't be shown. No other token would mend it: a `bad_message`.
     #[error("`guest.name` must be at most 100 characters without control characters")]
     GuestName,
 }
@@ -115,9 +127,11 @@ impl Refused {
         match self {
             Self::NoToken => "no token",
             Self::NoGuests => "guests are not allowed",
-            Self::NoSecret => "auth.secret is not set",
+            Self::NoKey => "no key is set",
             Self::Malformed(_) => "malformed token",
             Self::Algorithm => "wrong algorithm",
+            Self::UnknownKey => "unknown key",
+            Self::KeysAwaited => "keys are being fetched",
             Self::Header(_) => "header not allowed",
             Self::Signature => "wrong signature",
             Self::Expired => "expired token",
@@ -131,24 +145,47 @@ impl Refused {
 /// Decides who may come in. Shared by all connections of a node.
 pub struct Gate {
     /// Of users' tokens.
-    secret: Option<Key>,
+    keys: Keys,
     /// Of guests' tokens alone.
-    guest_key: Key,
+    guest_key: SharedKey,
     guests_allowed: bool,
     clock: Clock,
 }
 
 impl Gate {
     /// A gate by `settings`. `guest_key` signs guests' tokens and is kept with the log, so that guests stay who they
-    /// are when this server starts again.
-    #[must_use]
-    pub fn new(settings: &AuthSettings, guest_key: &[u8; 32], guests_allowed: bool, clock: Clock) -> Self {
-        let secret = settings.secret.as_ref().map(|secret| Key::new(secret.as_bytes()));
-        Self { secret, guest_key: Key::new(guest_key), guests_allowed, clock }
+    /// are when this server starts again. Key sets of issuers begin to be fetched, each by a thread of its own that
+    /// ends with the gate.
+    ///
+    /// # Errors
+    /// [`BadKey`] when a public key can't be read.
+    pub fn new(
+        settings: &AuthSettings,
+        guest_key: &[u8; 32],
+        guests_allowed: bool,
+        clock: Clock,
+    ) -> Result<Self, BadKey> {
+        let keys = Keys::new(settings)?;
+        keys.start_fetching(&clock);
+        Ok(Self { keys, guest_key: SharedKey::hs256(guest_key), guests_allowed, clock })
+    }
+
+    /// Reads the keys that `settings` name, without fetching any; for looking at settings.
+    ///
+    /// # Errors
+    /// [`BadKey`] when a public key can't be read.
+    pub fn check(settings: &AuthSettings) -> Result<(), BadKey> {
+        Keys::new(settings).map(drop)
+    }
+
+    /// Waits until every key set was fetched or has failed once, at most `patience`; for the start, on a thread that
+    /// may block.
+    pub fn wait_for_keys(&self, patience: Duration) {
+        self.keys.wait(patience);
     }
 
     /// Lets in who brings a good `token`, or nothing where guests are allowed. `guest_name` names a guest, new or
-    /// returned; for a user it is passed over.
+    /// returned; for a user it is passed over. Never waits: of a key set it takes what is here.
     ///
     /// # Errors
     /// [`Refused`], also for an empty token.
@@ -170,7 +207,7 @@ impl Gate {
             let guest = Guest::returned(&Claims::read(&payload)?, now)?;
             return guest.admit(guest_name, &self.guest_key, now);
         }
-        let payload = token.payload(self.secret.as_ref().ok_or(Refused::NoSecret)?)?;
-        Ok(Admitted { identity: Claims::read(&payload)?.identity(now)?, guest_token: None })
+        let identity = self.keys.identity(&token, now, self.clock.now())?;
+        Ok(Admitted { identity, guest_token: None })
     }
 }

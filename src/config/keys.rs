@@ -42,8 +42,18 @@ impl Key {
 /// Whether what stands at `path`, or below it, must never be shown.
 pub(super) fn hides(path: &str) -> bool {
     // An URL may carry a password. Of `auth` nothing is shown but the names: a slip such as `auth = "s3cret"` counts.
-    path == "bridge.url" || path == "bridge" || path.starts_with("auth") && path != "auth.api_keys.name"
+    path == "bridge.url" || path == "bridge" || path.starts_with("auth") && !SHOWN_OF_AUTH.contains(&path)
 }
+
+const SHOWN_OF_AUTH: [&str; 7] = [
+    "auth.guests",
+    "auth.api_keys.name",
+    "auth.keys.algorithm",
+    "auth.keys.issuer",
+    "auth.keys.audience",
+    "auth.keys.kid",
+    "auth.keys.tenant",
+];
 
 /// The key at `path`.
 pub(super) fn find(path: &str) -> Option<&'static Key> {
@@ -124,6 +134,24 @@ pub(super) const KEYS: &[Key] = &[
     key("server.request_timeout_s", Kind::Number(1.0, 300.0), " of seconds"),
     key("store.path", Kind::Text, "the path of a file, such as \"data/copresence.db\""),
     key("auth.secret", Kind::Text, "a text that is not empty, at best the output of `openssl rand -hex 32`"),
+    key(
+        "auth.guests",
+        Kind::Text,
+        "\"loopback\" for guests from this machine alone, \"off\", or \"anyone-who-reaches-this-server\"",
+    ),
+    key("auth.keys", Kind::Tables, "tables [[auth.keys]], each with algorithm and one of secret, pem and jwks_url"),
+    key("auth.keys.algorithm", Kind::Text, "\"HS256\", \"HS384\", \"HS512\", \"RS256\", \"ES256\" or \"EdDSA\""),
+    key("auth.keys.secret", Kind::Text, "a text that is not empty, at best the output of `openssl rand -hex 32`"),
+    key("auth.keys.pem", Kind::Text, "the path of a public key's PEM file, or its text"),
+    key(
+        "auth.keys.jwks_url",
+        Kind::Text,
+        "an URL that begins with https:// (http:// for a loopback address alone), without a user in it",
+    ),
+    key("auth.keys.issuer", Kind::Text, "1 to 200 characters, the same as the tokens' `iss`"),
+    key("auth.keys.audience", Kind::Text, "1 to 200 characters, one of the tokens' `aud`"),
+    key("auth.keys.kid", Kind::Text, "1 to 64 of A-Z a-z 0-9 - _ . : = and not \"guest\""),
+    key("auth.keys.tenant", Kind::Text, "1 to 64 of A-Z a-z 0-9 _ -"),
     key("auth.api_keys", Kind::Tables, "tables [[auth.api_keys]], each with name and key or key_hash"),
     key("auth.api_keys.name", Kind::Text, "1 to 64 characters"),
     key("auth.api_keys.key", Kind::Text, "a text that is not empty, at best the output of `openssl rand -hex 32`"),
@@ -168,6 +196,7 @@ pub(super) const KEYS: &[Key] = &[
     key("presence.tick_ms", Kind::Number(1.0, 10_000.0), " of milliseconds"),
     key("presence.large", Kind::Whole(1, 100_000), " of members"),
     key("signals.tick_ms", Kind::Number(1.0, 10_000.0), " of milliseconds"),
+    key("log.format", Kind::Text, "\"plain\" or \"json\""),
     key("rooms", Kind::Tables, "tables [[rooms]], each with match"),
     key("rooms.match", Kind::Text, "a room's name, or the start of one and a `*` at its end, such as \"dashboard:*\""),
     key("rooms.log", Kind::Text, "\"disk\", \"memory\" or \"none\""),

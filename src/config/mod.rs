@@ -29,12 +29,14 @@ mod origin;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod token_key;
 mod values;
 
 pub use error::ConfigError;
 pub use limits::LimitSettings;
 pub use origin::{BadOrigin, Origin};
 pub use secret::Secret;
+pub use token_key::{BadJwksUrl, JwksUrl, TokenAlgorithm, TokenKeyRule};
 
 /// An HS256 secret of fewer bytes can be guessed from one token (RFC 7518, 3.2 asks for the size of the hash).
 const SECRET_BYTES_GOOD: usize = 32;
@@ -59,6 +61,8 @@ pub struct Config {
     pub presence: PresenceSettings,
     /// How often signals are told.
     pub signals: SignalSettings,
+    /// What the log looks like.
+    pub log: LogSettings,
     /// Settings by pattern of rooms; [`Config::room`] picks the one that fits best.
     pub rooms: Vec<RoomRule>,
 }
@@ -67,7 +71,7 @@ pub struct Config {
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerSettings {
-    /// The address and port to listen on; port 0 takes a free one. Guests are let in on loopback only.
+    /// The address and port to listen on; port 0 takes a free one.
     #[serde(deserialize_with = "values::parsed")]
     pub bind: SocketAddr,
     /// What this node calls itself, to clients and in logs: 1 to 64 of `A-Z a-z 0-9 _ -`.
@@ -120,10 +124,29 @@ impl Default for StoreSettings {
 #[derive(Clone, PartialEq, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthSettings {
-    /// The HS256 secret of users' tokens; without one no user's token is taken.
+    /// Who may come in without a token.
+    pub guests: Guests,
+    /// The HS256 secret of users' tokens; without it and without `keys` no user's token is taken.
     pub secret: Option<Secret>,
+    /// Further keys of users' tokens.
+    pub keys: Vec<TokenKeyRule>,
     /// Keys of backends. Checked from the first day, used by the HTTP API.
     pub api_keys: Vec<ApiKeyRule>,
+}
+
+/// Who may come in without a token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+pub enum Guests {
+    /// Whoever sits at this machine: guests are let in while `server.bind` is a loopback address.
+    #[default]
+    #[serde(rename = "loopback")]
+    Loopback,
+    /// Nobody.
+    #[serde(rename = "off")]
+    Off,
+    /// Everybody. The word is long because it has to be meant.
+    #[serde(rename = "anyone-who-reaches-this-server")]
+    Anyone,
 }
 
 /// One `[[auth.api_keys]]`.
@@ -227,6 +250,25 @@ impl Default for SignalSettings {
     }
 }
 
+/// Section `log`.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSettings {
+    /// How a line is written.
+    pub format: LogFormat,
+}
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Plain,
+    /// One JSON object a line, for programs.
+    Json,
+}
+
 /// One `[[rooms]]`.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -269,10 +311,19 @@ impl Config {
             .map_or_else(RoomSettings::default, |rule| RoomSettings { log: rule.log, retire_after: rule.retire_after })
     }
 
-    /// Whether somebody without a token is let in: only while nobody but this machine can reach us.
+    /// Whether somebody without a token is let in: by default only while nobody but this machine can reach us.
     #[must_use]
     pub fn allows_guests(&self) -> bool {
-        self.server.bind.ip().is_loopback()
+        match self.auth.guests {
+            Guests::Loopback => self.server.bind.ip().is_loopback(),
+            Guests::Off => false,
+            Guests::Anyone => true,
+        }
+    }
+
+    /// Whether others than the users of this machine can come, as far as the settings say.
+    fn is_reached_by_others(&self) -> bool {
+        !self.server.bind.ip().is_loopback() || !self.server.trusted_proxies.is_empty()
     }
 
     /// What is allowed and still deserves a word at the start, one sentence each, without a secret in it.
@@ -289,14 +340,18 @@ impl Config {
             secret.is_some_and(|secret| secret.as_bytes().len() < SECRET_BYTES_GOOD),
             "auth.secret is shorter than 32 bytes and can be guessed from one token: take `openssl rand -hex 32`",
         );
+        let takes_users = secret.is_some() || !self.auth.keys.is_empty();
         warn(
-            secret.is_none() && !self.allows_guests(),
-            "nobody can connect: auth.secret is not set, and guests are let in only while server.bind is loopback",
+            !takes_users && !self.allows_guests(),
+            "nobody can connect: neither auth.secret nor auth.keys is set, and guests are not let in (auth.guests)",
         );
         warn(
-            self.allows_guests() && !self.server.trusted_proxies.is_empty(),
-            "guests are let in because server.bind is loopback, and server.trusted_proxies says that a proxy brings \
-             others here: whoever reaches the proxy gets in as a guest",
+            self.auth.guests == Guests::Anyone && self.is_reached_by_others(),
+            "auth.guests lets in anyone who reaches this server, without a token, to nearly all that a user may do",
+        );
+        warn(
+            self.auth.keys.iter().any(TokenKeyRule::is_guessable),
+            "a secret in auth.keys is shorter than its algorithm's hash and can be guessed from one token",
         );
         warn(!self.limits.enabled, "limits.enabled is false: rate limits are off, which is for load tests alone");
         warn(
@@ -321,6 +376,19 @@ impl Config {
         }
         if self.bridge.url.is_some() {
             return blame("bridge.url", "must be left out while bridge.kind is \"solo\"");
+        }
+        // A proxy on this machine brings strangers to a loopback address: guests would be more than was meant.
+        if self.auth.guests == Guests::Loopback && self.server.bind.ip().is_loopback() && self.is_reached_by_others() {
+            return blame(
+                "auth.guests",
+                "must be set while server.trusted_proxies names a proxy, which brings others to this loopback address: \
+                 \"off\", or \"anyone-who-reaches-this-server\" to let them all in as guests",
+            );
+        }
+        for (index, rule) in self.auth.keys.iter().enumerate() {
+            if let Some((name, remedy)) = rule.contradiction() {
+                return Some((format!("auth.keys[{index}]{name}"), remedy.to_owned()));
+            }
         }
         let mut names = HashSet::new();
         for (index, rule) in self.auth.api_keys.iter().enumerate() {

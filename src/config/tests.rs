@@ -34,9 +34,9 @@ fn the_shipped_file_is_exactly_the_defaults() {
         let (section, name) = key.path.rsplit_once('.').unwrap();
         let is_set = set.get(section).and_then(|section| section.get(name)).is_some();
         let is_example = shipped.contains(&format!("#   {name} = "));
-        let has_example = without_default.contains(&key.path) || section == "rooms" || section == "auth.api_keys";
+        let has_example = without_default.contains(&key.path) || section == "rooms" || section.starts_with("auth.");
         assert!(is_set != has_example, "{} is set: {is_set}", key.path);
-        assert!(is_set || is_example || name == "key", "{} is not in the file", key.path);
+        assert!(is_set || is_example || ["key", "pem"].contains(&name), "{} is not in the file", key.path);
     }
 }
 
@@ -46,7 +46,7 @@ fn the_examples_of_the_shipped_file_can_be_used() {
     let examples: Vec<_> = shipped.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
     let tables = examples.join("\n").split_once("[[auth").map(|(_, rest)| format!("[[auth{rest}")).unwrap();
     let config = Config::from_toml(&tables.replace("url = \"...\"", "")).unwrap();
-    assert_eq!((config.auth.api_keys.len(), config.rooms.len()), (1, 1));
+    assert_eq!((config.auth.keys.len(), config.auth.api_keys.len(), config.rooms.len()), (2, 1, 1));
 }
 
 #[test]
@@ -74,7 +74,8 @@ fn a_variable_is_read_as_its_key_wants_it() {
     assert_eq!(origins(""), []);
     let rooms = of_variable("COPRESENCE_ROOMS", "[{match = 'a:*', log = 'memory'}]").unwrap().rooms;
     assert_eq!(rooms[0].log, LogPlace::Memory);
-    let proxies = of_variable("COPRESENCE_SERVER__TRUSTED_PROXIES", "10.0.0.0/8,::1").unwrap().server.trusted_proxies;
+    let proxies = [("COPRESENCE_SERVER__TRUSTED_PROXIES", "10.0.0.0/8,::1"), ("COPRESENCE_AUTH__GUESTS", "off")];
+    let proxies = load("", &proxies, None).unwrap().server.trusted_proxies;
     assert_eq!(proxies, ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
 }
 
@@ -86,14 +87,14 @@ fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
         (
             "[sever]\nnode = 'x'",
             "unknown key sever (in it.toml): there are server, store, auth, bridge, limits, session, \
-         presence, signals, rooms",
+         presence, signals, log, rooms",
         ),
         ("[store]\nfolder = 'x'", "unknown key store.folder (in it.toml): there are store.path"),
         ("[[rooms]]\nmatsch = '*'", "unknown key rooms[0].matsch (in it.toml): did you mean rooms.match?"),
         (
             "\"a\\nb\" = 1",
             "unknown key a\\nb (in it.toml): there are server, store, auth, bridge, limits, session, \
-         presence, signals, rooms",
+         presence, signals, log, rooms",
         ),
     ] {
         assert_eq!(refusal(file), error);
@@ -138,6 +139,21 @@ fn a_bad_value_is_refused_with_key_place_value_and_remedy() {
         ("[[rooms]]\nlog = 'disk'", "rooms[0] = { log = \"disk\" } (in it.toml): missing field `match`"),
         ("[rooms]\nmatch = 'a'", "rooms = { match = \"a\" } (in it.toml): must be tables [[rooms]]"),
         ("[store]\npath = ''", "store.path = \"\" (in it.toml): must be the path of a file"),
+        ("[auth]\nguests = 'on'", "auth.guests = \"on\" (in it.toml): must be \"loopback\" for guests from"),
+        (
+            "[[auth.keys]]\nalgorithm = 'none'\nsecret = 's3cret'",
+            "auth.keys[0].algorithm = \"none\" (in it.toml): must be \"HS256\", \"HS384\"",
+        ),
+        (
+            "[[auth.keys]]\nalgorithm = 'RS256'\njwks_url = 'http://id.example/'",
+            "auth.keys[0].jwks_url = (hidden) (in it.toml): must be an URL that begins with https://",
+        ),
+        (
+            "[[auth.keys]]\nalgorithm = 'HS256'\nsecret = 's'\nkid = 'guest'",
+            "auth.keys[0].kid = \"guest\" (in it.toml): must be 1 to 64",
+        ),
+        ("[[auth.keys]]\nsecret = 's3cret'", "auth.keys[0] = (hidden) (in it.toml): missing field `algorithm`"),
+        ("[log]\nformat = 'xml'", "log.format = \"xml\" (in it.toml): must be \"plain\" or \"json\""),
         ("[limits]\nenabled = 1", "limits.enabled = 1 (in it.toml): must be true or false"),
     ] {
         let refusal = refusal(file);
@@ -164,6 +180,27 @@ fn values_that_contradict_each_other_are_refused() {
         (
             "[limits]\npublishes_per_s = 5\npublish_burst = 4",
             "limits.publish_burst = 4 (in it.toml): must be at least limits.publishes_per_s",
+        ),
+        (
+            "[server]\ntrusted_proxies = ['127.0.0.1']",
+            "auth.guests = (not set) (by default): must be set while server.trusted_proxies",
+        ),
+        ("[[auth.keys]]\nalgorithm = 'RS256'", "auth.keys[0] = (hidden) (in it.toml): must have one of secret, pem"),
+        (
+            "[[auth.keys]]\nalgorithm = 'HS256'\nsecret = 'a'\npem = 'b'",
+            "auth.keys[0] = (hidden) (in it.toml): must have one of",
+        ),
+        (
+            "[[auth.keys]]\nalgorithm = 'RS256'\nsecret = 'a'",
+            "auth.keys[0].algorithm = \"RS256\" (in it.toml): must be \"HS256\"",
+        ),
+        (
+            "[[auth.keys]]\nalgorithm = 'HS256'\npem = 'a'",
+            "auth.keys[0].algorithm = \"HS256\" (in it.toml): must be \"RS256\"",
+        ),
+        (
+            "[[auth.keys]]\nalgorithm = 'RS256'\njwks_url = 'https://h/k'\nkid = 'a'",
+            "auth.keys[0].kid = \"a\" (in it.toml): must be left out beside jwks_url",
         ),
         ("[bridge]\nurl = 'redis://:pw@h'", "bridge.url = (hidden) (in it.toml): must be left out"),
         ("[[rooms]]\nmatch = 'a'\n[[rooms]]\nmatch = 'a'", "rooms[1].match = \"a\" (in it.toml): must be another"),
@@ -200,6 +237,10 @@ fn a_secret_is_never_in_an_error_nor_in_a_debug_print() {
         "[[auth.api_keys]]\nname = 'a'\nkey = 's3cret'\nrights = ['fly']",
         "[[auth.api_keys]]\nkey = 's3cret'",
         "[[auth.api_keys]]\nname = 'a'\nkey = 's3cret'\nkey_hash = 's3cret'",
+        "[[auth.keys]]\nalgorithm = 'HS256'\nsecret = ['s3cret']",
+        "[[auth.keys]]\nalgorithm = 'RS256'\nsecret = 's3cret'",
+        "[[auth.keys]]\nalgorithm = 'RS256'\njwks_url = 'https://u:s3cret@h/'",
+        "[[auth.keys]]\nsecert = 's3cret'",
         "[bridge]\nurl = 's3cret'",
         "[bridge]\nkind = 'redis'\nurl = 's3cret'",
         "bridge = 's3cret'",
@@ -257,13 +298,30 @@ fn an_api_key_without_more_may_do_all_in_the_default_tenant() {
 }
 
 #[test]
+fn guests_come_from_this_machine_unless_a_key_says_so_in_so_many_words() {
+    let allows = |text: &str| Config::from_toml(text).unwrap().allows_guests();
+    assert!(allows(""));
+    assert!(!allows("[server]\nbind = '0.0.0.0:80'"));
+    assert!(!allows("[server]\nbind = '[::ffff:127.0.0.1]:80'"), "what could be reached otherwise is public");
+    assert!(!allows("[auth]\nguests = 'off'"));
+    assert!(allows("[server]\nbind = '0.0.0.0:80'\n[auth]\nguests = 'anyone-who-reaches-this-server'"));
+    assert!(!allows("[server]\ntrusted_proxies = ['::1']\n[auth]\nguests = 'off'"));
+}
+
+#[test]
 fn what_is_allowed_and_unwise_is_warned_of() {
     let warnings = |text| Config::from_toml(text).unwrap().warnings();
     assert_eq!(warnings(""), Vec::<String>::new());
     for (text, word) in [
         ("[auth]\nsecret = 'short'", "auth.secret is shorter"),
         ("[server]\nbind = '0.0.0.0:80'", "nobody can connect"),
-        ("[server]\ntrusted_proxies = ['127.0.0.1']", "gets in as a guest"),
+        ("[auth]\nguests = 'off'", "nobody can connect"),
+        ("[auth]\nguests = 'anyone-who-reaches-this-server'\n[server]\nbind = '[::]:80'", "without a token"),
+        (
+            "[auth]\nguests = 'anyone-who-reaches-this-server'\n[server]\ntrusted_proxies = ['10.0.0.1']",
+            "without a token",
+        ),
+        ("[[auth.keys]]\nalgorithm = 'HS512'\nsecret = '0123456789abcdef0123456789abcdef'", "in auth.keys is shorter"),
         ("[limits]\nenabled = false", "limits.enabled"),
         ("[[auth.api_keys]]\nname = 'a'\nkey = 'k'", "a key in auth.api_keys"),
     ] {

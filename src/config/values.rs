@@ -43,6 +43,27 @@ pub(super) fn label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String
     if is_label { Ok(name) } else { Err(D::Error::custom("not a key's name")) }
 }
 
+/// What a claim has to be.
+pub(super) fn claim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let is_claim = (1..=200).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if is_claim { Ok(Some(text)) } else { Err(D::Error::custom("not a claim's text")) }
+}
+
+/// The name of a token's key.
+pub(super) fn kid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let kid = String::deserialize(deserializer)?;
+    let is_safe =
+        (1..=64).contains(&kid.len()) && kid.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:=".contains(&b));
+    // Guests' tokens are led to their key by this name.
+    if is_safe && kid != "guest" { Ok(Some(kid)) } else { Err(D::Error::custom("not a key's name")) }
+}
+
+/// A tenant that may be left out.
+pub(super) fn some_tenant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tenant>, D::Error> {
+    tenant(deserializer).map(Some)
+}
+
 /// A path that is not empty.
 pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
     let path = PathBuf::deserialize(deserializer)?;

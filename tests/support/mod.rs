@@ -7,8 +7,12 @@ use std::time::Duration;
 
 pub(crate) mod client;
 pub(crate) mod http;
+pub(crate) mod issuer;
 pub(crate) mod node;
 pub(crate) mod raw;
+// The server's own tests draw their keys in the same way.
+#[path = "../../src/auth/tests/signer.rs"]
+pub(crate) mod signer;
 pub(crate) mod token;
 
 pub(crate) use client::{Client, Message};

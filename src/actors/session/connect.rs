@@ -33,10 +33,14 @@ impl Session {
             Ok(admitted) => admitted,
             Err(refused) => {
                 log::info!("a connect from {} was refused: {}", self.client.address, refused.reason());
-                let is_mended_by_token = refused != Refused::GuestName;
-                let refusal = if is_mended_by_token { Refusal::unauthorized } else { Refusal::bad_message };
-                self.refuse(id.as_ref(), &refusal(refused.to_string()));
-                return self.close(if is_mended_by_token { CloseCode::Unauthorized } else { CloseCode::BadProtocol });
+                let code = match refused {
+                    Refused::GuestName => CloseCode::BadProtocol,
+                    // The token may be good: the client comes back with it.
+                    Refused::KeysAwaited => CloseCode::Full,
+                    _ => CloseCode::Unauthorized,
+                };
+                self.refuse(id.as_ref(), &refusal_of(&refused));
+                return self.close(code);
             }
         };
         self.arrival.connected();
@@ -140,7 +144,7 @@ impl Session {
         }
         let admitted = match self.node().gate.admit(Some(token.expose()), None) {
             Ok(admitted) => admitted,
-            Err(refused) => return self.refuse(id, &Refusal::unauthorized(refused.to_string())),
+            Err(refused) => return self.refuse(id, &refusal_of(&refused)),
         };
         let identity = admitted.identity;
         let Some(open) = self.open() else { return };
@@ -186,6 +190,16 @@ impl Session {
         });
         let end = ctx.run_later(left + LEEWAY, |session, _| session.close(CloseCode::Unauthorized));
         open.expiry_timers.extend([warning, end]);
+    }
+}
+
+/// What somebody who may not come in hears.
+fn refusal_of(refused: &Refused) -> Refusal {
+    let message = refused.to_string();
+    match refused {
+        Refused::GuestName => Refusal::bad_message(message),
+        Refused::KeysAwaited => Refusal::unavailable(message).after(Duration::from_secs(1)),
+        _ => Refusal::unauthorized(message),
     }
 }
 

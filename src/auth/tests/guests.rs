@@ -42,7 +42,7 @@ fn guests_come_in_only_where_they_are_allowed() {
     assert_eq!(closed.admit(Some(&token), None).err(), Some(Refused::NoGuests));
     assert!(closed.admit(Some(&users_token("")), None).is_ok());
     let without_secret = gate_with(None, true, clock());
-    assert_eq!(without_secret.admit(Some(&users_token("")), None).err(), Some(Refused::NoSecret));
+    assert_eq!(without_secret.admit(Some(&users_token("")), None).err(), Some(Refused::NoKey));
     assert!(matches!(without_secret.admit(Some(""), None), Err(Refused::Malformed(_))));
 }
 

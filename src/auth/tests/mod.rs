@@ -10,6 +10,8 @@ use crate::domain::grants::Right;
 use crate::domain::ids::RoomName;
 
 mod guests;
+mod keys;
+pub(super) mod signer;
 
 const SECRET: &str = "a secret of users' tokens, 32 bytes long or more";
 const GUEST_KEY: [u8; 32] = [7; 32];
@@ -21,8 +23,8 @@ fn clock() -> Clock {
 }
 
 fn gate_with(secret: Option<&str>, guests_allowed: bool, clock: Clock) -> Gate {
-    let settings = AuthSettings { secret: secret.and_then(Secret::new), api_keys: Vec::new() };
-    Gate::new(&settings, &GUEST_KEY, guests_allowed, clock)
+    let settings = AuthSettings { secret: secret.and_then(Secret::new), ..AuthSettings::default() };
+    Gate::new(&settings, &GUEST_KEY, guests_allowed, clock).unwrap()
 }
 
 fn gate() -> Gate {
