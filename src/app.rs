@@ -34,6 +34,9 @@ use crate::supervise;
 use crate::web::ops::Readiness;
 use crate::web::{assets, ops, takeover, websocket};
 
+pub mod check;
+pub mod mint;
+
 /// What keeps a node from starting, in words for an operator.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

@@ -1,8 +1,12 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::domain::grants::Right;
+use crate::domain::pattern::RoomPattern;
 
 /// A collaborative presence server: who is here, what each is doing, and every change as it happens.
 ///
@@ -22,6 +26,21 @@ pub enum Command {
     /// Run the server until ctrl-C or SIGTERM.
     #[command(after_help = AFTER_HELP)]
     Serve(Serve),
+    /// Read the settings as serve would, and say what they mean; starts nothing.
+    ///
+    /// File, environment and public keys are read; key sets of issuers are not fetched, no address is bound, and the store
+    /// is not opened. Secrets are not shown. Exits with 0 when the server would take the settings, else with 78 and a
+    /// line that names the key, its value and what would be right.
+    Check(Check),
+    /// Make a token to try things out with, signed by auth.secret.
+    ///
+    /// Prints the token alone, so that a shell can take it up:
+    ///
+    ///   TOKEN=$(copresence token --sub ada --room 'dashboard:*=join,publish')
+    ///
+    /// Without --room it allows everything but notify in every room. For the users of a site, a backend makes the tokens.
+    #[command(verbatim_doc_comment)]
+    Token(Token),
 }
 
 /// How to run the server.
@@ -36,8 +55,75 @@ pub struct Serve {
     pub bind: Option<String>,
 }
 
+/// Which settings to look at.
+#[derive(Args, Clone, PartialEq, Eq, Debug, Default)]
+pub struct Check {
+    /// Read settings from this file; without it, from `config.toml` in the working directory if there is one.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// As if serve were given this address and port.
+    #[arg(long, value_name = "ADDRESS")]
+    pub bind: Option<String>,
+}
+
+/// What the token says.
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
+pub struct Token {
+    /// Who it is for: the user's id, 1 to 200 characters.
+    #[arg(long, value_name = "USER")]
+    pub sub: String,
+    /// What others see in place of the id.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// What it allows in which rooms: a room's name, or the start of one and a `*`, then `=` and rights with commas between
+    /// (join, publish, signal, track, set, notify, history, or all). May be given several times.
+    #[arg(long = "room", value_name = "PATTERN=RIGHTS", value_parser = room)]
+    pub rooms: Vec<(RoomPattern, Vec<Right>)>,
+    /// A role, for what not everybody may see. May be given several times.
+    #[arg(long = "role", value_name = "ROLE")]
+    pub roles: Vec<String>,
+    /// The closed world that it is for; "default" without it.
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// How long it holds: seconds, or a number with s, m, h or d behind it, up to 365d.
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = ttl)]
+    pub ttl: Duration,
+    /// Take auth.secret from this file; without it, from `config.toml` in the working directory if there is one. The
+    /// environment goes over both, by `COPRESENCE_AUTH__SECRET`.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
 const AFTER_HELP: &str = "Every setting is described in config.toml, and can be set by a variable of the environment: \
                           COPRESENCE_SERVER__BIND is server.bind. RUST_LOG picks what is logged, such as RUST_LOG=debug.";
+
+/// Reads `PATTERN=RIGHT,RIGHT`.
+fn room(text: &str) -> Result<(RoomPattern, Vec<Right>), String> {
+    let (pattern, rights) =
+        text.split_once('=').ok_or("it must be PATTERN=RIGHTS, such as 'dashboard:*=join,publish'")?;
+    let pattern = RoomPattern::parse(pattern).map_err(|bad| bad.to_string())?;
+    if rights == "all" {
+        return Ok((pattern, Right::ALL.to_vec()));
+    }
+    let all = || Right::ALL.map(Right::as_str).join(", ");
+    let right = |name: &str| Right::parse(name.trim()).ok_or_else(|| format!("the rights are {}, or all", all()));
+    let rights = rights.split(',').filter(|name| !name.is_empty()).map(right).collect::<Result<_, _>>()?;
+    Ok((pattern, rights))
+}
+
+/// Reads a time such as `90`, `15m` or `7d`.
+fn ttl(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.char_indices().last() {
+        Some((at, 's')) => (&text[..at], 1),
+        Some((at, 'm')) => (&text[..at], 60),
+        Some((at, 'h')) => (&text[..at], 3_600),
+        Some((at, 'd')) => (&text[..at], 86_400),
+        _ => (text, 1),
+    };
+    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
+    let seconds = seconds.filter(|seconds| (1..=365 * 86_400).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| "it must be from 1s to 365d, such as 90s, 15m, 8h or 7d".to_owned())
+}
 
 impl Cli {
     /// What to do; to serve, when nothing was said.
@@ -79,10 +165,31 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_told_by_flags() {
+        let line = "token --sub ada --room a:*=join,publish --room b=all --room c= --role x --ttl 15m --tenant acme";
+        let Ok(Command::Token(token)) = read(line) else { panic!("{line}") };
+        let rooms: Vec<_> = token.rooms.iter().map(|(room, rights)| (room.to_string(), rights.len())).collect();
+        assert_eq!(rooms, [("a:*".to_owned(), 2), ("b".to_owned(), 7), ("c".to_owned(), 0)]);
+        assert_eq!((token.ttl, token.tenant.as_deref()), (Duration::from_mins(15), Some("acme")));
+        for (text, seconds) in [("90", 90), ("90s", 90), ("8h", 28_800), ("365d", 31_536_000)] {
+            assert_eq!(ttl(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for bad in ["", "0", "366d", "-1", "1.5h", "1w", "h", "99999999999999999999d", "1é"] {
+            assert!(ttl(bad).is_err(), "{bad}");
+        }
+        assert_eq!(read("token"), Err(ErrorKind::MissingRequiredArgument));
+        for bad in ["a", "=join", "a*b=join", "a=fly", "a=Join"] {
+            assert_eq!(read(&format!("token --sub ada --room {bad}")), Err(ErrorKind::ValueValidation), "{bad}");
+        }
+    }
+
+    #[test]
     fn version_and_help_are_there() {
         assert_eq!(read("--version"), Err(ErrorKind::DisplayVersion));
         let help = Cli::command().render_long_help().to_string();
-        for word in ["serve", "--config <FILE>", "--bind <ADDRESS>", "config.toml", "COPRESENCE_", "RUST_LOG"] {
+        for word in
+            ["serve", "check", "token", "--config <FILE>", "--bind <ADDRESS>", "config.toml", "COPRESENCE_", "RUST_LOG"]
+        {
             assert!(help.contains(word), "{word} is not in\n{help}");
         }
     }

@@ -1,18 +1,28 @@
-//! The binary: reads the command line and the settings, and runs a node.
+//! The binary: reads the command line and the settings, and does what was asked.
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use copresence::app::StartError;
-use copresence::cli::{Cli, Command};
+use copresence::app::{StartError, check, mint};
+use copresence::cli::{Cli, Command, Serve};
+use copresence::clock::Clock;
 use copresence::config::Config;
-use copresence::{app, telemetry};
+use copresence::{app, cli, telemetry};
 
-/// The exit code for a start that was refused (`EX_CONFIG` of `sysexits.h`).
+/// The exit code for a command line that can't be read; clap's own.
+const BAD_USAGE: u8 = 2;
+/// The exit code for settings that can't be used (`EX_CONFIG` of `sysexits.h`).
 const BAD_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
-    let Command::Serve(serve) = Cli::parse().into_command();
+    match Cli::parse().into_command() {
+        Command::Serve(serve) => run(&serve),
+        Command::Check(check) => look(&check),
+        Command::Token(token) => make(&token),
+    }
+}
+
+fn run(serve: &Serve) -> ExitCode {
     let config = match Config::load(serve.config.as_deref(), std::env::vars_os(), serve.bind.as_deref()) {
         Ok(config) => config,
         Err(error) => return refuse(&error, BAD_CONFIG),
@@ -25,9 +35,43 @@ fn main() -> ExitCode {
     }
 }
 
+fn look(check: &cli::Check) -> ExitCode {
+    let config = Config::load(check.config.as_deref(), std::env::vars_os(), check.bind.as_deref());
+    let config = match config {
+        Ok(config) => config,
+        Err(error) => return refuse(&error, BAD_CONFIG),
+    };
+    match check::meaning(&config) {
+        Ok(text) => say(&text),
+        Err(error) => refuse(&error, BAD_CONFIG),
+    }
+}
+
+fn make(token: &cli::Token) -> ExitCode {
+    let config = match Config::load(token.config.as_deref(), std::env::vars_os(), None) {
+        Ok(config) => config,
+        Err(error) => return refuse(&error, BAD_CONFIG),
+    };
+    match mint::token(token, &config, &Clock::system()) {
+        Ok(text) => say(&text),
+        Err(error @ mint::MintError::NoSecret) => refuse(&error, BAD_CONFIG),
+        Err(error) => refuse(&error, BAD_USAGE),
+    }
+}
+
+/// What was asked for goes to standard output, where a shell can take it up.
+fn say(text: &str) -> ExitCode {
+    use std::io::Write as _;
+    match writeln!(std::io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read had enough.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
 /// Whoever starts us reads this, whatever the log level.
-#[expect(clippy::print_stderr, reason = "a start that is refused says why, whatever the log level")]
-fn refuse(error: &dyn std::error::Error, code: u8) -> ExitCode {
+#[expect(clippy::print_stderr, reason = "a refusal says why, whatever the log level")]
+fn refuse(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
     eprintln!("copresence: {error}");
     ExitCode::from(code)
 }

@@ -5,7 +5,6 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 
 use super::*;
-use crate::config::Secret;
 use crate::domain::grants::Right;
 use crate::domain::ids::RoomName;
 
