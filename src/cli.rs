@@ -32,7 +32,7 @@ pub enum Command {
     /// is not opened. Secrets are not shown. Exits with 0 when the server would take the settings, else with 78 and a
     /// line that names the key, its value and what would be right.
     Check(Check),
-    /// Make a token to try things out with, signed by auth.secret.
+    /// Make a token to try things out with, signed by auth.secret
     ///
     /// Prints the token alone, so that a shell can take it up:
     ///
