@@ -340,5 +340,6 @@ function seconds(value) {
 /** @param {Record<string, any>} error @returns {import("./outbox.js").Refusal} */
 function refusal(error) {
   const retryAfter = seconds(error.retry_after) ?? undefined;
-  return { code: String(error.code), message: String(error.message ?? error.code), retryAfter };
+  const current = error.current === undefined ? {} : { current: error.current };
+  return { code: String(error.code), message: String(error.message ?? error.code), retryAfter, ...current };
 }

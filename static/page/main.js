@@ -7,6 +7,7 @@
  * This file knows everyone and decides who hears of what; each of the others knows one thing.
  */
 
+import { ActivityFeed } from "./activity.js";
 import { Announcer } from "./announcer.js";
 import { Connection } from "./connection.js";
 import { Cursors, watchPointer } from "./cursors.js";
@@ -15,6 +16,7 @@ import { byId, setText } from "./dom.js";
 import { Feed } from "./feed.js";
 import { Identity } from "./identity.js";
 import { randomId } from "./ids.js";
+import { drawKpis, Kpis, watchSteps } from "./kpis.js";
 import { avatar, MembersView } from "./members-view.js";
 import { editName } from "./name-editor.js";
 import { LEFT_BEHIND_MS, Outbox } from "./outbox.js";
@@ -64,6 +66,7 @@ const identity = new Identity(lasting);
 const announcer = new Announcer(byId("announcer"));
 const membersView = new MembersView();
 const cursors = new Cursors(byId("cursors"));
+const activity = new ActivityFeed(byId("activity"), byId("activity-empty"), who);
 const feed = new Feed(who, () => byId("say-text").focus());
 
 const connection = new Connection({
@@ -78,6 +81,7 @@ const room = new Room(roomName, connection, {
   onJoined: joined,
   onPicture: newPicture,
   onEntry: showEntry,
+  onState: (isChange) => drawKpis(byId("tiles"), room.state, isChange),
   onMembers: showMembers,
   onSignals: (signals) => cursors.take(signals, (user) => room.members.get(user)),
   onRefused: roomRefused,
@@ -85,6 +89,17 @@ const room = new Room(roomName, connection, {
 });
 room.restore(saved.room);
 feed.restore(saved.messages);
+activity.restore(saved.activities);
+if (room.cursor) drawKpis(byId("tiles"), room.state, false);
+
+const kpis = new Kpis({
+  see: (key) => ({ value: room.state.get(key), offset: room.cursor?.offset ?? 0 }),
+  write: (key, value, ifOffset) =>
+    connection.request({ type: "set", room: roomName, set: { [key]: value }, if_offset: ifOffset }),
+  tell: (key, from, to) =>
+    connection.request({ type: "track", room: roomName, action: "changed", target: `kpi:${key}`, metadata: { from, to } }),
+  onProblem: (problem) => setText(byId("problem"), `The number was not changed: ${problem}`),
+});
 
 const outbox = new Outbox({
   store: lasting,
@@ -131,6 +146,7 @@ function start() {
   watchPointer(byId("board"), (place) => room.signal("cursor", place));
   const doing = (/** @type {Record<string, unknown>} */ state) => room.show({ state: { ...room.presence.state, ...state } });
   watchTiles(byId("tiles"), (tile) => doing({ tile }));
+  watchSteps(byId("tiles"), (key, by) => void kpis.change(key, by));
   watchTyping(byId("say-text"), byId("say"), (typing) => doing({ typing }));
   watchAway((status) => room.show({ status }));
   watchLife();
@@ -252,12 +268,14 @@ function roomRefused(problem) {
 /** @param {string | null} reason */
 function newPicture(reason) {
   feed.clear();
+  activity.clear();
   if (reason !== null) feed.note(`Started afresh: ${RESETS[/** @type {"ahead"} */ (reason)] ?? reason}`);
 }
 
 /** @param {Record<string, any>} entry */
 function showEntry(entry) {
   const message = feed.take(entry);
+  activity.take(entry);
   if (message && room.isJoined && wasLive && message.user !== me.user && isNews(message)) {
     announcer.say(`${who(message.user).name}: ${message.text.slice(0, 120)}`);
   }
@@ -278,7 +296,10 @@ function showMembers({ joined: came, left }) {
     seen.set(user, { name, color });
   }
   identity.called(room.members.get(me.user ?? "")?.name);
-  if (isNamedAnew) feed.refresh();
+  if (isNamedAnew) {
+    feed.refresh();
+    activity.draw();
+  }
   for (const [people, verb] of /** @type {const} */ ([[came, "joined"], [left, "left"]])) {
     for (const { user, name } of people) {
       if (user === me.user) continue;
@@ -329,5 +350,5 @@ function save() {
   clearTimeout(saveTimer);
   saveTimer = undefined;
   const people = [...seen].slice(-PEOPLE_KEPT_MAX);
-  ofTab.set(tabState, { room: room.save(), messages: feed.messages, seen: people, reconnects });
+  ofTab.set(tabState, { room: room.save(), messages: feed.messages, activities: activity.items, seen: people, reconnects });
 }

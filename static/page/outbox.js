@@ -24,6 +24,7 @@
  * @property {string} code of the protocol, or `lost`, `timeout`, `expired`
  * @property {string} message
  * @property {number} [retryAfter] seconds
+ * @property {Record<string, any>} [current] what a write of state found in its way
  */
 
 /** @typedef {{ published: { offset: number, entry: string, duplicate: boolean } } | { refused: Refusal }} Outcome */

@@ -18,6 +18,7 @@ const JOIN_RETRY_MS = 1_000;
  * @property {() => void} onJoined from now on everything is pushed
  * @property {(reason: string | null) => void} onPicture a new picture; with a reason when the old one is void
  * @property {(entry: Record<string, any>) => void} onEntry each once, also from history
+ * @property {(isChange: boolean) => void} onState the state is another; no change when it is that of a new picture
  * @property {(difference: import("./members.js").Difference) => void} onMembers
  * @property {(signals: Record<string, any>[]) => void} onSignals
  * @property {(problem: string | null) => void} onRefused why the room can't be had, in words; null when it can
@@ -36,6 +37,8 @@ export class Room {
   #presence = { status: "online", state: /** @type {Record<string, unknown>} */ ({ page: "overview" }) };
   ledger = new Ledger();
   members = new Members();
+  /** @type {Map<string, unknown>} true at the cursor */
+  state = new Map();
   isJoined = false;
 
   /**
@@ -107,15 +110,16 @@ export class Room {
 
   /** What a reload needs to go on from here. */
   save() {
-    return { cursor: this.#cursor, ledger: this.ledger.save() };
+    return { cursor: this.#cursor, ledger: this.ledger.save(), state: [...this.state] };
   }
 
   /** @param {unknown} saved whatever was found in storage */
   restore(saved) {
-    const { cursor, ledger } = /** @type {Record<string, any>} */ (saved ?? {});
+    const { cursor, ledger, state } = /** @type {Record<string, any>} */ (saved ?? {});
     if (!isCursor(cursor)) return;
     this.#cursor = cursor;
     this.ledger.restore(ledger);
+    this.state = new Map(Array.isArray(state) ? state.filter(Array.isArray) : []);
   }
 
   /** @param {number} turn */
@@ -159,6 +163,10 @@ export class Room {
     } else {
       this.ledger.begin(joined.cursor.offset);
       this.#events.onPicture(hadPicture ? String(joined.reason ?? "a new picture") : null);
+      this.state = new Map(Object.entries(joined.state ?? {}));
+      this.#events.onState(false);
+      const activities = Array.isArray(joined.activity) ? joined.activity.filter(isEntry) : [];
+      for (const activity of activities) this.#events.onEntry(activity);
     }
     this.#cursor = readCursor(joined.cursor);
     this.#events.onCounts();
@@ -188,8 +196,18 @@ export class Room {
     if (this.#cursor && entry.offset > this.#cursor.offset) {
       this.#cursor = { epoch: this.#cursor.epoch, offset: entry.offset, entry: entry.id };
     }
-    if (news !== "twice") this.#events.onEntry(entry);
+    if (news !== "twice") {
+      if (entry.type === "state") this.#change(entry);
+      this.#events.onEntry(entry);
+    }
     this.#events.onCounts();
+  }
+
+  /** @param {Record<string, any>} entry */
+  #change({ set, removed }) {
+    for (const [key, value] of Object.entries(set ?? {})) this.state.set(key, value);
+    for (const key of Array.isArray(removed) ? removed : []) this.state.delete(key);
+    this.#events.onState(true);
   }
 }
 

@@ -130,18 +130,18 @@ test("the whole page is used by keyboard, and its parts have names", async () =>
   const context = await browser.newContext();
   const ada = await Window.open(context, `${server.url}/?room=test:keys`);
   const order = [];
-  for (let press = 0; press < 12; press += 1) {
+  for (let press = 0; press < 21; press += 1) {
     await ada.page.keyboard.press("Tab");
     order.push(await ada.page.evaluate(() => document.activeElement.id || document.activeElement.dataset.tile || document.activeElement.className));
   }
-  const expected = ["skip", "me-name", "second", "scheme", "revenue", "orders", "customers", "approvals", "alone-second", "feed-scroll", "say-text", "say-send"];
+  const expected = ["skip", "me-name", "second", "scheme", "revenue", "step", "step", "orders", "step", "step", "customers", "step", "step", "approvals", "step", "step", "activity-scroll", "alone-second", "feed-scroll", "say-text", "say-send"];
   assert.deepEqual(order, expected);
   await ada.page.focus("[data-tile=customers]");
   await ada.page.keyboard.press("Space");
   assert.equal(await ada.page.getAttribute("[data-tile=customers]", "aria-pressed"), "true");
   assert.equal(await ada.page.locator("h1").count(), 1);
   for (const landmark of ["banner", "main", "contentinfo"]) assert.equal(await ada.page.getByRole(landmark).count(), 1);
-  for (const region of ["Board", "Here now", "Messages"]) {
+  for (const region of ["Board", "Activity", "Here now", "Messages"]) {
     assert.equal(await ada.page.getByRole("region", { name: region, exact: true }).count(), 1);
   }
   const nameless = await ada.page.locator("button, a, input").evaluateAll((nodes) => {

@@ -95,6 +95,26 @@ test("who comes later reads what was said before", async () => {
   await until(() => bob.messages(), (seen) => seen.join() === "before you came,and after");
 });
 
+test("a number that two people raise at once counts every press, and each reads what the other did", async () => {
+  const [ada, bob] = [await open(1), await open(2)];
+  await until(() => names(ada), (seen) => seen.length === 2);
+  const value = (window) => window.page.textContent("[data-value=orders]");
+  const press = async (window) => {
+    for (let n = 0; n < 5; n += 1) await window.page.click("[data-change=orders][data-by='1']");
+  };
+  await Promise.all([press(ada), press(bob)]);
+  for (const window of [ada, bob]) await until(() => value(window), (seen) => seen === "10");
+  await bob.page.click("[data-change=orders][data-by='-1']");
+  await until(() => value(ada), (seen) => seen === "9");
+  const name = await bob.name();
+  await until(() => ada.page.textContent("#activity"), (seen) => seen.includes(`${name} changed orders`));
+  const late = await open(3);
+  await until(() => value(late), (seen) => seen === "9");
+  await until(() => late.page.textContent("#activity"), (seen) => seen.includes("changed orders"));
+  await late.page.reload();
+  await until(() => value(late), (seen) => seen === "9");
+});
+
 test("others see which tile one picked and that one is typing", async () => {
   const [ada, bob] = [await open(1), await open(2)];
   await until(() => names(ada), (seen) => seen.length === 2);

@@ -10,7 +10,7 @@ const cursor = (offset, epoch = "e1") => ({ epoch, offset, entry: offset === 0 ?
 
 /** A room whose server is a list of answers, in the order in which they are asked for. */
 function world(...answers) {
-  const w = { asked: [], entries: [], pictures: [], refused: [], joined: 0, differences: [] };
+  const w = { asked: [], entries: [], pictures: [], refused: [], joined: 0, differences: [], states: [] };
   const connection = {
     async request(message) {
       w.asked.push(structuredClone(message));
@@ -26,6 +26,7 @@ function world(...answers) {
     onJoined: () => (w.joined += 1),
     onPicture: (reason) => w.pictures.push(reason),
     onEntry: ({ offset }) => w.entries.push(offset),
+    onState: (isChange) => w.states.push([isChange, Object.fromEntries(w.room.state)]),
     onMembers: (difference) => w.differences.push(difference),
     onSignals() {},
     onRefused: (problem) => w.refused.push(problem),
@@ -140,4 +141,24 @@ test("messages of other rooms and nonsense change nothing", () => {
     w.room.receive(/** @type {any} */ (message));
   }
   assert.deepEqual([w.entries, w.joined, w.room.cursor], [[], 0, null]);
+});
+
+test("state is that of the picture, and then follows each entry once, across a reload too", async () => {
+  const change = { type: "state", room: ROOM, offset: 4, id: "entry-4", set: { b: 2, __proto__x: 3 }, removed: ["a"] };
+  const w = world(joined(3, { recovered: false, state: { a: 1 }, activity: [] }));
+  w.room.join();
+  await settle();
+  w.room.receive(change);
+  w.room.receive(change);
+  assert.deepEqual(w.states, [[false, { a: 1 }], [true, { b: 2, __proto__x: 3 }]]);
+  const again = world(joined(4));
+  again.room.restore(JSON.parse(JSON.stringify(w.room.save())));
+  assert.deepEqual(Object.fromEntries(again.room.state), { b: 2, __proto__x: 3 });
+});
+
+test("the activities of a picture are shown and not counted as delivered", async () => {
+  const w = world(joined(3, { recovered: false, activity: [{ ...entry(2), type: "activity", action: "x" }] }));
+  w.room.join();
+  await settle();
+  assert.deepEqual([w.entries, w.room.ledger.counts.received], [[2], 0]);
 });
