@@ -19,12 +19,14 @@ use crate::domain::grants::Grants;
 use crate::domain::ids::Tenant;
 use crate::domain::user::User;
 
+mod api_key;
 mod claims;
 mod guest;
 mod jwt;
 #[cfg(test)]
 mod tests;
 
+pub use api_key::{ApiKey, ApiKeys};
 use claims::Claims;
 use guest::Guest;
 use jwt::{Key, Token};
