@@ -34,6 +34,7 @@ use crate::protocol::push;
 
 pub mod history;
 pub mod join;
+pub mod look;
 pub mod presence;
 pub mod publish;
 pub mod signals;
@@ -88,6 +89,8 @@ pub struct Room {
     tail: Option<Tail>,
     watch: Option<u64>,
     roster: Roster,
+    /// How many members there are, for those who list rooms.
+    member_count: Arc<AtomicUsize>,
     /// When changes of the roster were last told.
     last_tick: Option<Instant>,
     /// The members of the last tick as JSON, so that a join encodes one member and not all.
@@ -165,6 +168,7 @@ impl Room {
         number: u64,
         context: Arc<RoomContext>,
         directory: Addr<Directory>,
+        member_count: Arc<AtomicUsize>,
         ctx: &mut Context<Self>,
     ) -> Self {
         ctx.set_mailbox_capacity(4_096);
@@ -179,6 +183,7 @@ impl Room {
             tail: None,
             watch: None,
             roster: Roster::new(large),
+            member_count,
             last_tick: None,
             member_texts: FxHashMap::default(),
             signals: Signals::new(SignalBounds::default()),
