@@ -13,6 +13,8 @@ use std::panic::PanicHookInfo;
 use env_logger::{Builder, Env};
 use log::error;
 
+pub mod metrics;
+
 /// What is shown unless `RUST_LOG` says otherwise; the server's crate announces each worker at `info`.
 const DEFAULT_FILTER: &str = "info,actix_server=warn";
 

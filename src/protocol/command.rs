@@ -14,6 +14,7 @@ use crate::domain::presence::Change;
 use super::refusal::Refusal;
 use super::scan;
 
+pub mod events;
 mod fields;
 use fields::Fields;
 

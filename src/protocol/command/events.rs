@@ -1,0 +1,147 @@
+//! Events as HTTP brings them: bodies of requests in place of commands, under the same rules.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::fields::Fields;
+use crate::domain::entry::Kind;
+use crate::domain::ids::RoomName;
+
+use super::HistoryPart;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::scan;
+
+/// An event that somebody wants written.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Event {
+    /// As of a `publish`.
+    pub event: Arc<str>,
+    /// Compact JSON.
+    pub data: Arc<str>,
+    /// The sender's own name for it.
+    pub key: Option<Arc<str>>,
+}
+
+/// An event of a batch and its room, or what is wrong with it.
+pub type BatchItem = Result<(RoomName, Event), Refusal>;
+
+/// Reads the body of a request that writes one event. Its size was looked at before.
+///
+/// # Errors
+/// `bad_message` that names what is wrong.
+pub fn event(body: &str) -> Result<Event, Refusal> {
+    event_of(&Fields::read(&scan::compact(body)?)?)
+}
+
+/// Reads the body of a batch: a list of at most `count_max` events with their rooms. What is wrong with one of them
+/// stands in its place.
+///
+/// # Errors
+/// `bad_message` when it is no such list, `too_large` when it is too long or one of its items is over `bytes_max`.
+pub fn batch(body: &str, count_max: usize, bytes_max: usize) -> Result<Vec<BatchItem>, Refusal> {
+    let compact = scan::compact(body)?;
+    let not_a_list = |_| Refusal::bad_message(format!("a batch must be a list of 1 to {count_max} events"));
+    let items: Vec<&RawValue> = serde_json::from_str(&compact).map_err(not_a_list)?;
+    if items.is_empty() {
+        return Err(Refusal::bad_message(format!("a batch must be a list of 1 to {count_max} events")));
+    }
+    if items.len() > count_max {
+        return Err(Refusal::too_large(format!("a batch has at most {count_max} events")));
+    }
+    let read = |item: &&RawValue| {
+        if item.get().len() > bytes_max {
+            return Err(Refusal::too_large(format!("an event has at most {bytes_max} bytes")));
+        }
+        let fields = Fields::read(item.get())?;
+        Ok((fields.room()?, event_of(&fields)?))
+    };
+    Ok(items.iter().map(read).collect())
+}
+
+/// Reads a key that stands in a header.
+///
+/// # Errors
+/// `bad_message` for one that is empty or too long.
+pub fn key(text: &str) -> Result<Arc<str>, Refusal> {
+    if (1..=200).contains(&text.chars().count()) {
+        return Ok(text.into());
+    }
+    Err(Refusal::bad_message("Idempotency-Key must be 1 to 200 characters"))
+}
+
+/// Reads which entries a query asks for, from texts as they stand in a query: `after` or `before`, `limit`, and
+/// `kinds` separated by commas.
+///
+/// # Errors
+/// `bad_message` that names what is wrong.
+pub fn history(
+    after: Option<&str>,
+    before: Option<&str>,
+    limit: Option<&str>,
+    kinds: Option<&str>,
+) -> Result<(HistoryPart, usize, Option<Vec<Kind>>), Refusal> {
+    let number = |text: Option<&str>| text.map(|text| if is_whole(text) { text } else { "\"\"" }.to_owned());
+    let kinds = kinds.map(|text| text.split(',').collect::<Vec<_>>());
+    let texts = [("after", number(after)), ("before", number(before)), ("limit", number(limit))];
+    let mut parts: Vec<String> =
+        texts.into_iter().filter_map(|(name, text)| Some(format!("\"{name}\":{}", text?))).collect();
+    if let Some(kinds) = kinds {
+        parts.push(format!("\"kinds\":{}", serde_json::json!(kinds)));
+    }
+    let json = format!("{{{}}}", parts.join(","));
+    let fields = Fields::read(&json)?;
+    Ok((fields.history_part()?, fields.limit()?, fields.kinds()?))
+}
+
+/// Digits alone, and no zero ahead that JSON would not take.
+fn is_whole(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
+}
+
+fn event_of(fields: &Fields<'_>) -> Result<Event, Refusal> {
+    // Ignoring it would show everybody what was meant for a few.
+    if fields.visible_to.given().is_some() {
+        return Err(Refusal::bad_message("visible_to is not known to this version"));
+    }
+    Ok(Event { event: fields.event("1 to 100 characters", 100)?, data: fields.data()?, key: fields.key()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_bad_event_of_a_batch_stands_in_its_place_alone() {
+        let body = r#"[{"room":"a","event":"e","data":{"x": 1.50},"key":"k"}, {"room":"@me","event":"e","data":1}, 7]"#;
+        let read = batch(body, 3, 1_000).unwrap();
+        let (room, event) = read[0].as_ref().unwrap();
+        assert_eq!((room.as_str(), &*event.data, event.key.as_deref()), ("a", r#"{"x":1.50}"#, Some("k")));
+        assert!(read[1].is_err() && read[2].is_err());
+        assert!(batch(body, 2, 1_000).is_err() && batch("[]", 2, 1_000).is_err() && batch("{}", 2, 1_000).is_err());
+        assert!(batch(body, 3, 20).unwrap().iter().take(2).all(Result::is_err), "each is bounded by itself");
+    }
+
+    #[test]
+    fn a_query_is_held_to_the_rules_of_the_command() {
+        let read = |after, before, limit, kinds| history(after, before, limit, kinds);
+        assert_eq!(read(Some("3"), None, Some("2"), None).unwrap(), (HistoryPart::After(3), 2, None));
+        assert_eq!(read(None, None, None, Some("event")).unwrap(), (HistoryPart::Newest, 50, Some(vec![Kind::Event])));
+        for bad in [
+            read(Some("3"), Some("4"), None, None),
+            read(Some("-1"), None, None, None),
+            read(Some("01"), None, None, None),
+        ] {
+            assert!(bad.is_err());
+        }
+        for (limit, kinds) in [
+            (Some("0"), None),
+            (Some("201"), None),
+            (Some(""), None),
+            (Some("1,\"x\":2"), None),
+            (None, Some("nothing")),
+        ] {
+            assert!(read(None, None, limit, kinds).is_err(), "{limit:?} {kinds:?}");
+        }
+    }
+}
