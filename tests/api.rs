@@ -74,6 +74,8 @@ async fn writing_and_reading_wake_no_room() {
     assert_eq!((&page["entries"][0]["offset"], &page["more"]), (&json!(2), &json!(true)));
     let (_, page) = get(&node, KEY, "/v1/rooms/sales/history?before=2").await;
     assert_eq!((&page["entries"][0]["offset"], &page["more"]), (&json!(1), &json!(false)));
+    let (_, page) = get(&node, KEY, "/v1/rooms/sales/history?after=1&before=3").await;
+    assert_eq!((page["entries"].as_array().unwrap().len(), &page["more"]), (1, &json!(false)));
     let metrics = node.get("/metrics").await.text();
     assert!(metrics.contains("\ncopresence_rooms 0\n"), "a room was opened:\n{metrics}");
     // Whoever comes later finds it all.
@@ -124,7 +126,7 @@ async fn a_batch_is_answered_in_order_and_one_bad_event_spoils_no_other() {
         assert_eq!(call(&node, KEY, "POST", "/v1/batch", &bad).await.0, 400, "{bad}");
     }
     events.push(events[0].clone());
-    assert_eq!(call(&node, KEY, "POST", "/v1/batch", &json!(events)).await.0, 413);
+    assert_eq!(call(&node, KEY, "POST", "/v1/batch", &json!(events)).await.0, 400);
 }
 
 async fn batches(node: &Node) -> u64 {
@@ -269,7 +271,7 @@ async fn what_is_no_call_is_refused_in_the_form_of_all_errors() {
         (&auth, "GET", "/v1/rooms/a%ff", "", 400),
         (&auth, "GET", "/v1/rooms?limit=0", "", 400),
         (&auth, "GET", "/v1/rooms?limit=1&limit=2", "", 400),
-        (&auth, "GET", "/v1/rooms/sales/history?after=1&before=2", "", 400),
+        (&auth, "GET", "/v1/rooms/sales/history?after=-1", "", 400),
         (&auth, "GET", "/v1/rooms/sales/history?limit=x", "", 400),
         (&auth, "DELETE", "/v1/users/ada/sessions?tokens_before=1", "", 400),
         (&auth, "PUT", "/v1/rooms/sales/events", "", 405),

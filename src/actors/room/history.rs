@@ -84,6 +84,14 @@ impl Wanted {
         Self { from, entries_max, end, is_forward: matches!(part, HistoryPart::After(_)) }
     }
 
+    /// The same, without what is at `before` or behind it.
+    #[must_use]
+    pub fn below(self, before: u64) -> Self {
+        let end = self.end.min(before);
+        let between = usize::try_from(end.saturating_sub(self.from)).unwrap_or(usize::MAX);
+        Self { end, entries_max: self.entries_max.min(between), ..self }
+    }
+
     /// The entries next to where the reader asked, at most a page in bytes of them, and whether there are more.
     #[must_use]
     pub fn choose(&self, page: &Page, kinds: Option<&[Kind]>) -> (Vec<Arc<Entry>>, bool) {

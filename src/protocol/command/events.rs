@@ -38,7 +38,7 @@ pub fn event(body: &str) -> Result<Event, Refusal> {
 /// stands in its place.
 ///
 /// # Errors
-/// `bad_message` when it is no such list, `too_large` when it is too long or one of its items is over `bytes_max`.
+/// `bad_message` when it is no such list. An item over `bytes_max` is `too_large` in its place.
 pub fn batch(body: &str, count_max: usize, bytes_max: usize) -> Result<Vec<BatchItem>, Refusal> {
     let compact = scan::compact(body)?;
     let not_a_list = |_| Refusal::bad_message(format!("a batch must be a list of 1 to {count_max} events"));
@@ -47,7 +47,7 @@ pub fn batch(body: &str, count_max: usize, bytes_max: usize) -> Result<Vec<Batch
         return Err(Refusal::bad_message(format!("a batch must be a list of 1 to {count_max} events")));
     }
     if items.len() > count_max {
-        return Err(Refusal::too_large(format!("a batch has at most {count_max} events")));
+        return Err(Refusal::bad_message(format!("a batch has at most {count_max} events")));
     }
     let read = |item: &&RawValue| {
         if item.get().len() > bytes_max {
@@ -70,28 +70,44 @@ pub fn key(text: &str) -> Result<Arc<str>, Refusal> {
     Err(Refusal::bad_message("Idempotency-Key must be 1 to 200 characters"))
 }
 
-/// Reads which entries a query asks for, from texts as they stand in a query: `after` or `before`, `limit`, and
-/// `kinds` separated by commas.
+/// Which entries a query asks for.
+#[derive(Clone, PartialEq, Debug)]
+pub struct HistoryQuery {
+    /// As of a `history`.
+    pub part: HistoryPart,
+    /// Only those below this offset; beside `after`, which the command does not take together with `before`.
+    pub below: Option<u64>,
+    /// See `part`.
+    pub limit: usize,
+    /// See `part`.
+    pub kinds: Option<Vec<Kind>>,
+}
+
+/// Reads which entries a query asks for, from the texts of its fields: `after`, `before`, `limit`, and `kinds`
+/// separated by commas.
 ///
 /// # Errors
 /// `bad_message` that names what is wrong.
-pub fn history(
-    after: Option<&str>,
-    before: Option<&str>,
-    limit: Option<&str>,
-    kinds: Option<&str>,
-) -> Result<(HistoryPart, usize, Option<Vec<Kind>>), Refusal> {
-    let number = |text: Option<&str>| text.map(|text| if is_whole(text) { text } else { "\"\"" }.to_owned());
-    let kinds = kinds.map(|text| text.split(',').collect::<Vec<_>>());
-    let texts = [("after", number(after)), ("before", number(before)), ("limit", number(limit))];
-    let mut parts: Vec<String> =
-        texts.into_iter().filter_map(|(name, text)| Some(format!("\"{name}\":{}", text?))).collect();
-    if let Some(kinds) = kinds {
-        parts.push(format!("\"kinds\":{}", serde_json::json!(kinds)));
-    }
-    let json = format!("{{{}}}", parts.join(","));
-    let fields = Fields::read(&json)?;
-    Ok((fields.history_part()?, fields.limit()?, fields.kinds()?))
+pub fn history<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<HistoryQuery, Refusal> {
+    // A number is put as it is among the fields of a command, anything else as a text that is refused there.
+    let field = |name: &str, text: &str| format!("\"{name}\":{}", if is_whole(text) { text } else { "\"\"" });
+    let read = |names: &[&str]| {
+        let mut parts: Vec<_> = names.iter().filter_map(|name| Some(field(name, get(name)?))).collect();
+        if let Some(kinds) = get("kinds") {
+            parts.push(format!("\"kinds\":{}", serde_json::json!(kinds.split(',').collect::<Vec<_>>())));
+        }
+        let json = format!("{{{}}}", parts.join(","));
+        let fields = Fields::read(&json)?;
+        Ok::<_, Refusal>((fields.history_part()?, fields.limit()?, fields.kinds()?))
+    };
+    let (first, limit, kinds) = read(&["after", "limit"])?;
+    let (second, ..) = read(&["before"])?;
+    let (part, below) = match (first, second) {
+        (HistoryPart::Newest, part) => (part, None),
+        (part, HistoryPart::Before(before)) => (part, Some(before)),
+        (part, _) => (part, None),
+    };
+    Ok(HistoryQuery { part, below, limit, kinds })
 }
 
 /// Digits alone, and no zero ahead that JSON would not take.
@@ -124,24 +140,28 @@ mod tests {
 
     #[test]
     fn a_query_is_held_to_the_rules_of_the_command() {
-        let read = |after, before, limit, kinds| history(after, before, limit, kinds);
-        assert_eq!(read(Some("3"), None, Some("2"), None).unwrap(), (HistoryPart::After(3), 2, None));
-        assert_eq!(read(None, None, None, Some("event")).unwrap(), (HistoryPart::Newest, 50, Some(vec![Kind::Event])));
-        for bad in [
-            read(Some("3"), Some("4"), None, None),
-            read(Some("-1"), None, None, None),
-            read(Some("01"), None, None, None),
+        let read = |query: &[(&'static str, &'static str)]| {
+            let query = query.to_vec();
+            history(move |name| query.iter().find(|(field, _)| *field == name).map(|(_, text)| *text))
+        };
+        let of = |part, below, limit, kinds| HistoryQuery { part, below, limit, kinds };
+        assert_eq!(read(&[("after", "3"), ("limit", "2")]).unwrap(), of(HistoryPart::After(3), None, 2, None));
+        let newest = of(HistoryPart::Newest, None, 50, Some(vec![Kind::Event]));
+        assert_eq!(read(&[("kinds", "event")]).unwrap(), newest);
+        assert_eq!(read(&[("before", "4")]).unwrap().part, HistoryPart::Before(4));
+        assert_eq!(read(&[("after", "3"), ("before", "9")]).unwrap(), of(HistoryPart::After(3), Some(9), 50, None));
+        for (name, bad) in [
+            ("after", "-1"),
+            ("after", "01"),
+            ("before", "1e3"),
+            ("before", "18446744073709551616"),
+            ("limit", "0"),
+            ("limit", "201"),
+            ("limit", ""),
+            ("limit", "1,\"x\":2"),
+            ("kinds", "nothing"),
         ] {
-            assert!(bad.is_err());
-        }
-        for (limit, kinds) in [
-            (Some("0"), None),
-            (Some("201"), None),
-            (Some(""), None),
-            (Some("1,\"x\":2"), None),
-            (None, Some("nothing")),
-        ] {
-            assert!(read(None, None, limit, kinds).is_err(), "{limit:?} {kinds:?}");
+            assert!(read(&[(name, bad)]).is_err(), "{name}={bad}");
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::actors::room::look::Look;
 use crate::bridge::{Page, Read};
 use crate::domain::grants::Right;
 use crate::domain::ids::RoomKey;
-use crate::protocol::command::events;
+use crate::protocol::command::events::{self, HistoryQuery};
 use crate::protocol::{Refusal, push};
 
 /// Rooms of one page.
@@ -62,11 +62,11 @@ pub(super) async fn history(request: HttpRequest) -> Answer {
     let asked = Asked::of(&request)?;
     let key = asked.room(&request, Right::History)?;
     let query = Query::of(&request)?;
-    let [after, before, limit, kinds] = ["after", "before", "limit", "kinds"].map(|name| query.get(name));
-    let (part, limit, kinds) = events::history(after, before, limit, kinds)?;
+    let HistoryQuery { part, below, limit, kinds } = events::history(|name| query.get(name))?;
     // The log is asked twice, first how far it is: what is written in between is news, not history.
     let head = page(&asked.node, &key, 1, 0).await?.ends.head;
     let wanted = Wanted::of(part, limit, head.offset);
+    let wanted = below.map_or(wanted, |before| wanted.below(before));
     let page = page(&asked.node, &key, wanted.from, wanted.entries_max).await?;
     let (entries, more) = wanted.choose(&page, kinds.as_deref());
     let oldest = page.ends.floor.offset + 1;
