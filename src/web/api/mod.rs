@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A call writes through the bridge and reads the log, so it wakes no room; who is in one is asked of rooms that are
-//! open. [`openapi`] serves the same table for machines.
+//! open. `openapi` serves the same table for machines.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
