@@ -31,6 +31,7 @@ use crate::delivery::outbox::OutboxLimits;
 use crate::protocol::codes::CloseCode;
 use crate::store::StoreError;
 use crate::supervise;
+use crate::web::api::{self, Api};
 use crate::web::ops::Readiness;
 use crate::web::{assets, ops, takeover, websocket};
 
@@ -87,7 +88,7 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     let address = listener.local_addr()?;
     let mut bridge_config = solo::Config::new(&config.store.path);
     bridge_config.limits.dedupe = config.limits.dedupe;
-    let Started { bridge, store, stopper, .. } = Solo::start(&bridge_config, &clock)?;
+    let Started { bridge, store, counters, stopper } = Solo::start(&bridge_config, &clock)?;
     let gate = Gate::new(&config.auth, store.guest_key(), config.allows_guests(), clock.clone())?;
     gate.wait_for_keys(KEYS_PATIENCE);
 
@@ -120,11 +121,13 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     let builder = actix_server::Server::build().workers(workers).disable_signals().shutdown_timeout(1);
     let server = takeover::serve(listener, builder, node.config.server.request_timeout, {
         let (node, readiness) = (Arc::clone(&node), readiness.clone());
+        let api = Api::new(&node.config, &node.clock, counters);
         move |services| {
             let context = WorkerContext::current(&node);
             services.app_data(web::ThinData(context));
             websocket::configure(services);
             ops::configure(services, &readiness);
+            api::configure(services, &api);
             assets::configure(services);
         }
     })?;

@@ -15,6 +15,8 @@ use log::error;
 
 use crate::config::LogFormat;
 
+pub mod metrics;
+
 /// What is shown unless `RUST_LOG` says otherwise; the server's crate announces each worker at `info`.
 const DEFAULT_FILTER: &str = "info,actix_server=warn";
 

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a broken promise is told")]
 #![allow(clippy::disallowed_methods, reason = "the tests live in real time, outside the server and its clock")]
 
+mod api;
 mod bad_input;
 mod command_line;
 mod config;

@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -19,9 +20,12 @@ use super::limits::{Counts, Meters, Network};
 use super::room::{Recalled, Retire, Room, RoomContext};
 use super::session::{Session, TakenUp};
 use crate::delivery::Farewell;
-use crate::domain::ids::{RoomKey, SessionId, Tenant, UserId};
+use crate::domain::entry::Timestamp;
+use crate::domain::ids::{RoomKey, RoomName, SessionId, Tenant, UserId};
 use crate::protocol::Refusal;
 use crate::supervise;
+
+pub mod queries;
 
 /// Where is this room? Opens it if nobody has it open.
 #[derive(Message)]
@@ -68,6 +72,8 @@ pub struct Located {
     pub number: u64,
     /// What everybody in it may do together.
     pub meters: Arc<Meters>,
+    /// How many members it had when it last looked. The room writes, anybody reads.
+    pub members: Arc<AtomicUsize>,
 }
 
 /// A client connected: open a session, or take one up by its secret.
@@ -112,7 +118,7 @@ pub struct SessionEnded {
     /// How it ended.
     pub farewell: Farewell,
     /// Where it was, for the news of its return.
-    pub rooms: Vec<Addr<Room>>,
+    pub rooms: Vec<(RoomName, Addr<Room>)>,
 }
 
 /// A room has nobody left and would like to go.
@@ -198,7 +204,7 @@ struct Record {
 
 enum Connection {
     Standing(Addr<Session>),
-    Gone { until: Instant, rooms: Vec<Addr<Room>> },
+    Gone { until: Instant, at: Timestamp, rooms: Vec<(RoomName, Addr<Room>)> },
 }
 
 /// How often records of sessions that did not return are cleared away.
@@ -226,10 +232,12 @@ impl Directory {
         let number = self.last_number;
         let arbiter = &self.arbiters[usize::try_from(number).unwrap_or(0) % self.arbiters.len()];
         let (context, name) = (Arc::clone(&self.context), key.clone());
+        let members = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&members);
         let addr = supervise::start_restarting_in(arbiter, format!("room {key}"), &self.context.clock, move |ctx| {
-            Room::new(name, number, context, directory, ctx)
+            Room::new(name, number, context, directory, counted, ctx)
         });
-        let located = Located { addr, number, meters: self.context.limits.room() };
+        let located = Located { addr, number, meters: self.context.limits.room(), members };
         self.rooms.insert(key.clone(), Place { located: located.clone(), parked: None });
         located
     }
@@ -266,7 +274,7 @@ impl Directory {
             // The old one ends without a word; its rooms hear of the newer generation when it joins them again.
             Connection::Standing(old) => old.do_send(TakenUp),
             Connection::Gone { rooms, .. } => {
-                for room in rooms {
+                for (_, room) in rooms {
                     room.do_send(Recalled { session: record.session.clone(), generation: record.generation });
                 }
             }
@@ -369,7 +377,8 @@ impl Handler<SessionEnded> for Directory {
             }
             Some(grace) => {
                 let until = self.context.clock.now() + grace;
-                record.connection = Connection::Gone { until, rooms: ended.rooms };
+                let at = self.context.clock.wall();
+                record.connection = Connection::Gone { until, at, rooms: ended.rooms };
             }
         }
     }

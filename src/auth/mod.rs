@@ -21,6 +21,7 @@ use crate::domain::grants::Grants;
 use crate::domain::ids::Tenant;
 use crate::domain::user::User;
 
+mod api_key;
 mod claims;
 mod guest;
 mod jwks;
@@ -29,6 +30,7 @@ mod keys;
 #[cfg(test)]
 mod tests;
 
+pub use api_key::{ApiKey, ApiKeys};
 use claims::Claims;
 use guest::Guest;
 use jwt::{SharedKey, Token};

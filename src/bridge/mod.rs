@@ -44,6 +44,31 @@ pub struct Append {
     pub done: Done,
 }
 
+/// Told once how each entry of an [`AppendAll`] ended, in order; as [`Done`].
+pub type AllDone = Box<dyn FnOnce(Vec<Result<Appended, AppendError>>) + Send>;
+
+/// Write several drafts in one transaction: those on disk are never split over two commits.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AppendAll {
+    /// What to write, in this order.
+    pub entries: Vec<OneOfAll>,
+    /// Hears how all of them ended. A single one may be refused, and the others written.
+    pub done: AllDone,
+}
+
+/// One entry of an [`AppendAll`]; its fields are those of an [`Append`].
+pub struct OneOfAll {
+    /// Which log.
+    pub log: RoomKey,
+    /// Where it lives.
+    pub place: LogPlace,
+    /// What to write.
+    pub draft: Draft,
+    /// Written once under this name, if there is one.
+    pub key: Option<DedupeKey>,
+}
+
 /// Entries that are in the log now, ascending and without a hole. Sent by `do_send`: bounded by what is in flight.
 #[derive(Message, Clone, Debug)]
 #[rtype(result = "()")]
@@ -138,6 +163,8 @@ pub struct Select {
 pub struct Bridge {
     /// Takes [`Append`]s; `do_send`, bounded by the bridge's own count of what waits.
     pub append: Recipient<Append>,
+    /// Takes [`AppendAll`]s, likewise.
+    pub append_all: Recipient<AppendAll>,
     /// Takes [`Watch`]es.
     pub watch: Recipient<Watch>,
     /// Takes [`Unwatch`]es.

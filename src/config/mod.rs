@@ -350,6 +350,11 @@ impl Config {
             "auth.guests lets in anyone who reaches this server, without a token, to nearly all that a user may do",
         );
         warn(
+            self.auth.guests == Guests::Loopback && self.allows_guests() && self.is_reached_by_others(),
+            "server.trusted_proxies names a proxy, which brings others to this loopback address, and guests are let in: \
+             set auth.guests to \"off\", or to \"anyone-who-reaches-this-server\" if that is meant",
+        );
+        warn(
             self.auth.keys.iter().any(TokenKeyRule::is_guessable),
             "a secret in auth.keys is shorter than its algorithm's hash and can be guessed from one token",
         );
@@ -376,14 +381,6 @@ impl Config {
         }
         if self.bridge.url.is_some() {
             return blame("bridge.url", "must be left out while bridge.kind is \"solo\"");
-        }
-        // A proxy on this machine brings strangers to a loopback address: guests would be more than was meant.
-        if self.auth.guests == Guests::Loopback && self.server.bind.ip().is_loopback() && self.is_reached_by_others() {
-            return blame(
-                "auth.guests",
-                "must be set while server.trusted_proxies names a proxy, which brings others to this loopback address: \
-                 \"off\", or \"anyone-who-reaches-this-server\" to let them all in as guests",
-            );
         }
         for (index, rule) in self.auth.keys.iter().enumerate() {
             if let Some((name, remedy)) = rule.contradiction() {

@@ -181,10 +181,6 @@ fn values_that_contradict_each_other_are_refused() {
             "[limits]\npublishes_per_s = 5\npublish_burst = 4",
             "limits.publish_burst = 4 (in it.toml): must be at least limits.publishes_per_s",
         ),
-        (
-            "[server]\ntrusted_proxies = ['127.0.0.1']",
-            "auth.guests = (not set) (by default): must be set while server.trusted_proxies",
-        ),
         ("[[auth.keys]]\nalgorithm = 'RS256'", "auth.keys[0] = (hidden) (in it.toml): must have one of secret, pem"),
         (
             "[[auth.keys]]\nalgorithm = 'HS256'\nsecret = 'a'\npem = 'b'",

@@ -17,9 +17,6 @@ struct Listening {
     outboxes: usize,
 }
 
-/// A hub that has more than this not worked off is behind; its readers are not to blame.
-const PENDING_BYTES_MAX: usize = 64 << 20;
-
 impl Audience {
     /// Nobody yet. `room` is the number under which hubs know it.
     #[must_use]
@@ -75,7 +72,7 @@ impl Audience {
     /// Whether some hub is so far behind that no more should be taken in.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        self.hubs.iter().any(|listening| listening.hub.pending.load(Ordering::Relaxed) > PENDING_BYTES_MAX)
+        self.hubs.iter().any(|listening| listening.hub.is_behind())
     }
 }
 

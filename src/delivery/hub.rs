@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::protocol::codes::CloseCode;
 use crate::protocol::push;
 use crate::supervise;
+use crate::telemetry::metrics::COUNTS;
 
 /// What a listener wants to hear of a room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,6 +121,17 @@ pub struct HubHandle {
     pub addr: Addr<Hub>,
     /// Bytes of frames posted and not yet handed to outboxes.
     pub pending: Arc<AtomicUsize>,
+}
+
+/// A hub that has more than this not worked off is behind; its readers are not to blame.
+const PENDING_BYTES_MAX: usize = 64 << 20;
+
+impl HubHandle {
+    /// Whether it is so far behind that no more should be taken in.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.pending.load(Ordering::Relaxed) > PENDING_BYTES_MAX
+    }
 }
 
 /// Fills the outboxes of its thread; one per worker.
@@ -255,9 +267,13 @@ impl Handler<Push> for Hub {
     fn handle(&mut self, push: Push, _: &mut Self::Context) {
         if let Some(listeners) = self.rooms.get(&push.room) {
             let now = self.clock.now();
+            let mut given = 0;
             for seat in listeners.seats.iter().filter(|seat| seat.receive.has(push.kind)) {
                 self.worker.push(&seat.outbox, &push.frame, now);
+                given += 1;
             }
+            // Once a frame, not once a reader: this count is shared by all threads.
+            COUNTS.delivered(given);
         }
         self.handed_out(push.frame.len());
     }
@@ -269,16 +285,20 @@ impl Handler<PushSignals> for Hub {
     fn handle(&mut self, push: PushSignals, _: &mut Self::Context) {
         if let Some(listeners) = self.rooms.get(&push.room) {
             let now = self.clock.now();
+            let mut given = 0;
             for seat in &listeners.seats {
                 if !seat.receive.has(Receive::SIGNALS) || !seat.outbox.takes_signals() {
                     continue;
                 }
-                match push.instead.get(&seat.id) {
-                    None => self.worker.push(&seat.outbox, &push.frame, now),
-                    Some(Some(others)) => self.worker.push(&seat.outbox, others, now),
-                    Some(None) => {}
-                }
+                let frame = match push.instead.get(&seat.id) {
+                    None => &push.frame,
+                    Some(Some(others)) => others,
+                    Some(None) => continue,
+                };
+                self.worker.push(&seat.outbox, frame, now);
+                given += 1;
             }
+            COUNTS.delivered(given);
         }
         self.handed_out(push.frame.len());
     }

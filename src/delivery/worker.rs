@@ -15,6 +15,7 @@ use super::outbox::{Farewell, Outbox};
 use crate::clock::Clock;
 use crate::protocol::codes::CloseCode;
 use crate::protocol::push;
+use crate::telemetry::metrics::COUNTS;
 
 /// An outbox's place in its thread's registry. An old one hits nothing: the place may be taken, the birth is not.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -120,6 +121,7 @@ impl Worker {
         // What waits for a reader that can't keep up is thrown away: it will ask for it by cursor.
         let drop_queue = code == CloseCode::TooSlow;
         if outbox.close(&last, Farewell::of(code), self.clock.now(), drop_queue) {
+            COUNTS.closed(code.number());
             self.mark_dirty(outbox);
         }
     }
@@ -127,6 +129,7 @@ impl Worker {
     /// Answers the client's own close.
     pub fn echo_close(&self, outbox: &Rc<Outbox>, code: Option<u16>, farewell: Farewell) {
         if outbox.close(&[Frame::close(code, "")], farewell, self.clock.now(), false) {
+            COUNTS.closed_by_client();
             self.mark_dirty(outbox);
         }
     }

@@ -17,6 +17,7 @@ use super::codes::{CloseCode, ErrorCode};
 use super::command::CommandId;
 use super::refusal::Refusal;
 
+pub mod api;
 mod presence;
 mod signals;
 mod writer;

@@ -1,7 +1,7 @@
 //! HTTP: one file a transport, and what all of them ask of a request.
 //!
 //! `takeover` builds the server and hands upgraded sockets to `websocket`, whose bytes `inbound` makes messages of.
-//! `identity` says from where a request comes, `assets` serves the page, `ops` answers those who watch over the node.
+//! `api` is for backends, `identity` says from where a request comes, `assets` serves the page, `ops` answers those who watch over the node.
 //! Nothing here knows a rule of rooms: a transport turns bytes into letters to actors and back.
 
 use actix_web::http::StatusCode;
@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::protocol::{Refusal, push};
 
+pub mod api;
 pub mod assets;
 pub mod identity;
 pub mod inbound;

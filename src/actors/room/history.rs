@@ -1,11 +1,13 @@
 //! Reading what was before.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 
 use super::Room;
 use crate::actors::session::{Answered, Outcome, Session};
-use crate::bridge::{Page, Select, Selection};
-use crate::domain::entry::Kind;
+use crate::bridge::{Ends, Page, Select, Selection};
+use crate::domain::entry::{Entry, Kind};
 use crate::domain::tail::Bounds;
 use crate::protocol::command::{CommandId, HistoryPart};
 use crate::protocol::{Refusal, push};
@@ -39,19 +41,11 @@ impl Handler<History> for Room {
             return self.select(history, kinds, ctx);
         }
         let Some(tail) = &self.tail else { return };
-        // Offsets have no hole, so the entries next to `before` are found by counting down.
-        let limit = history.limit as u64;
-        let beyond = tail.head().offset + 1;
-        let (from, end) = match history.part {
-            HistoryPart::After(after) => (after.saturating_add(1), beyond),
-            HistoryPart::Newest => (beyond.saturating_sub(limit).max(1), beyond),
-            HistoryPart::Before(before) => (before.min(beyond).saturating_sub(limit).max(1), before.min(beyond)),
-        };
-        let entries_max = usize::try_from(end.saturating_sub(from).min(limit)).unwrap_or(0);
-        let reading = self.context.bridge.read.send(self.read(from, entries_max)).into_actor(self);
+        let wanted = Wanted::of(history.part, history.limit, tail.head().offset);
+        let reading = self.context.bridge.read.send(self.read(wanted.from, wanted.entries_max)).into_actor(self);
         ctx.spawn(reading.map(move |page, room, _| {
             let outcome = match page {
-                Ok(Ok(page)) => Outcome::Text(room.page(&history, end, &page)),
+                Ok(Ok(page)) => Outcome::Text(room.page(&history, &wanted, &page)),
                 _ => Outcome::Refused(Refusal::unavailable("the log can't be read now")),
             };
             history.reply.do_send(Answered { ticket: history.ticket, outcome });
@@ -81,11 +75,54 @@ impl Room {
         }));
     }
 
-    /// The entries below `end` next to where the client asked, at most a page in bytes of them.
-    fn page(&self, history: &History, end: u64, page: &Page) -> String {
+    fn page(&self, history: &History, wanted: &Wanted, page: &Page) -> String {
+        let (entries, more) = wanted.choose(page);
+        let Ends { head, floor } = &page.ends;
+        push::history(&history.id, &self.key.room, head, floor.offset + 1, &entries, more)
+    }
+}
+
+/// Which entries a reader wants, in numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// The first offset to read.
+    pub from: u64,
+    /// At most so many entries.
+    pub entries_max: usize,
+    /// Only those below this offset.
+    end: u64,
+    is_forward: bool,
+}
+
+impl Wanted {
+    /// What `part` means in a log of which the newest entry is `head`. Offsets have no hole, so the entries next to
+    /// `before` are found by counting down.
+    #[must_use]
+    pub fn of(part: HistoryPart, limit: usize, head: u64) -> Self {
+        let (limit, beyond) = (limit as u64, head + 1);
+        let (from, end) = match part {
+            HistoryPart::After(after) => (after.saturating_add(1), beyond),
+            HistoryPart::Newest => (beyond.saturating_sub(limit).max(1), beyond),
+            HistoryPart::Before(before) => (before.min(beyond).saturating_sub(limit).max(1), before.min(beyond)),
+        };
+        let entries_max = usize::try_from(end.saturating_sub(from).min(limit)).unwrap_or(0);
+        Self { from, entries_max, end, is_forward: matches!(part, HistoryPart::After(_)) }
+    }
+
+    /// The same, without what is at `before` or behind it.
+    #[must_use]
+    pub fn below(self, before: u64) -> Self {
+        let end = self.end.min(before);
+        let between = usize::try_from(end.saturating_sub(self.from)).unwrap_or(usize::MAX);
+        Self { end, entries_max: self.entries_max.min(between), ..self }
+    }
+
+    /// The entries next to where the reader asked, at most a page in bytes of them, and whether there are more.
+    #[must_use]
+    pub fn choose(&self, page: &Page) -> (Vec<Arc<Entry>>, bool) {
+        let Self { end, is_forward, .. } = *self;
         let floor = page.ends.floor.offset;
         let mut read: Vec<_> = page.entries.iter().filter(|entry| entry.offset < end).collect();
-        let is_forward = matches!(history.part, HistoryPart::After(_));
         if !is_forward {
             read.reverse();
         }
@@ -101,7 +138,6 @@ impl Room {
         if !is_forward {
             read.reverse();
         }
-        let entries: Vec<_> = read.into_iter().cloned().collect();
-        push::history(&history.id, &self.key.room, &page.ends.head, floor + 1, &entries, more)
+        (read.into_iter().cloned().collect(), more)
     }
 }

@@ -37,6 +37,7 @@ use picture::Shown;
 
 pub mod history;
 pub mod join;
+pub mod look;
 mod picture;
 pub mod presence;
 pub mod publish;
@@ -98,6 +99,8 @@ pub struct Room {
     /// State and activity as of the tail's head.
     shown: Shown,
     roster: Roster,
+    /// How many members there are, for those who list rooms.
+    member_count: Arc<AtomicUsize>,
     /// When changes of the roster were last told.
     last_tick: Option<Instant>,
     /// The members of the last tick as JSON, so that a join encodes one member and not all.
@@ -175,6 +178,7 @@ impl Room {
         number: u64,
         context: Arc<RoomContext>,
         directory: Addr<Directory>,
+        member_count: Arc<AtomicUsize>,
         ctx: &mut Context<Self>,
     ) -> Self {
         ctx.set_mailbox_capacity(4_096);
@@ -191,6 +195,7 @@ impl Room {
             delivered: None,
             shown: Shown::default(),
             roster: Roster::new(large),
+            member_count,
             last_tick: None,
             member_texts: FxHashMap::default(),
             signals: Signals::new(SignalBounds::default()),

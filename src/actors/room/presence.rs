@@ -1,6 +1,7 @@
 //! Who is in the room: gathered for a tick, told as a difference.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use actix::prelude::*;
 use rustc_hash::FxHashMap;
@@ -36,6 +37,7 @@ impl Handler<SetPresence> for Room {
 impl Room {
     /// Something may be different: the next tick finds out, and the next grace time gets its timer.
     pub(super) fn presence_changed(&mut self, ctx: &mut Context<Self>) {
+        self.member_count.store(self.roster.count(), Ordering::Relaxed);
         if self.timers.presence.is_none() {
             let tick = self.context.config.presence.tick;
             self.timers.presence = Some(ctx.run_later(tick, |room, _| room.send_presence()));

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytestring::ByteString;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::directory::{Located, Opened, SessionEnded};
 use super::limits::Arrival;
@@ -66,6 +66,19 @@ pub struct ConnectionEnded {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct TakenUp;
+
+/// A backend or an operator ends the session.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct End;
+
+/// Somebody asks in which rooms the session is.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TellRooms {
+    /// Hears their names.
+    pub reply: oneshot::Sender<Vec<RoomName>>,
+}
 
 /// A room died. Its sessions come back by cursor.
 #[derive(Message)]
@@ -423,6 +436,24 @@ impl Handler<TakenUp> for Session {
     }
 }
 
+impl Handler<End> for Session {
+    type Result = ();
+
+    fn handle(&mut self, _: End, _: &mut Self::Context) {
+        self.close(CloseCode::Ended);
+    }
+}
+
+impl Handler<TellRooms> for Session {
+    type Result = ();
+
+    fn handle(&mut self, ask: TellRooms, _: &mut Self::Context) {
+        let rooms = self.open().map(|open| open.rooms.keys().cloned().collect());
+        // Who asked may be gone by now.
+        let _ = ask.reply.send(rooms.unwrap_or_default());
+    }
+}
+
 impl Handler<RoomGone> for Session {
     type Result = ();
 
@@ -444,14 +475,14 @@ impl Drop for Session {
 impl Drop for Open {
     fn drop(&mut self) {
         let mut rooms = Vec::with_capacity(self.rooms.len());
-        for slot in self.rooms.values_mut() {
+        for (name, slot) in &mut self.rooms {
             let Some(located) = slot.located.take() else { continue };
             located.addr.do_send(Gone {
                 session: self.opened.session.clone(),
                 generation: self.opened.generation,
                 farewell: self.farewell,
             });
-            rooms.push(located.addr);
+            rooms.push((name.clone(), located.addr));
         }
         self.node.directory.do_send(SessionEnded {
             secret: self.opened.secret.clone(),

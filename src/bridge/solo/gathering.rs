@@ -11,7 +11,7 @@ use super::start::Limits;
 /// Appends in order, bounded in number and bytes.
 pub(super) struct Gathering {
     limits: Limits,
-    queue: VecDeque<(Write, Done)>,
+    queue: VecDeque<Waiting>,
     /// Who appended the batch that is on its way; empty while none is.
     committing: Vec<Done>,
     committing_bytes: usize,
@@ -19,6 +19,13 @@ pub(super) struct Gathering {
     bytes: usize,
     taken: u64,
     answered: u64,
+}
+
+struct Waiting {
+    write: Write,
+    done: Done,
+    /// Whether the next one has to be in the same transaction.
+    goes_on: bool,
 }
 
 impl Gathering {
@@ -36,15 +43,35 @@ impl Gathering {
 
     /// Takes an append, or gives back who is to be told that there is no room for it.
     pub(super) fn offer(&mut self, write: Write, done: Done) -> Result<(), Done> {
-        let bytes = self.bytes + weight(&write);
-        let entries = self.queue.len() + self.committing.len();
-        if entries >= self.limits.waiting_entries_max || bytes > self.limits.waiting_bytes_max {
+        if !self.has_room(1, weight(&write)) {
             return Err(done);
         }
-        self.bytes = bytes;
-        self.taken += 1;
-        self.queue.push_back((write, done));
+        self.put(write, done, false);
         Ok(())
+    }
+
+    /// Takes several appends that are to be in one transaction, all or none.
+    pub(super) fn offer_all(&mut self, writes: Vec<(Write, Done)>) -> Result<(), Vec<Done>> {
+        let bytes = writes.iter().map(|(write, _)| weight(write)).sum();
+        if !self.has_room(writes.len(), bytes) {
+            return Err(writes.into_iter().map(|(_, done)| done).collect());
+        }
+        let last = writes.len();
+        for (number, (write, done)) in (1..).zip(writes) {
+            self.put(write, done, number < last);
+        }
+        Ok(())
+    }
+
+    fn has_room(&self, more: usize, bytes: usize) -> bool {
+        let entries = self.queue.len() + self.committing.len() + more;
+        entries <= self.limits.waiting_entries_max && self.bytes + bytes <= self.limits.waiting_bytes_max
+    }
+
+    fn put(&mut self, write: Write, done: Done, goes_on: bool) {
+        self.bytes += weight(&write);
+        self.taken += 1;
+        self.queue.push_back(Waiting { write, done, goes_on });
     }
 
     /// What is to be committed now; `None` while a batch is on its way or nothing waits.
@@ -52,8 +79,11 @@ impl Gathering {
         if !self.committing.is_empty() || self.queue.is_empty() {
             return None;
         }
-        let count = self.queue.len().min(self.limits.batch_rows_max);
-        let (writes, dones): (Vec<_>, Vec<_>) = self.queue.drain(..count).unzip();
+        let mut count = self.queue.len().min(self.limits.batch_rows_max);
+        while count > 0 && self.queue[count - 1].goes_on {
+            count += 1;
+        }
+        let (writes, dones): (Vec<_>, Vec<_>) = self.queue.drain(..count).map(|one| (one.write, one.done)).unzip();
         self.committing_bytes = writes.iter().map(weight).sum();
         self.committing = dones;
         Some(writes)

@@ -27,10 +27,11 @@ use crate::domain::ids::RoomKey;
 use crate::store::{self, Commit, Committed, Placed, ReadEnds, ReadPage, Store, Write, WriterActor};
 
 use super::{
-    Append, AppendError, Appended, Arrived, Done, Ends, LogPlace, Page, Picture, Read, ReadPicture, Select, Selection,
-    Unavailable, Unwatch, Watch, Watching,
+    Append, AppendAll, AppendError, Appended, Arrived, Done, Ends, LogPlace, Page, Picture, Read, ReadPicture, Select,
+    Selection, Unavailable, Unwatch, Watch, Watching,
 };
 
+mod all;
 mod counters;
 mod gathering;
 mod memory;

@@ -134,6 +134,7 @@ impl Solo {
         let solo = receiver.recv().map_err(|_| StoreError::Closed)?;
         let bridge = Bridge {
             append: solo.clone().recipient(),
+            append_all: solo.clone().recipient(),
             watch: solo.clone().recipient(),
             unwatch: solo.clone().recipient(),
             read: solo.clone().recipient(),

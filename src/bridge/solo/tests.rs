@@ -15,6 +15,7 @@ use crate::domain::ids::{EntryId, RoomName, Tenant};
 
 use super::*;
 
+mod all;
 mod disk;
 mod memory;
 

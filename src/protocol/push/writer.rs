@@ -21,6 +21,14 @@ impl Writer {
         Self(out)
     }
 
+    /// An answer over HTTP, which has no `type`; its first field is a text.
+    pub(super) fn answer(name: &str, text: &str, size: usize) -> Self {
+        let mut out = String::with_capacity(size);
+        put::parts(&mut out, &["{\"", name, "\":"]);
+        put::text(&mut out, "", text);
+        Self(out)
+    }
+
     /// The answer to the command `id`.
     pub(super) fn reply(kind: &str, id: Option<&CommandId>, size: usize) -> Self {
         let message = Self::new(kind, size);

@@ -1,0 +1,198 @@
+//! What others ask of the register: who is where, and that somebody's sessions end.
+
+use std::sync::atomic::Ordering;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::{Connection, Directory, Located, Record};
+use crate::actors::room::Gone;
+use crate::actors::session::{End, TellRooms};
+use crate::delivery::Farewell;
+use crate::domain::entry::Timestamp;
+use crate::domain::ids::{RoomKey, RoomName, SessionId, Tenant, UserId};
+
+/// Where is this room, if somebody has it open? Unlike `Locate` it opens none.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Find {
+    /// Which room.
+    pub key: RoomKey,
+    /// Hears where.
+    pub reply: oneshot::Sender<Option<Located>>,
+}
+
+/// Which rooms is somebody in? By name, ascending.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ListRooms {
+    /// In which world.
+    pub tenant: Tenant,
+    /// What their names begin with.
+    pub prefix: String,
+    /// Only those behind this name.
+    pub after: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+    /// Hears them with their members' number, and whether there are more.
+    pub reply: oneshot::Sender<(Vec<(RoomName, usize)>, bool)>,
+}
+
+/// Where is this user?
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct FindUser {
+    /// In which world.
+    pub tenant: Tenant,
+    /// Who.
+    pub user: UserId,
+    /// Hears of each of the user's sessions.
+    pub reply: oneshot::Sender<Vec<Whereabouts>>,
+}
+
+/// One session of a user.
+pub struct Whereabouts {
+    /// Its public name.
+    pub session: SessionId,
+    /// When its connection ended; `None` while it stands.
+    pub gone_at: Option<Timestamp>,
+    /// Brings the names of its rooms.
+    pub rooms: oneshot::Receiver<Vec<RoomName>>,
+}
+
+/// End sessions for good: their clients are closed with 4403 and their secrets hold no longer.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct EndSessions {
+    /// In which world.
+    pub tenant: Tenant,
+    /// Whose.
+    pub whose: Whose,
+    /// Hears how many there were.
+    pub reply: oneshot::Sender<usize>,
+}
+
+/// Which sessions are meant.
+pub enum Whose {
+    /// All of a user's.
+    User(UserId),
+    /// This one.
+    Session(SessionId),
+}
+
+/// How much is there?
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TakeCensus {
+    /// Hears it.
+    pub reply: oneshot::Sender<Census>,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Census {
+    /// Open rooms, those included that nobody is in and that are about to go.
+    pub rooms: usize,
+    /// Sessions, those included whose client may still return.
+    pub sessions: usize,
+}
+
+// Who asked may have gone meanwhile, and then nobody wants the answer.
+
+impl Handler<Find> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, find: Find, _: &mut Self::Context) {
+        let _ = find.reply.send(self.rooms.get(&find.key).map(|place| place.located.clone()));
+    }
+}
+
+impl Handler<ListRooms> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, list: ListRooms, _: &mut Self::Context) {
+        let fits =
+            |name: &str| name.starts_with(&list.prefix) && list.after.as_deref().is_none_or(|after| name > after);
+        let of_tenant = self.rooms.iter().filter(|(key, _)| key.tenant == list.tenant && fits(key.room.as_str()));
+        // The number is what each room said last, so no room is asked and none has to answer.
+        let counted = of_tenant.map(|(key, place)| (&key.room, place.located.members.load(Ordering::Relaxed)));
+        let mut rooms: Vec<_> = counted.filter(|(_, count)| *count > 0).collect();
+        let has_more = rooms.len() > list.limit;
+        if has_more {
+            rooms.select_nth_unstable(list.limit);
+            rooms.truncate(list.limit);
+        }
+        rooms.sort_unstable();
+        let rooms = rooms.into_iter().map(|(name, count)| (name.clone(), count)).collect();
+        let _ = list.reply.send((rooms, has_more));
+    }
+}
+
+impl Handler<FindUser> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, find: FindUser, _: &mut Self::Context) {
+        let of_user = self.sessions.values().filter(|record| record.tenant == find.tenant && record.user == find.user);
+        let whereabouts = of_user.map(|record| {
+            let (reply, rooms) = oneshot::channel();
+            let gone_at = match &record.connection {
+                Connection::Standing(addr) => {
+                    addr.do_send(TellRooms { reply });
+                    None
+                }
+                Connection::Gone { at, rooms, .. } => {
+                    let _ = reply.send(rooms.iter().map(|(name, _)| name.clone()).collect());
+                    Some(*at)
+                }
+            };
+            Whereabouts { session: record.session.clone(), gone_at, rooms }
+        });
+        let _ = find.reply.send(whereabouts.collect());
+    }
+}
+
+impl Handler<EndSessions> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, end: EndSessions, _: &mut Self::Context) {
+        let is_meant = |record: &Record| {
+            record.tenant == end.tenant
+                && match &end.whose {
+                    Whose::User(user) => record.user == *user,
+                    Whose::Session(session) => record.session == *session,
+                }
+        };
+        let before = self.sessions.len();
+        // Without its record nobody takes the session up again, however its connection ends.
+        self.sessions.retain(|_, record| {
+            let is_meant = is_meant(record);
+            if is_meant {
+                record.end();
+            }
+            !is_meant
+        });
+        let _ = end.reply.send(before - self.sessions.len());
+    }
+}
+
+impl Record {
+    fn end(&self) {
+        match &self.connection {
+            Connection::Standing(addr) => addr.do_send(End),
+            Connection::Gone { rooms, .. } => {
+                for (_, room) in rooms {
+                    let (session, generation) = (self.session.clone(), self.generation);
+                    room.do_send(Gone { session, generation, farewell: Farewell::AtOnce });
+                }
+            }
+        }
+    }
+}
+
+impl Handler<TakeCensus> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, census: TakeCensus, _: &mut Self::Context) {
+        let _ = census.reply.send(Census { rooms: self.rooms.len(), sessions: self.sessions.len() });
+    }
+}

@@ -1,0 +1,53 @@
+//! Looking into a room without being in it.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::Room;
+use crate::domain::cursor::Cursor;
+use crate::domain::tail::Tail;
+use crate::protocol::push;
+
+/// Who is here, and how far is the log?
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Look {
+    /// Hears it.
+    pub reply: oneshot::Sender<View>,
+}
+
+/// A room at one moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The newest position of the log.
+    pub cursor: Cursor,
+    /// The members as JSON; none for a large room.
+    pub members: Vec<Arc<str>>,
+    /// How many there are.
+    pub count: usize,
+    /// Whether it is large.
+    pub is_large: bool,
+    /// The state as JSON, true at `cursor`.
+    pub state: Arc<str>,
+}
+
+impl Handler<Look> for Room {
+    type Result = ();
+
+    fn handle(&mut self, look: Look, _: &mut Self::Context) {
+        let Some(cursor) = self.tail.as_ref().map(Tail::head) else { return };
+        let state = self.shown.state_json();
+        let (count, is_large) = (self.roster.count_with(None), self.roster.is_large());
+        let mut members = Vec::new();
+        if !is_large {
+            for member in self.roster.shown_with(None) {
+                let kept = self.member_texts.get(&member.user.id);
+                members.push(kept.map_or_else(|| push::member(&member).into(), Arc::clone));
+            }
+        }
+        // Who asked may be gone by now.
+        let _ = look.reply.send(View { cursor, members, count, is_large, state });
+    }
+}

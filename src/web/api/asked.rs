@@ -1,0 +1,163 @@
+//! Who asks, and what they may.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, web};
+
+use super::Api;
+use crate::actors::{Node, WorkerContext};
+use crate::auth::{ApiKey, Identity};
+use crate::domain::grants::Right;
+use crate::domain::ids::{RoomKey, RoomName, Tenant, UserId};
+use crate::protocol::Refusal;
+use crate::protocol::push;
+use crate::telemetry::metrics::COUNTS;
+use crate::web::identity;
+
+/// A call whose sender is known.
+pub(super) struct Asked {
+    /// The node.
+    pub(super) node: Arc<Node>,
+    /// Who calls.
+    pub(super) caller: Caller,
+}
+
+/// Who calls.
+pub(super) enum Caller {
+    /// A backend.
+    Backend(Arc<ApiKey>),
+    /// A user, for whom realtime may be off.
+    User(Box<Identity>),
+}
+
+impl Asked {
+    /// Reads who calls from `Authorization`: an API key, or a user's token.
+    pub(super) fn of(request: &HttpRequest) -> Result<Self, Refusal> {
+        let node = Arc::clone(&context_of(request)?.node);
+        let api = request.app_data::<web::ThinData<Arc<Api>>>().ok_or_else(no_context)?;
+        let address = address_of(request, &node);
+        if let Some(wait) = api.failures.blocked(address) {
+            return Err(Refusal::rate_limited("too many refused keys from this address", wait));
+        }
+        caller(request, &node, api)
+            .map_err(|why| {
+                COUNTS.call_refused();
+                if api.failures.note(address) {
+                    log::warn!(
+                        "a call of the API from {address} was refused: {why}; more within a minute are not told"
+                    );
+                }
+                Refusal::unauthorized(why)
+            })
+            .map(|caller| Self { node, caller })
+    }
+
+    /// The world of the caller.
+    pub(super) fn tenant(&self) -> &Tenant {
+        match &self.caller {
+            Caller::Backend(key) => &key.tenant,
+            Caller::User(identity) => &identity.tenant,
+        }
+    }
+
+    /// Whether the caller may do this in that room.
+    pub(super) fn may(&self, room: &RoomName, right: Right) -> Result<(), Refusal> {
+        let (may, who) = match &self.caller {
+            Caller::Backend(key) => (key.rights.has(right), "key"),
+            Caller::User(identity) => (identity.grants.allow(room, right), "user"),
+        };
+        let refused = || Refusal::forbidden(format!("this {who} has no right to {} in this room", right.as_str()));
+        may.then_some(()).ok_or_else(refused)
+    }
+
+    /// For what is no user's business: the key, if it has this right.
+    pub(super) fn backend_with(&self, right: Right) -> Result<&ApiKey, Refusal> {
+        let key = self.backend()?;
+        let refused = || Refusal::forbidden(format!("this key has no right to {}", right.as_str()));
+        key.rights.has(right).then_some(key).ok_or_else(refused)
+    }
+
+    /// For what reaches into other people's connections: the key, if it may do everything.
+    pub(super) fn backend_with_all_rights(&self) -> Result<&ApiKey, Refusal> {
+        let key = self.backend()?;
+        key.has_all_rights().then_some(key).ok_or_else(|| Refusal::forbidden("this takes a key with all rights"))
+    }
+
+    pub(super) fn backend(&self) -> Result<&ApiKey, Refusal> {
+        match &self.caller {
+            Caller::Backend(key) => Ok(key),
+            Caller::User(_) => Err(Refusal::forbidden("this takes a backend's key, not a user's token")),
+        }
+    }
+
+    /// As the author of an entry, and under whose name keys count: a user's are shared with the user's sessions.
+    pub(super) fn author(&self) -> (Arc<str>, Arc<str>) {
+        match &self.caller {
+            Caller::Backend(key) => (push::api::from_backend(&key.name), format!("api:{}", key.name).into()),
+            Caller::User(identity) => {
+                let user = &identity.user.id;
+                (push::api::from_user(user), format!("user:{user}").into())
+            }
+        }
+    }
+
+    /// The room that the path names, where the caller needs this right.
+    pub(super) fn room(&self, request: &HttpRequest, right: Right) -> Result<RoomKey, Refusal> {
+        let room = RoomName::parse(&segment(request)?).map_err(|bad| Refusal::bad_message(bad.to_string()))?;
+        self.may(&room, right)?;
+        Ok(RoomKey::new(self.tenant().clone(), room))
+    }
+}
+
+/// The user that the path names; for a user's token that is the caller, also called `me`.
+pub(super) fn user(asked: &Asked, request: &HttpRequest) -> Result<UserId, Refusal> {
+    let named = UserId::parse(&segment(request)?).map_err(|bad| Refusal::bad_message(bad.to_string()))?;
+    match &asked.caller {
+        Caller::Backend(_) => Ok(named),
+        Caller::User(identity) if named.as_str() == "me" || named == identity.user.id => Ok(identity.user.id.clone()),
+        Caller::User(_) => Err(Refusal::forbidden("a user's token asks for that user alone")),
+    }
+}
+
+/// The one name in the path, decoded.
+pub(super) fn segment(request: &HttpRequest) -> Result<String, Refusal> {
+    let decoded = web::Path::<String>::from_request(request, &mut actix_web::dev::Payload::None).into_inner();
+    decoded.map(web::Path::into_inner).map_err(|_| Refusal::bad_message("the path must be percent-encoded UTF-8"))
+}
+
+/// Where the call comes from, as far as trusted proxies tell.
+pub(super) fn address_of(request: &HttpRequest, node: &Node) -> IpAddr {
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    identity::client_address(peer, request.headers(), &node.config.server.trusted_proxies)
+}
+
+fn context_of(request: &HttpRequest) -> Result<&Rc<WorkerContext>, Refusal> {
+    request.app_data::<web::ThinData<Rc<WorkerContext>>>().map(|context| &context.0).ok_or_else(no_context)
+}
+
+fn no_context() -> Refusal {
+    Refusal::unavailable("this node is not whole yet")
+}
+
+/// What the caller proves; else why not, in words without any of it.
+fn caller(request: &HttpRequest, node: &Node, api: &Api) -> Result<Caller, String> {
+    let mut lines = request.headers().get_all(header::AUTHORIZATION);
+    let line = lines.next().filter(|_| lines.next().is_none()).and_then(|line| line.to_str().ok());
+    let bearer = line.and_then(|line| line.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let Some((_, secret)) = bearer else {
+        return Err("Authorization must be `Bearer` and an API key, or a user's token".to_owned());
+    };
+    let secret = secret.trim();
+    if let Some(key) = api.keys.find(secret) {
+        return Ok(Caller::Backend(key));
+    }
+    // Two dots make a token; anything else was meant as a key.
+    if secret.split('.').count() != 3 {
+        return Err("this is no API key of this server".to_owned());
+    }
+    let admitted = node.gate.admit(Some(secret), None).map_err(|refused| refused.to_string())?;
+    Ok(Caller::User(Box::new(admitted.identity)))
+}

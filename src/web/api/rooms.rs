@@ -1,0 +1,110 @@
+//! Reading: which rooms there are, who is in one, and what was before.
+
+use actix_web::{HttpRequest, HttpResponse};
+use tokio::sync::oneshot;
+
+use super::asked::Asked;
+use super::query::Query;
+use super::{Answer, answer, told};
+use crate::actors::Node;
+use crate::actors::directory::queries::{Find, ListRooms};
+use crate::actors::room::history::Wanted;
+use crate::actors::room::look::Look;
+use crate::bridge::{Page, Read, ReadPicture, Select, Selection};
+use crate::domain::grants::Right;
+use crate::domain::ids::RoomKey;
+use crate::domain::tail::Bounds;
+use crate::protocol::command::HistoryPart;
+use crate::protocol::command::events::{self, HistoryQuery};
+use crate::protocol::{Refusal, push};
+
+/// Rooms of one page.
+const ROOMS_MAX: usize = 1_000;
+const ROOMS_DEFAULT: usize = 100;
+/// An entry is bounded by the size of a message, and a page by its number of entries.
+const PAGE_BYTES: usize = 32 << 20;
+
+/// `GET /v1/rooms`.
+pub(super) async fn list(request: HttpRequest) -> Answer {
+    let asked = Asked::of(&request)?;
+    let tenant = asked.backend_with(Right::Join)?.tenant.clone();
+    let query = Query::of(&request)?;
+    let limit = query.number("limit", ROOMS_DEFAULT, ROOMS_MAX)?;
+    let (reply, listed) = oneshot::channel();
+    let prefix = query.get("prefix").unwrap_or_default().to_owned();
+    let after = query.get("page").map(str::to_owned);
+    asked.node.directory.do_send(ListRooms { tenant, prefix, after, limit, reply });
+    let (rooms, has_more) = told(listed).await?;
+    let next = rooms.last().filter(|_| has_more).map(|(room, _)| room);
+    Ok(answer(HttpResponse::Ok(), push::api::rooms(&rooms, next)))
+}
+
+/// `GET /v1/rooms/{room}`.
+pub(super) async fn room(request: HttpRequest) -> Answer {
+    let asked = Asked::of(&request)?;
+    let key = asked.room(&request, Right::Join)?;
+    let (reply, found) = oneshot::channel();
+    asked.node.directory.do_send(Find { key: key.clone(), reply });
+    if let Some(located) = told(found).await? {
+        let (reply, view) = oneshot::channel();
+        located.addr.do_send(Look { reply });
+        // A room that retired or died between the two has nobody in it, and its log answers below.
+        if let Ok(Ok(view)) = tokio::time::timeout(super::DEADLINE, view).await {
+            let picture = push::Picture {
+                state: &view.state,
+                activity: &[],
+                members: view.members,
+                count: view.count,
+                is_large: view.is_large,
+            };
+            return Ok(answer(HttpResponse::Ok(), push::api::room(&key.room, &view.cursor, picture)));
+        }
+    }
+    let place = asked.node.config.room(&key.room).log;
+    let Ok(Ok(mut stored)) = asked.node.bridge.picture.send(ReadPicture { log: key.clone(), place }).await else {
+        return Err(Refusal::unavailable("the log can't be read now").into());
+    };
+    let nobody = push::Picture { state: &stored.state.to_json(), ..push::Picture::count_only(0, false) };
+    Ok(answer(HttpResponse::Ok(), push::api::room(&key.room, &stored.ends.head, nobody)))
+}
+
+/// `GET /v1/rooms/{room}/history`.
+pub(super) async fn history(request: HttpRequest) -> Answer {
+    let asked = Asked::of(&request)?;
+    let key = asked.room(&request, Right::History)?;
+    let query = Query::of(&request)?;
+    let HistoryQuery { part, below, limit, kinds } = events::history(|name| query.get(name))?;
+    // The log is asked twice, first how far it is: what is written in between is news, not history.
+    let head = page(&asked.node, &key, 1, 0).await?.ends.head;
+    if let Some(kinds) = kinds {
+        // Entries of some kinds are counted by the log: between two of them lie any number of others.
+        let place = asked.node.config.room(&key.room).log;
+        let (after, before, is_newest) = match part {
+            HistoryPart::Newest => (0, u64::MAX, true),
+            HistoryPart::Before(before) => (0, before, true),
+            HistoryPart::After(after) => (after, below.unwrap_or(u64::MAX), false),
+        };
+        let bounds = Bounds { entries_max: limit, bytes_max: PAGE_BYTES };
+        let select = Select { log: key.clone(), place, kinds, after, below: before, is_newest, bounds };
+        let Ok(Ok(Selection { ends, entries, more })) = asked.node.bridge.select.send(select).await else {
+            return Err(Refusal::unavailable("the log can't be read now").into());
+        };
+        let oldest = ends.floor.offset + 1;
+        return Ok(answer(HttpResponse::Ok(), push::api::history(&key.room, &ends.head, oldest, &entries, more)));
+    }
+    let wanted = Wanted::of(part, limit, head.offset);
+    let wanted = below.map_or(wanted, |before| wanted.below(before));
+    let page = page(&asked.node, &key, wanted.from, wanted.entries_max).await?;
+    let (entries, more) = wanted.choose(&page);
+    let oldest = page.ends.floor.offset + 1;
+    Ok(answer(HttpResponse::Ok(), push::api::history(&key.room, &page.ends.head, oldest, &entries, more)))
+}
+
+async fn page(node: &Node, key: &RoomKey, from: u64, entries_max: usize) -> Result<Page, Refusal> {
+    let place = node.config.room(&key.room).log;
+    let read = Read { log: key.clone(), place, from, entries_max, bytes_max: PAGE_BYTES };
+    match node.bridge.read.send(read).await {
+        Ok(Ok(page)) => Ok(page),
+        _ => Err(Refusal::unavailable("the log can't be read now")),
+    }
+}
