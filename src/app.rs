@@ -33,6 +33,7 @@ use crate::store::StoreError;
 use crate::supervise;
 use crate::web::api::{self, Api};
 use crate::web::ops::Readiness;
+use crate::web::patience::Patience;
 use crate::web::{assets, ops, takeover, websocket};
 
 pub mod check;
@@ -68,6 +69,8 @@ const BACKLOG: i32 = 4_096;
 const KEYS_PATIENCE: Duration = Duration::from_secs(5);
 /// How long clients may take to hear that they have to go.
 const DRAIN: Duration = Duration::from_secs(4);
+/// An HTTP connection on which nothing happens for so long is ended.
+const IDLE: Duration = Duration::from_mins(1);
 /// How many clients return in a second after a drain, at most.
 const RETURNS_PER_S: u32 = 1_000;
 
@@ -119,7 +122,13 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
 
     let workers = if node.config.server.workers == 0 { cores } else { node.config.server.workers };
     let builder = actix_server::Server::build().workers(workers).disable_signals().shutdown_timeout(1);
-    let server = takeover::serve(listener, builder, node.config.server.request_timeout, {
+    let patience = Patience {
+        head: node.config.server.request_timeout,
+        // Whoever is answered slowly hears something twice in that time.
+        idle: (node.config.session.heartbeat * 2).max(IDLE),
+        clock: node.clock.clone(),
+    };
+    let server = takeover::serve(listener, builder, patience, {
         let (node, readiness) = (Arc::clone(&node), readiness.clone());
         let api = Api::new(&node.config, &node.clock, counters);
         move |services| {

@@ -389,5 +389,12 @@ async fn a_connection_that_is_silent_or_dripping_is_ended() {
     for drip in ["", drip.as_str()] {
         ended(TcpStream::connect(&node.address).await.expect("the server accepts"), drip.as_bytes()).await;
     }
+    // Nor does a first request that was in time buy a slow second one.
+    let mut kept = TcpStream::connect(&node.address).await.expect("the server accepts");
+    kept.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("the server reads");
+    let mut answer = [0; 12];
+    soon("the answer", kept.read_exact(&mut answer)).await.expect("the server answers");
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    ended(kept, drip.as_bytes()).await;
     assert_eq!(http::get(&node.address, "/healthz").await.status, 200);
 }

@@ -16,6 +16,7 @@ pub mod assets;
 pub mod identity;
 pub mod inbound;
 pub mod ops;
+pub mod patience;
 pub mod takeover;
 pub mod websocket;
 

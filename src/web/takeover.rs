@@ -13,19 +13,22 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::time::Duration;
 
 use actix_codec::Framed;
 use actix_http::body::{BodySize, BoxBody, MessageBody, to_bytes};
 use actix_http::h1::{Codec, Message, SendResponse};
-use actix_http::{HttpService, Request, Response, StatusCode};
+use actix_http::{HttpService, Protocol, Request, Response, StatusCode};
 use actix_server::{Server, ServerBuilder};
-use actix_service::{IntoServiceFactory, Service, ServiceFactory, fn_factory, fn_service, map_config};
+use actix_service::{
+    IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_factory, fn_service, map_config,
+};
 use actix_web::dev::AppConfig;
 use actix_web::{App, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::SinkExt;
 use tokio::net::TcpStream;
+
+use super::patience::{Impatient, Patience};
 
 /// What to do with the socket after the head of a 101 is written; kept in the response's extensions.
 pub struct Takeover(Box<dyn FnOnce(TcpStream, Bytes)>);
@@ -45,16 +48,11 @@ impl Takeover {
 }
 
 /// Builds the server: `configure` is called twice on each worker thread and must make the same App each time, with its
-/// state made outside. The head of a request must arrive within `head_within`.
+/// state made outside. Slow clients are waited for no longer than `patience` says.
 ///
 /// # Errors
 /// When the listener can't be used.
-pub fn serve<F>(
-    listener: TcpListener,
-    builder: ServerBuilder,
-    head_within: Duration,
-    configure: F,
-) -> io::Result<Server>
+pub fn serve<F>(listener: TcpListener, builder: ServerBuilder, patience: Patience, configure: F) -> io::Result<Server>
 where
     F: Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
 {
@@ -70,12 +68,22 @@ where
                 }))
             }
         });
-        HttpService::build()
-            .tcp_nodelay(true)
+        let head_within = patience.head;
+        let patience = patience.clone();
+        let accepted = fn_service(move |io: TcpStream| {
+            let patience = patience.clone();
+            async move {
+                // Without it answers are a little later, and that is all.
+                let _ = io.set_nodelay(true);
+                let peer = io.peer_addr().ok();
+                Ok((Impatient::new(io, patience), Protocol::Http1, peer))
+            }
+        });
+        let http = HttpService::build()
             .client_request_timeout(head_within)
             .upgrade(upgrade)
-            .finish(map_config(app(&plain), |()| AppConfig::default()))
-            .tcp()
+            .finish(map_config(app(&plain), |()| AppConfig::default()));
+        accepted.and_then(http)
     })?;
     Ok(builder.run())
 }
@@ -108,7 +116,7 @@ fn app<F: Fn(&mut web::ServiceConfig)>(
 async fn answer_upgrade<S, B>(
     app: std::rc::Rc<S>,
     request: Request,
-    mut framed: Framed<TcpStream, Codec>,
+    mut framed: Framed<Impatient, Codec>,
 ) -> Result<(), Broken>
 where
     S: Service<Request, Response = actix_web::dev::ServiceResponse<B>, Error = actix_web::Error>,
@@ -125,7 +133,7 @@ where
             framed.send(Message::Item((head, BodySize::None))).await.map_err(|_| Broken)?;
             let parts = framed.into_parts();
             // Copied, because a slice of HTTP's read buffer would keep its 8 KiB for as long as the connection stands.
-            run(parts.io, Bytes::copy_from_slice(&parts.read_buf));
+            run(parts.io.into_inner(), Bytes::copy_from_slice(&parts.read_buf));
         }
         _ => {
             // What refuses an upgrade is a few bytes of ours, so it is sent in one piece.
