@@ -194,9 +194,8 @@ async fn a_key_that_cannot_be_read_stops_the_start() {
 #[tokio::test]
 async fn guests_through_a_proxy_have_to_be_meant() {
     let through_proxy = || NodeConfig::default().set("server.trusted_proxies", vec!["127.0.0.1"]);
-    let (status, said) = Node::refuses_to_start(through_proxy()).await;
-    assert_eq!(status.code(), Some(78), "{said}");
-    assert!(said.contains("auth.guests") && said.contains("anyone-who-reaches-this-server"), "{said}");
+    let node = Node::start(through_proxy()).await;
+    assert!(node.output().contains("set auth.guests"), "{}", node.output());
 
     let node = Node::start(through_proxy().set("auth.guests", "off")).await;
     let mut client = Client::open(&node).await;
