@@ -78,7 +78,8 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     let mut bridge_config = solo::Config::new(&config.store.path);
     bridge_config.limits.dedupe = config.limits.dedupe;
     let Started { bridge, store, stopper, .. } = Solo::start(&bridge_config, &clock)?;
-    let gate = Gate::new(&config.auth, store.guest_key(), address.ip().is_loopback(), clock.clone());
+    let gate =
+        Gate::new(&config.auth, store.guest_key(), address.ip().is_loopback(), clock.clone()).open_to(config.open_to());
 
     let cores = available_parallelism().map_or(1, usize::from);
     let context = Arc::new(RoomContext { config: config.clone(), clock: clock.clone(), bridge: bridge.clone() });

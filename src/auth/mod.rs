@@ -15,8 +15,9 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::AuthSettings;
 use crate::domain::entry::Timestamp;
-use crate::domain::grants::Grants;
+use crate::domain::grants::{Grants, Rights};
 use crate::domain::ids::Tenant;
+use crate::domain::pattern::RoomPattern;
 use crate::domain::user::User;
 
 mod claims;
@@ -135,6 +136,8 @@ pub struct Gate {
     /// Of guests' tokens alone.
     guest_key: Key,
     guests_allowed: bool,
+    /// What rooms are open to for who has no rights of their own.
+    open_to: Arc<[(RoomPattern, Rights)]>,
     clock: Clock,
 }
 
@@ -144,7 +147,15 @@ impl Gate {
     #[must_use]
     pub fn new(settings: &AuthSettings, guest_key: &[u8; 32], guests_allowed: bool, clock: Clock) -> Self {
         let secret = settings.secret.as_ref().map(|secret| Key::new(secret.as_bytes()));
-        Self { secret, guest_key: Key::new(guest_key), guests_allowed, clock }
+        Self { secret, guest_key: Key::new(guest_key), guests_allowed, open_to: Arc::default(), clock }
+    }
+
+    /// Lets rooms be open to guests and to tokens that name no rooms as their settings say, in place of all but
+    /// notifying.
+    #[must_use]
+    pub fn open_to(mut self, rooms: Arc<[(RoomPattern, Rights)]>) -> Self {
+        self.open_to = rooms;
+        self
     }
 
     /// Lets in who brings a good `token`, or nothing where guests are allowed. `guest_name` names a guest, new or
@@ -153,6 +164,12 @@ impl Gate {
     /// # Errors
     /// [`Refused`], also for an empty token.
     pub fn admit(&self, token: Option<&str>, guest_name: Option<&str>) -> Result<Admitted, Refused> {
+        let mut admitted = self.admit_by_token(token, guest_name)?;
+        admitted.identity.grants = admitted.identity.grants.open_to(&self.open_to);
+        Ok(admitted)
+    }
+
+    fn admit_by_token(&self, token: Option<&str>, guest_name: Option<&str>) -> Result<Admitted, Refused> {
         let now = self.clock.wall();
         let Some(token) = token else {
             if !self.guests_allowed {

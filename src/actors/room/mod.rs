@@ -169,7 +169,6 @@ impl Room {
     ) -> Self {
         ctx.set_mailbox_capacity(4_096);
         let settings = context.config.room(&key.room);
-        let large = context.config.presence.large;
         Self {
             key,
             number,
@@ -178,7 +177,7 @@ impl Room {
             directory,
             tail: None,
             watch: None,
-            roster: Roster::new(large),
+            roster: Roster::new(settings.large),
             last_tick: None,
             member_texts: FxHashMap::default(),
             signals: Signals::new(SignalBounds::default()),
