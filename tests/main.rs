@@ -15,6 +15,7 @@ mod limits;
 mod ops;
 mod presence;
 mod recovery;
+mod retention;
 mod room_settings;
 mod rooms;
 mod sessions;

@@ -13,11 +13,13 @@ use log::error;
 
 use crate::clock::Clock;
 use crate::domain::ids::RoomKey;
-use crate::domain::log::{AppendError, Ends, Page, Unavailable};
+use crate::domain::log::{AppendError, Ends, Keep, Page, Unavailable};
 
 use super::Store;
 use super::error::{ReadError, StoreError};
 use super::reader::Reader;
+use super::sweep::{Standing, Sweep};
+use super::trim::{Trim, TrimLogs, TrimmedLogs};
 use super::writer::{Outcome, RETRY_AFTER, Write, Writer};
 
 /// Old keys are forgotten in slices of so many: about a millisecond between two batches.
@@ -136,6 +138,31 @@ impl WriterActor {
         self.purge = Purge { last: now, rows_since: 0, has_more: purged == PURGE_ROWS };
     }
 
+    /// Trims what fits into one slice. Nothing is open before the first batch or trim, as for a batch.
+    fn trim(&mut self, logs: Vec<(RoomKey, Keep)>, mut rows_max: usize, answer: &mut TrimmedLogs) {
+        let now = self.clock.wall();
+        let opened = match &mut self.writer {
+            Some(writer) => Ok(writer),
+            closed => self.store.writer().map(|writer| closed.insert(writer)),
+        };
+        // Why it can't be opened is told by the next batch, which matters more.
+        let Ok(writer) = opened else { return };
+        for (log, keep) in logs {
+            if rows_max == 0 {
+                answer.left.push(log);
+                continue;
+            }
+            match writer.trim(&log, &Trim { keep, now, rows_max }) {
+                Ok(trimmed) => {
+                    // A look costs something, too.
+                    rows_max = rows_max.saturating_sub(trimmed.rows + 1);
+                    answer.trimmed.push((log, trimmed));
+                }
+                Err(error) => self.store.tell_unreadable(&log, &error),
+            }
+        }
+    }
+
     fn begin_anew(&mut self, ctx: &mut SyncContext<Self>) {
         error!("the writer of {} panicked and begins anew", self.store.path().display());
         self.writer = None;
@@ -166,6 +193,19 @@ impl Handler<Commit> for WriterActor {
         reply.do_send(Committed { writes, outcomes });
         // After the answer: nobody waits for it but the next batch.
         if catch_unwind(AssertUnwindSafe(|| self.purge(written))).is_err() {
+            self.begin_anew(ctx);
+        }
+    }
+}
+
+impl Handler<TrimLogs> for WriterActor {
+    type Result = ();
+
+    fn handle(&mut self, TrimLogs { logs, rows_max, reply }: TrimLogs, ctx: &mut SyncContext<Self>) {
+        let mut answer = TrimmedLogs { trimmed: Vec::new(), left: Vec::new() };
+        let trimming = catch_unwind(AssertUnwindSafe(|| self.trim(logs, rows_max, &mut answer)));
+        reply.do_send(answer);
+        if trimming.is_err() {
             self.begin_anew(ctx);
         }
     }
@@ -205,7 +245,7 @@ impl ReaderActor {
     /// Runs `read`, tells what went wrong, and survives its panic.
     fn read<T>(
         &mut self,
-        log: &RoomKey,
+        log: Option<&RoomKey>,
         ctx: &mut SyncContext<Self>,
         read: impl FnOnce(&mut Reader) -> Result<T, ReadError>,
     ) -> Result<T, Unavailable> {
@@ -221,9 +261,13 @@ impl ReaderActor {
                 self.store.reading.worked(self.store.path());
                 return Ok(answer);
             }
-            Ok(Ok(Err(error))) => self.store.tell_unreadable(log, &error),
+            Ok(Ok(Err(error))) => match log {
+                Some(log) => self.store.tell_unreadable(log, &error),
+                None => self.store.reading.failed("logs can't be looked through", &error),
+            },
             Ok(Err(error)) => self.store.reading.failed("the store can't be opened", &error),
             Err(_) => {
+                let log = log.map_or_else(|| "all logs".to_owned(), RoomKey::to_string);
                 error!("a reader of {} panicked over {log} and begins anew", self.store.path().display());
                 self.reader = None;
                 ctx.stop();
@@ -241,7 +285,7 @@ impl Handler<ReadEnds> for ReaderActor {
     type Result = Result<Ends, Unavailable>;
 
     fn handle(&mut self, ReadEnds { log }: ReadEnds, ctx: &mut SyncContext<Self>) -> Self::Result {
-        self.read(&log, ctx, |reader| reader.ends(&log))
+        self.read(Some(&log), ctx, |reader| reader.ends(&log))
     }
 }
 
@@ -250,7 +294,15 @@ impl Handler<ReadPage> for ReaderActor {
 
     fn handle(&mut self, letter: ReadPage, ctx: &mut SyncContext<Self>) -> Self::Result {
         let ReadPage { log, from, entries_max, bytes_max } = letter;
-        self.read(&log, ctx, |reader| reader.page(&log, from, entries_max, bytes_max))
+        self.read(Some(&log), ctx, |reader| reader.page(&log, from, entries_max, bytes_max))
+    }
+}
+
+impl Handler<Sweep> for ReaderActor {
+    type Result = Result<Vec<Standing>, Unavailable>;
+
+    fn handle(&mut self, sweep: Sweep, ctx: &mut SyncContext<Self>) -> Self::Result {
+        self.read(None, ctx, |reader| reader.sweep(sweep))
     }
 }
 

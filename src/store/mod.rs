@@ -36,6 +36,8 @@ mod place;
 mod reader;
 mod row;
 mod schema;
+mod sweep;
+mod trim;
 mod writer;
 
 #[cfg(test)]
@@ -45,6 +47,8 @@ pub use actors::{Close, Commit, Committed, ReadEnds, ReadPage, ReaderActor, Writ
 pub use error::{ReadError, StoreError};
 pub use reader::Reader;
 pub use row::content_hash;
+pub use sweep::{Standing, Sweep};
+pub use trim::{Trim, TrimLogs, Trimmed, TrimmedLogs};
 pub use writer::{Outcome, Placed, RETRY_AFTER, Write, Writer};
 
 use place::Place;

@@ -25,7 +25,8 @@ const APPLICATION_ID: i64 = 0x436f_5072;
 /// rooms costs is the pages that it touches, and a leaf of an index holds twenty times as many rows. Over 10,000 rooms
 /// that is 0.9 pages an entry in place of 2.2, 2.1 in place of 3.7 with a key; a page of a log read back costs 4 µs an
 /// entry in place of 1.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     create table meta (
         only integer primary key check (only = 1),
         store_epoch blob not null,  -- of every log whose own is null
@@ -65,7 +66,13 @@ const STEPS: [&str; 1] = ["
         unique (log, publisher, key)
     ) strict;
     create index dedupe_by_age on dedupe (at);
-"];
+",
+    // Of a log's bytes so much is known: those of the entries after the floor up to `counted_offset`.
+    "
+    alter table logs add column counted_offset integer not null default 0;
+    alter table logs add column counted_bytes integer not null default 0;
+",
+];
 
 /// What a connection is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -15,6 +15,7 @@ use super::Store;
 use super::error::ReadError;
 use super::heads::{Head, Heads};
 use super::row::{self, as_stored, checksum, content_hash};
+use super::trim::Counts;
 
 /// What a sender is told when the log can't take entries.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -50,9 +51,11 @@ pub type Outcome = Result<Placed, AppendError>;
 
 /// The connection that writes.
 pub struct Writer {
-    store: Arc<Store>,
-    connection: Connection,
+    pub(super) store: Arc<Store>,
+    pub(super) connection: Connection,
     heads: Heads,
+    /// What is known of the bytes of logs that were looked at for trimming.
+    pub(super) counts: Counts,
 }
 
 /// Why a batch was rolled back.
@@ -65,7 +68,7 @@ enum Failure {
 
 impl Writer {
     pub(super) fn new(store: Arc<Store>, connection: Connection) -> Self {
-        Self { store, connection, heads: Heads::new(HEADS_KEPT) }
+        Self { store, connection, heads: Heads::new(HEADS_KEPT), counts: Counts::default() }
     }
 
     /// Writes `batch` in one transaction and answers each write in order, once the transaction is on the disk. `now` is
@@ -122,7 +125,7 @@ impl Writer {
 
     /// One try in one transaction. On a failure it is rolled back, and [`Self::heads`] are not to be believed.
     fn attempt(&mut self, batch: &[Write], refused: &[bool], now: Timestamp) -> Result<Vec<Outcome>, Failure> {
-        let Self { store, connection, heads } = self;
+        let Self { store, connection, heads, .. } = self;
         if !connection.is_autocommit() {
             // A rollback that failed left the last transaction open.
             connection.execute_batch("rollback").map_err(Failure::Batch)?;

@@ -74,6 +74,8 @@ const TAIL: Bounds = Bounds { entries_max: 1_000, bytes_max: 2 << 20 };
 const PRELOAD_BYTES: usize = 32 << 20;
 /// How long a room waits before it asks a log again that could not be read.
 const RETRY: Duration = Duration::from_secs(1);
+/// So often a log may be trimmed under a room that opens it.
+const TRIMS_MET_MAX: usize = 5;
 /// How long a retired room still answers those who were told its address before.
 const RETIRED_LISTENS: Duration = Duration::from_secs(5);
 
@@ -225,6 +227,9 @@ impl Room {
                 Order::Hole { .. } => return self.fill_hole(ctx),
             }
         }
+        if let Some(floor) = arrived.floor {
+            tail.raise_floor(floor);
+        }
     }
 
     /// Reads on from the head, with the mailbox held back meanwhile.
@@ -232,8 +237,16 @@ impl Room {
         let Some(from) = self.tail.as_ref().map(|tail| tail.head().offset + 1) else { return };
         log::warn!("room {} misses entries from {from} on and reads them from the log", self.key);
         let reading = self.context.bridge.read.send(self.read(from, Bounds::PAGE.entries_max)).into_actor(self);
-        ctx.wait(reading.map(|page, room, ctx| match page {
-            Ok(Ok(page)) => room.take_in(Arrived { epoch: page.ends.head.epoch, entries: page.entries }, ctx),
+        ctx.wait(reading.map(move |page, room, ctx| match page {
+            Ok(Ok(page)) if page.ends.floor.offset >= from => {
+                // What is missing is not kept any more: everybody has to take the picture as new.
+                log::error!("room {} misses entries that its log no longer keeps, and is opened anew", room.key);
+                ctx.stop();
+            }
+            Ok(Ok(page)) => {
+                let floor = Some(page.ends.floor);
+                room.take_in(Arrived { epoch: page.ends.head.epoch, entries: page.entries, floor }, ctx);
+            }
             _ => room.try_again(ctx, Self::fill_hole),
         }));
     }
@@ -371,27 +384,36 @@ impl Drop for Room {
 /// Watches first and reads then, so that nothing slips between: what arrives besides is at or below the head.
 async fn open_log(bridge: Bridge, watch: Watch, read: Read) -> Result<(u64, Tail), Unavailable> {
     let watching = bridge.watch.send(watch).await.map_err(|_| Unavailable)??;
-    let opened = preload(&bridge, read.clone(), watching.ends).await;
+    let mut opened = preload(&bridge, read.clone(), watching.ends).await;
+    for _ in 0..TRIMS_MET_MAX {
+        // Trimmed between two looks: what was the floor is below it now.
+        let Ok(Err(ends)) = opened else { break };
+        opened = preload(&bridge, read.clone(), ends).await;
+    }
+    let opened = opened.and_then(|tail| tail.map_err(|_| Unavailable));
     if opened.is_err() {
         bridge.unwatch.do_send(Unwatch { log: read.log, watch: watching.watch });
     }
     Ok((watching.watch, opened?))
 }
 
-/// The newest entries of the log as a tail.
-async fn preload(bridge: &Bridge, read: Read, ends: Ends) -> Result<Tail, Unavailable> {
+/// The newest entries of the log as a tail; the ends that it has now when it was trimmed meanwhile.
+async fn preload(bridge: &Bridge, read: Read, ends: Ends) -> Result<Result<Tail, Ends>, Unavailable> {
     let Ends { head, floor } = ends;
     // What no log keeps is not told from memory either: a room of `none` only counts.
     let bounds = if read.place == LogPlace::None { Bounds { entries_max: 0, bytes_max: 0 } } else { TAIL };
     let newest = head.offset.saturating_sub(PRELOAD_ENTRIES).max(floor.offset);
     if newest == head.offset {
-        return Ok(Tail::new(head, floor, bounds));
+        return Ok(Ok(Tail::new(head, floor, bounds)));
     }
     // The entry before the first one is read as well: its id is the proof of who stands just there.
     let is_known = newest == floor.offset;
     let from = newest + u64::from(is_known);
     let entries_max = usize::try_from(head.offset - from + 1).unwrap_or(usize::MAX);
     let page = bridge.read.send(Read { from, entries_max, ..read }).await.map_err(|_| Unavailable)??;
+    if page.ends.floor.offset >= from {
+        return Ok(Err(page.ends));
+    }
     let mut entries = page.entries.into_iter();
     let before: Cursor = if is_known {
         floor
@@ -402,5 +424,5 @@ async fn preload(bridge: &Bridge, read: Read, ends: Ends) -> Result<Tail, Unavai
     for entry in entries {
         tail.push(entry);
     }
-    Ok(tail)
+    Ok(Ok(tail))
 }

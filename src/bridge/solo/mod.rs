@@ -35,17 +35,19 @@ mod gathering;
 mod memory;
 mod readers;
 mod start;
+mod trimming;
 mod watches;
 
 #[cfg(test)]
 mod tests;
 
 pub use counters::{Counters, Counts};
-pub use start::{Config, Limits, Started, Stopper};
+pub use start::{Config, KeepBy, Limits, Started, Stopper};
 
 use gathering::Gathering;
 use memory::MemoryLogs;
 use readers::Readers;
+use trimming::Trimming;
 use watches::Watches;
 
 /// The actor.
@@ -56,6 +58,7 @@ pub struct Solo {
     gathering: Gathering,
     watches: Watches,
     memory: MemoryLogs,
+    trimming: Trimming,
     /// Who waits until so many appends are answered; ascending.
     drains: VecDeque<(u64, oneshot::Sender<()>)>,
     counters: Arc<Counters>,
@@ -104,9 +107,10 @@ impl Solo {
     fn append_to_memory(&mut self, append: Append) {
         let Append { log, place, draft, key, done } = append;
         let is_watched = self.watches.has(&log);
-        let outcome = self.memory.append(&log, place, draft, key, is_watched).map(|(placed, entry)| {
+        let keep = self.trimming.keep(&log);
+        let outcome = self.memory.append(&log, place, keep, draft, key, is_watched).map(|(placed, entry, floor)| {
             if let Some(entry) = entry {
-                self.announce(&log, Arrived { epoch: placed.epoch, entries: vec![entry] });
+                self.announce(&log, Arrived { epoch: placed.epoch, entries: vec![entry], floor });
             }
             placed.appended
         });
@@ -126,6 +130,13 @@ impl Solo {
 
 impl Actor for Solo {
     type Context = Context<Self>;
+
+    /// Also after a panic, which took all timers along.
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.trimming.begin_anew();
+        self.trim_when_due(ctx);
+        self.sweep_later(ctx);
+    }
 }
 
 impl Supervised for Solo {}
@@ -167,12 +178,14 @@ impl Handler<Committed> for Solo {
             }
         }
         for (log, arrived) in groups.groups {
+            self.trimming.note(&log, &arrived.entries);
             self.announce(&log, arrived);
         }
         for (done, outcome) in told {
             self.tell(done, outcome);
         }
         self.tell_drained();
+        self.trim_when_due(ctx);
     }
 }
 
@@ -192,7 +205,7 @@ impl Groups {
         }
         self.by_log.insert(log.clone(), self.groups.len());
         // A log has one epoch as long as the store is open, so the first entry's is that of all.
-        self.groups.push((log, Arrived { epoch: placed.epoch, entries: vec![entry] }));
+        self.groups.push((log, Arrived { epoch: placed.epoch, entries: vec![entry], floor: None }));
     }
 }
 
@@ -208,6 +221,9 @@ impl Handler<Watch> for Solo {
             let ends = self.memory.watch(&log);
             return Box::pin(async move { Ok(Watching { watch, ends }) });
         }
+        // Its settings may be others than when it was trimmed last.
+        self.trimming.look_at(&log);
+        self.trim_when_due(ctx);
         let read = self.readers.ask(ReadEnds { log: log.clone() });
         let solo = ctx.address();
         Box::pin(async move {

@@ -17,6 +17,7 @@ use super::{Outcome, Placed, Store, Write};
 mod actors;
 mod opening;
 mod reading;
+mod trimming;
 mod writing;
 
 const DEDUPE: Duration = Duration::from_hours(24);
