@@ -16,6 +16,7 @@ use crate::domain::ids::RoomKey;
 use crate::domain::log::{AppendError, Ends, Keep, Page, Unavailable};
 
 use super::Store;
+use super::checkpoints::Checkpoints;
 use super::error::{ReadError, StoreError};
 use super::reader::Reader;
 use super::sweep::{Standing, Sweep};
@@ -81,6 +82,8 @@ pub struct WriterActor {
     clock: Clock,
     /// Opened with the first batch; away after a panic.
     writer: Option<Writer>,
+    /// Runs beside an open writer.
+    checkpoints: Option<Checkpoints>,
     purge: Purge,
 }
 
@@ -99,7 +102,7 @@ impl WriterActor {
         let thread = || std::thread::Builder::new().name("store-writer".into());
         SyncArbiter::start_with_thread_builder(1, thread, move || {
             let purge = Purge { last: clock.now(), rows_since: 0, has_more: false };
-            Self { store: Arc::clone(&store), clock: clock.clone(), writer: None, purge }
+            Self { store: Arc::clone(&store), clock: clock.clone(), writer: None, checkpoints: None, purge }
         })
     }
 
@@ -123,6 +126,17 @@ impl WriterActor {
             })
         };
         writes.iter().map(|write| find(write).ok_or(unavailable)).collect()
+    }
+
+    /// Has the write-ahead log copied when it has grown.
+    fn checkpoint(&mut self, written: usize, bytes: usize) {
+        let Some(writer) = &mut self.writer else { return };
+        let checkpoints = self.checkpoints.get_or_insert_with(|| Checkpoints::start(&self.store));
+        if checkpoints.wrote(written, bytes)
+            && let Err(error) = writer.finish_checkpoint()
+        {
+            log::warn!("{} keeps its write-ahead log: {error}", self.store.path().display());
+        }
     }
 
     /// Forgets a slice of old keys when enough was written, enough time has passed, or the last slice was full.
@@ -179,6 +193,7 @@ impl Handler<Commit> for WriterActor {
 
     fn handle(&mut self, Commit { writes, reply }: Commit, ctx: &mut SyncContext<Self>) {
         let written = writes.len();
+        let bytes = writes.iter().map(|write| write.draft.body.len()).sum();
         let outcomes = match catch_unwind(AssertUnwindSafe(|| self.commit(&writes))) {
             Ok(Ok(outcomes)) => outcomes,
             Ok(Err(error)) => {
@@ -192,7 +207,11 @@ impl Handler<Commit> for WriterActor {
         };
         reply.do_send(Committed { writes, outcomes });
         // After the answer: nobody waits for it but the next batch.
-        if catch_unwind(AssertUnwindSafe(|| self.purge(written))).is_err() {
+        let afterwards = AssertUnwindSafe(|| {
+            self.purge(written);
+            self.checkpoint(written, bytes);
+        });
+        if catch_unwind(afterwards).is_err() {
             self.begin_anew(ctx);
         }
     }
@@ -215,6 +234,7 @@ impl Handler<Close> for WriterActor {
     type Result = ();
 
     fn handle(&mut self, _: Close, _: &mut SyncContext<Self>) {
+        self.checkpoints = None;
         // Without a write of its own it still is the one to empty what an earlier process left.
         let emptied = match self.writer.take().map_or_else(|| self.store.writer(), Ok) {
             Ok(mut writer) => writer.checkpoint().map_err(|error| error.to_string()),

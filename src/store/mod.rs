@@ -30,6 +30,7 @@ use crate::domain::ids::{Epoch, RoomKey};
 
 mod actors;
 mod boot;
+mod checkpoints;
 mod error;
 mod heads;
 mod place;

@@ -107,8 +107,8 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection, StoreError>
         connection.pragma_update(None, "temp_store", "memory")?;
         // Not mapped: an error of the disk is then an error to answer, not a signal that ends the process.
         connection.pragma_update(None, "mmap_size", 0)?;
-        // 64 MiB between checkpoints: pages that many batches touch are copied once.
-        connection.pragma_update_and_check(None, "wal_autocheckpoint", 16_000, |_| Ok(()))?;
+        // A thread of its own copies much earlier (`checkpoints`); here a batch would wait for it.
+        connection.pragma_update_and_check(None, "wal_autocheckpoint", 64_000, |_| Ok(()))?;
         connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
         let cache_kib = if role == Role::Writer { 64 << 10 } else { 8 << 10 };
         connection.pragma_update(None, "cache_size", -cache_kib)?;

@@ -115,6 +115,14 @@ impl Writer {
         statement.execute((now.0 - self.store.dedupe_ms, as_stored(rows_max as u64)))
     }
 
+    /// Copies what another thread left of the write-ahead log into the database, so that it begins at its start again.
+    ///
+    /// # Errors
+    /// What `SQLite` says; the next checkpoint does the same.
+    pub(super) fn finish_checkpoint(&mut self) -> rusqlite::Result<()> {
+        super::checkpoints::copy(&self.connection).map(|_| ())
+    }
+
     /// Copies the write-ahead log into the database and empties it.
     ///
     /// # Errors
