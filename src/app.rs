@@ -91,8 +91,14 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     let address = listener.local_addr()?;
     let mut bridge_config = solo::Config::new(&config.store.path);
     bridge_config.limits.dedupe = config.limits.dedupe;
+    bridge_config.limits.sweep_every = sweep_every(&config);
+    bridge_config.keep = Arc::new({
+        let config = config.clone();
+        move |room| config.room(room).keep
+    });
     let Started { bridge, store, counters, stopper } = Solo::start(&bridge_config, &clock)?;
     let gate = Gate::new(&config.auth, store.guest_key(), config.allows_guests(), clock.clone())?;
+    let gate = gate.open_to(config.open_to());
     gate.wait_for_keys(KEYS_PATIENCE);
 
     let cores = available_parallelism().map_or(1, usize::from);
@@ -176,6 +182,11 @@ async fn drain(node: &Node) {
         }
     };
     let _ = tokio::time::timeout(DRAIN, gone).await;
+}
+
+/// All logs are looked through often enough that nothing is kept for much longer than it may.
+fn sweep_every(config: &Config) -> Duration {
+    (config.shortest_keep() / 10).clamp(Duration::from_millis(500), Duration::from_mins(1))
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

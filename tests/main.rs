@@ -18,6 +18,8 @@ mod limits;
 mod ops;
 mod presence;
 mod recovery;
+mod retention;
+mod room_settings;
 mod rooms;
 mod sessions;
 mod signals;

@@ -10,7 +10,7 @@
 //! | `name` | what to call them, at most 100 characters; `sub` if there is none |
 //! | `avatar` | a picture; anything but an http(s) URL of at most 2,000 bytes is dropped, as nobody should be shut out for a picture |
 //! | `roles` | a list of texts |
-//! | `rooms` | rights by pattern of rooms; if there is none, all but `notify` everywhere, and `{}` is nothing at all |
+//! | `rooms` | rights by pattern of rooms; if there is none, what each room is open to, and `{}` is nothing at all |
 //!
 //! Others are passed over. A claim of the wrong type is never taken as missing: `"rooms": null` must not mean "all".
 
@@ -147,7 +147,7 @@ impl<'a> Claims<'a> {
     }
 
     fn grants(&self) -> Result<Grants, Refused> {
-        let Some(json) = self.0.find("rooms") else { return Ok(Grants::everywhere(Rights::ALL_BUT_NOTIFY)) };
+        let Some(json) = self.0.find("rooms") else { return Ok(Grants::open()) };
         let rule = "must be an object from patterns of rooms, none of them twice, to lists of rights";
         let rooms = Members::read(json).ok_or_else(|| wrong("rooms", rule))?;
         let grant = |(pattern, rights): (&str, &str)| {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::domain::entry::Timestamp;
-use crate::domain::grants::{Grants, Rights};
+use crate::domain::grants::Grants;
 use crate::domain::ids::{Tenant, UserId};
 use crate::domain::user::User;
 
@@ -75,7 +75,7 @@ impl Guest {
             tenant: Tenant::default(),
             user: Arc::new(User::new(self.id, self.name.into(), None)),
             roles: Vec::new(),
-            grants: Grants::everywhere(Rights::ALL_BUT_NOTIFY),
+            grants: Grants::open(),
             expires: None,
             is_guest: true,
         };

@@ -17,8 +17,9 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::config::{AuthSettings, Secret};
 use crate::domain::entry::Timestamp;
-use crate::domain::grants::Grants;
+use crate::domain::grants::{Grants, Rights};
 use crate::domain::ids::Tenant;
+use crate::domain::pattern::RoomPattern;
 use crate::domain::user::User;
 
 mod api_key;
@@ -157,6 +158,8 @@ pub struct Gate {
     /// Of guests' tokens alone.
     guest_key: SharedKey,
     guests_allowed: bool,
+    /// What rooms are open to for who has no rights of their own.
+    open_to: Arc<[(RoomPattern, Rights)]>,
     clock: Clock,
 }
 
@@ -175,7 +178,7 @@ impl Gate {
     ) -> Result<Self, BadKey> {
         let keys = Keys::new(settings)?;
         keys.start_fetching(&clock);
-        Ok(Self { keys, guest_key: SharedKey::hs256(guest_key), guests_allowed, clock })
+        Ok(Self { keys, guest_key: SharedKey::hs256(guest_key), guests_allowed, open_to: Arc::default(), clock })
     }
 
     /// Reads the keys that `settings` name, without fetching any; for looking at settings.
@@ -192,12 +195,26 @@ impl Gate {
         self.keys.wait(patience);
     }
 
+    /// Lets rooms be open to guests and to tokens that name no rooms as their settings say, in place of all but
+    /// notifying.
+    #[must_use]
+    pub fn open_to(mut self, rooms: Arc<[(RoomPattern, Rights)]>) -> Self {
+        self.open_to = rooms;
+        self
+    }
+
     /// Lets in who brings a good `token`, or nothing where guests are allowed. `guest_name` names a guest, new or
     /// returned; for a user it is passed over. Never waits: of a key set it takes what is here.
     ///
     /// # Errors
     /// [`Refused`], also for an empty token.
     pub fn admit(&self, token: Option<&str>, guest_name: Option<&str>) -> Result<Admitted, Refused> {
+        let mut admitted = self.admit_by_token(token, guest_name)?;
+        admitted.identity.grants = admitted.identity.grants.open_to(&self.open_to);
+        Ok(admitted)
+    }
+
+    fn admit_by_token(&self, token: Option<&str>, guest_name: Option<&str>) -> Result<Admitted, Refused> {
         let now = self.clock.wall();
         let Some(token) = token else {
             if !self.guests_allowed {

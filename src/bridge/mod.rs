@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use crate::domain::cursor::Cursor;
 use crate::domain::entry::{Draft, Entry, Kind};
 use crate::domain::ids::{Epoch, RoomKey};
 use crate::domain::tail::Bounds;
@@ -77,6 +78,8 @@ pub struct Arrived {
     pub epoch: Epoch,
     /// The new entries.
     pub entries: Vec<Arc<Entry>>,
+    /// The last entry that is no longer kept, when the log was trimmed; the letter may have no entries then.
+    pub floor: Option<Cursor>,
 }
 
 /// Hear of every entry from now on. Answered with the ends as they are after the watch began, so that entries at or

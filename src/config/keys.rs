@@ -200,5 +200,15 @@ pub(super) const KEYS: &[Key] = &[
     key("rooms", Kind::Tables, "tables [[rooms]], each with match"),
     key("rooms.match", Kind::Text, "a room's name, or the start of one and a `*` at its end, such as \"dashboard:*\""),
     key("rooms.log", Kind::Text, "\"disk\", \"memory\" or \"none\""),
+    key("rooms.keep_entries", Kind::Whole(1, 1_000_000_000), " of entries"),
+    key("rooms.keep_bytes", Kind::Whole(4_096, 1 << 40), " of bytes"),
+    key("rooms.keep_s", Kind::Number(1.0, 3_650.0 * DAY_S), " of seconds"),
+    key("rooms.presence", Kind::Switch, ""),
+    key("rooms.large", Kind::Whole(1, 100_000), " of members"),
+    key(
+        "rooms.open_to",
+        Kind::List,
+        "a list of \"join\", \"publish\", \"signal\", \"track\", \"set\", \"notify\", \"history\"",
+    ),
     key("rooms.retire_after_s", Kind::Number(0.0, DAY_S), " of seconds"),
 ];

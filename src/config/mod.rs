@@ -17,15 +17,14 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::domain::grants::Rights;
-use crate::domain::ids::{RoomName, Tenant};
-use crate::domain::log_place::LogPlace;
-use crate::domain::pattern::RoomPattern;
+use crate::domain::ids::Tenant;
 
 mod error;
 mod keys;
 mod layers;
 mod limits;
 mod origin;
+mod rooms;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -35,6 +34,7 @@ mod values;
 pub use error::ConfigError;
 pub use limits::LimitSettings;
 pub use origin::{BadOrigin, Origin};
+pub use rooms::{RoomRule, RoomSettings};
 pub use secret::Secret;
 pub use token_key::{BadJwksUrl, JwksUrl, TokenAlgorithm, TokenKeyRule};
 
@@ -269,48 +269,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// One `[[rooms]]`.
-#[derive(Clone, PartialEq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RoomRule {
-    /// The rooms that it is for; unique.
-    #[serde(rename = "match", deserialize_with = "values::pattern")]
-    pub pattern: RoomPattern,
-    /// Where their logs live.
-    #[serde(default)]
-    pub log: LogPlace,
-    /// How long a room without anybody in it stays open.
-    #[serde(rename = "retire_after_s", default = "values::retire_after", deserialize_with = "values::seconds")]
-    pub retire_after: Duration,
-}
-
-/// What is set for one room.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RoomSettings {
-    /// Where its log lives.
-    pub log: LogPlace,
-    /// How long it stays open without anybody in it.
-    pub retire_after: Duration,
-}
-
-impl Default for RoomSettings {
-    fn default() -> Self {
-        Self { log: LogPlace::default(), retire_after: values::retire_after() }
-    }
-}
-
 impl Config {
-    /// The settings of `room`: the `[[rooms]]` whose pattern fits and is the longest, whole; what it leaves out is at
-    /// its default and not taken from a shorter pattern.
-    #[must_use]
-    pub fn room(&self, room: &RoomName) -> RoomSettings {
-        self.rooms
-            .iter()
-            .filter(|rule| rule.pattern.fits(room))
-            .max_by_key(|rule| rule.pattern.precision())
-            .map_or_else(RoomSettings::default, |rule| RoomSettings { log: rule.log, retire_after: rule.retire_after })
-    }
-
     /// Whether somebody without a token is let in: by default only while nobody but this machine can reach us.
     #[must_use]
     pub fn allows_guests(&self) -> bool {
@@ -396,12 +355,6 @@ impl Config {
                 return Some((format!("auth.api_keys[{index}]"), "must have one of key and key_hash".into()));
             }
         }
-        let mut patterns = HashSet::new();
-        for (index, rule) in self.rooms.iter().enumerate() {
-            if !patterns.insert(&rule.pattern) {
-                return Some((format!("rooms[{index}].match"), "must be another pattern than the others".into()));
-            }
-        }
-        None
+        self.room_contradiction()
     }
 }

@@ -1,5 +1,9 @@
 use super::keys::{KEYS, Kind};
 use super::*;
+use crate::domain::grants::Right;
+use crate::domain::ids::RoomName;
+use crate::domain::log::Keep;
+use crate::domain::log_place::LogPlace;
 
 /// Settings from a text for the file and variables.
 fn load(file: &str, variables: &[(&str, &str)], bind: Option<&str>) -> Result<Config, String> {
@@ -43,10 +47,14 @@ fn the_shipped_file_is_exactly_the_defaults() {
 #[test]
 fn the_examples_of_the_shipped_file_can_be_used() {
     let shipped = include_str!("../../config.toml");
-    let examples: Vec<_> = shipped.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
+    let examples: Vec<_> = {
+        // What is indented further is the rest of a sentence.
+        let examples = shipped.lines().filter_map(|line| line.strip_prefix("#   "));
+        examples.filter(|line| !line.starts_with(' ')).collect()
+    };
     let tables = examples.join("\n").split_once("[[auth").map(|(_, rest)| format!("[[auth{rest}")).unwrap();
     let config = Config::from_toml(&tables.replace("url = \"...\"", "")).unwrap();
-    assert_eq!((config.auth.keys.len(), config.auth.api_keys.len(), config.rooms.len()), (2, 1, 1));
+    assert_eq!((config.auth.keys.len(), config.auth.api_keys.len(), config.rooms.len()), (2, 1, 2));
 }
 
 #[test]
@@ -154,6 +162,15 @@ fn a_bad_value_is_refused_with_key_place_value_and_remedy() {
         ),
         ("[[auth.keys]]\nsecret = 's3cret'", "auth.keys[0] = (hidden) (in it.toml): missing field `algorithm`"),
         ("[log]\nformat = 'xml'", "log.format = \"xml\" (in it.toml): must be \"plain\" or \"json\""),
+        (
+            "[[rooms]]\nmatch = 'a'\nkeep_entries = 0",
+            "rooms[0].keep_entries = 0 (in it.toml): must be a whole number of",
+        ),
+        (
+            "[[rooms]]\nmatch = 'a'\nkeep_s = 0.5",
+            "rooms[0].keep_s = 0.5 (in it.toml): must be a number of seconds from",
+        ),
+        ("[[rooms]]\nmatch = 'a'\nopen_to = ['fly']", "rooms[0].open_to = [\"fly\"] (in it.toml): must be a list of"),
         ("[limits]\nenabled = 1", "limits.enabled = 1 (in it.toml): must be true or false"),
     ] {
         let refusal = refusal(file);
@@ -200,6 +217,30 @@ fn values_that_contradict_each_other_are_refused() {
         ),
         ("[bridge]\nurl = 'redis://:pw@h'", "bridge.url = (hidden) (in it.toml): must be left out"),
         ("[[rooms]]\nmatch = 'a'\n[[rooms]]\nmatch = 'a'", "rooms[1].match = \"a\" (in it.toml): must be another"),
+        (
+            "[[rooms]]\nmatch = 'a'\nlog = 'none'\nkeep_s = 5",
+            "rooms[0].keep_s = 5 (in it.toml): must be left out while log is \"none\"",
+        ),
+        (
+            "[[rooms]]\nmatch = 'a'\nlog = 'memory'\nkeep_entries = 10001",
+            "rooms[0].keep_entries = 10001 (in it.toml): must be at most 10000 while",
+        ),
+        (
+            "[[rooms]]\nmatch = 'a'\nlog = 'memory'\nkeep_bytes = 4194305",
+            "rooms[0].keep_bytes = 4194305 (in it.toml): must be at most 4194304 while",
+        ),
+        (
+            "[[rooms]]\nmatch = 'a'\nkeep_bytes = 131071",
+            "rooms[0].keep_bytes = 131071 (in it.toml): must be at least twice limits.message_bytes",
+        ),
+        (
+            "[[rooms]]\nmatch = 'a'\npresence = false\nlarge = 5",
+            "rooms[0].large = 5 (in it.toml): must be left out while presence is false",
+        ),
+        (
+            "[[rooms]]\nmatch = 'a'\nopen_to = ['publish']",
+            "rooms[0].open_to = [\"publish\"] (in it.toml): must have \"join\" when",
+        ),
         (
             "[[auth.api_keys]]\nname = 'a'\nkey = 'k'\n[[auth.api_keys]]\nname = 'a'\nkey = 'l'",
             "auth.api_keys[1].name = \"a\" (in it.toml): must be another name",
@@ -271,8 +312,27 @@ fn of_room_rules_the_longest_that_fits_counts_whole() {
     assert_eq!(room("a:x"), (LogPlace::Memory, 500));
     assert_eq!(room("a:b"), (LogPlace::Disk, 60_000), "a whole name wins over a start of its length");
     assert_eq!(room("a:bc"), (LogPlace::None, 60_000));
-    let name = RoomName::parse("x").unwrap();
-    assert_eq!(Config::default().room(&name), RoomSettings::default());
+}
+
+#[test]
+fn what_a_rule_leaves_out_is_at_its_default() {
+    let room = |text: &str| Config::from_toml(text).unwrap().room(&RoomName::parse("x").unwrap());
+    let usual = room("[presence]\nlarge = 7");
+    assert_eq!((usual.log, usual.keep, usual.presence, usual.large), (LogPlace::Disk, Keep::DISK, true, 7));
+    assert_eq!(room("[presence]\nlarge = 7\n[[rooms]]\nmatch = 'x'"), usual);
+    let set = room("[[rooms]]\nmatch = 'x'\nkeep_entries = 5\nkeep_bytes = 131072\nkeep_s = 1.5\nlarge = 9");
+    let age_max = Duration::from_millis(1_500);
+    assert_eq!((set.keep, set.large), (Keep { entries_max: 5, bytes_max: 131_072, age_max }, 9));
+    let memory = room("[[rooms]]\nmatch = 'x'\nlog = 'memory'\nkeep_entries = 5\npresence = false");
+    assert_eq!((memory.keep, memory.presence), (Keep { entries_max: 5, ..Keep::MEMORY }, false));
+}
+
+#[test]
+fn a_room_is_open_to_guests_as_its_rule_says() {
+    let config = Config::from_toml("[[rooms]]\nmatch = 'x'\nopen_to = ['join']\n[[rooms]]\nmatch = 'y*'").unwrap();
+    let open_to = config.open_to();
+    assert_eq!(open_to[0].1, Rights::from_iter([Right::Join]));
+    assert_eq!(open_to[1].1, Rights::ALL_BUT_NOTIFY);
 }
 
 #[test]
@@ -285,10 +345,7 @@ fn an_api_key_without_more_may_do_all_in_the_default_tenant() {
     .unwrap();
     let [all, some] = &config.auth.api_keys[..] else { panic!("two keys") };
     assert_eq!((all.tenant.as_str(), all.rights), ("default", values::all_rights()));
-    assert_eq!(
-        (some.tenant.as_str(), some.rights),
-        ("acme", Rights::from_iter([crate::domain::grants::Right::Notify]))
-    );
+    assert_eq!((some.tenant.as_str(), some.rights), ("acme", Rights::from_iter([Right::Notify])));
     let hash = some.key_hash.unwrap();
     assert_eq!((hash[0], hash[1], hash[31]), (0, 0xff, 0x0a));
 }

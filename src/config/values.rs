@@ -23,6 +23,11 @@ pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dura
     Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
+/// As [`seconds`], for a key whose default depends on others.
+pub(super) fn some_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    seconds(deserializer).map(Some)
+}
+
 /// A number of milliseconds, fractions allowed.
 pub(super) fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     Duration::try_from_secs_f64(f64::deserialize(deserializer)? / 1_000.0).map_err(D::Error::custom)
@@ -116,4 +121,14 @@ pub(super) fn all_rights() -> Rights {
 /// How long an empty room stays open when no rule says.
 pub(super) fn retire_after() -> Duration {
     Duration::from_mins(1)
+}
+
+/// What guests may do in a room when no rule says.
+pub(super) fn all_but_notify() -> Rights {
+    Rights::ALL_BUT_NOTIFY
+}
+
+/// A switch that is on.
+pub(super) fn yes() -> bool {
+    true
 }

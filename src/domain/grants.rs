@@ -1,5 +1,7 @@
 //! Who may do what in which room.
 
+use std::sync::Arc;
+
 use super::ids::RoomName;
 use super::pattern::RoomPattern;
 
@@ -76,15 +78,34 @@ impl FromIterator<Right> for Rights {
     }
 }
 
-/// What one identity may do: rights by pattern of rooms. The rights of all patterns that fit add up.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Grants(Vec<(RoomPattern, Rights)>);
+/// What one identity may do: rights by pattern of rooms.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Grants {
+    /// As a token names them: the rights of all patterns that fit add up.
+    Named(Vec<(RoomPattern, Rights)>),
+    /// Of who comes with no rights of their own, a guest or a token without `rooms`: what rooms are open to by their
+    /// settings. The longest pattern that fits counts, and a room without one is open to all but notifying.
+    Open(Arc<[(RoomPattern, Rights)]>),
+}
+
+impl Default for Grants {
+    /// Nothing at all.
+    fn default() -> Self {
+        Self::Named(Vec::new())
+    }
+}
 
 impl Grants {
     /// The grants of a token's claim `rooms`. An empty list allows nothing.
     #[must_use]
     pub fn new(by_pattern: Vec<(RoomPattern, Rights)>) -> Self {
-        Self(by_pattern)
+        Self::Named(by_pattern)
+    }
+
+    /// The grants of who has none of their own, before rooms had a say; see [`Self::open_to`].
+    #[must_use]
+    pub fn open() -> Self {
+        Self::Open(Arc::default())
     }
 
     /// `rights` in every room.
@@ -93,13 +114,29 @@ impl Grants {
     /// Never: `*` is a pattern.
     #[must_use]
     pub fn everywhere(rights: Rights) -> Self {
-        Self(vec![(RoomPattern::parse("*").expect("`*` is a pattern"), rights)])
+        Self::Named(vec![(RoomPattern::parse("*").expect("`*` is a pattern"), rights)])
+    }
+
+    /// Lets the settings of rooms decide over who has no rights of their own; grants with a name stay as they are.
+    #[must_use]
+    pub fn open_to(self, rooms: &Arc<[(RoomPattern, Rights)]>) -> Self {
+        match self {
+            Self::Open(_) => Self::Open(Arc::clone(rooms)),
+            named @ Self::Named(_) => named,
+        }
     }
 
     /// Whether `right` is granted in `room`.
     #[must_use]
     pub fn allow(&self, room: &RoomName, right: Right) -> bool {
-        self.0.iter().any(|(pattern, rights)| rights.has(right) && pattern.fits(room))
+        match self {
+            Self::Named(grants) => grants.iter().any(|(pattern, rights)| rights.has(right) && pattern.fits(room)),
+            Self::Open(rooms) => {
+                let fitting = rooms.iter().filter(|(pattern, _)| pattern.fits(room));
+                let nearest = fitting.max_by_key(|(pattern, _)| pattern.precision());
+                nearest.map_or(Rights::ALL_BUT_NOTIFY, |(_, rights)| *rights).has(right)
+            }
+        }
     }
 }
 
@@ -129,5 +166,23 @@ mod tests {
             assert_eq!(Grants::everywhere(Rights::ALL_BUT_NOTIFY).allow(&room, right), right != Right::Notify);
             assert_eq!(Right::parse(right.as_str()), Some(right));
         }
+    }
+
+    #[test]
+    fn who_has_no_rights_of_their_own_has_what_the_nearest_pattern_is_open_to() {
+        let pattern = |text| RoomPattern::parse(text).unwrap();
+        let rooms: Arc<[_]> = Arc::new([
+            (pattern("board:*"), Rights::from_iter([Right::Join])),
+            (pattern("board:open"), Rights::from_iter([Right::Join, Right::Notify])),
+            (pattern("closed"), Rights::default()),
+        ]);
+        let guest = Grants::open().open_to(&rooms);
+        let may = |name, right| guest.allow(&RoomName::parse(name).unwrap(), right);
+        assert!(may("board:1", Right::Join) && !may("board:1", Right::Publish));
+        assert!(may("board:open", Right::Notify) && !may("board:open", Right::Publish));
+        assert!(!may("closed", Right::Join));
+        assert!(may("lobby", Right::Publish) && !may("lobby", Right::Notify));
+        let named = Grants::everywhere(Rights::from_iter([Right::Publish]));
+        assert_eq!(named.clone().open_to(&rooms), named, "a token's own rights are not touched");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cursor::Cursor;
-use super::entry::Entry;
+use super::entry::{Entry, Timestamp};
 use super::ids::EntryId;
 use super::state::State;
 
@@ -53,6 +53,30 @@ pub enum AppendError {
         /// When to try again.
         retry_after: Duration,
     },
+}
+
+/// How much of itself a log keeps; what is over any of these bounds goes, the oldest first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Keep {
+    /// At most so many entries.
+    pub entries_max: u64,
+    /// At most so many bytes by [`Entry::weight`].
+    pub bytes_max: u64,
+    /// None that is older.
+    pub age_max: Duration,
+}
+
+impl Keep {
+    /// What a log on disk keeps when nobody says otherwise: 100,000 entries, 256 MiB, 30 days.
+    pub const DISK: Self = Self { entries_max: 100_000, bytes_max: 256 << 20, age_max: Duration::from_hours(720) };
+    /// What a log in memory keeps when nobody says otherwise, and at most: 10,000 entries and 4 MiB, for a day.
+    pub const MEMORY: Self = Self { entries_max: 10_000, bytes_max: 4 << 20, age_max: Duration::from_hours(24) };
+
+    /// The time before which entries are too old at `now`.
+    #[must_use]
+    pub fn oldest(&self, now: Timestamp) -> Timestamp {
+        Timestamp(now.0.saturating_sub(i64::try_from(self.age_max.as_millis()).unwrap_or(i64::MAX)))
+    }
 }
 
 /// The ends of a log.

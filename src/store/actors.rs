@@ -14,12 +14,15 @@ use log::error;
 use crate::clock::Clock;
 use crate::domain::entry::Kind;
 use crate::domain::ids::RoomKey;
-use crate::domain::log::{AppendError, Ends, Page, Picture, Selection, Unavailable};
+use crate::domain::log::{AppendError, Ends, Keep, Page, Picture, Selection, Unavailable};
 use crate::domain::tail::Bounds;
 
 use super::Store;
+use super::checkpoints::Checkpoints;
 use super::error::{ReadError, StoreError};
 use super::reader::{Reader, Wanted};
+use super::sweep::{Standing, Sweep};
+use super::trim::{Trim, TrimLogs, TrimmedLogs};
 use super::writer::{Outcome, RETRY_AFTER, Write, Writer};
 
 /// Old keys are forgotten in slices of so many: about a millisecond between two batches.
@@ -107,6 +110,8 @@ pub struct WriterActor {
     clock: Clock,
     /// Opened with the first batch; away after a panic.
     writer: Option<Writer>,
+    /// Runs beside an open writer.
+    checkpoints: Option<Checkpoints>,
     purge: Purge,
 }
 
@@ -125,7 +130,7 @@ impl WriterActor {
         let thread = || std::thread::Builder::new().name("store-writer".into());
         SyncArbiter::start_with_thread_builder(1, thread, move || {
             let purge = Purge { last: clock.now(), rows_since: 0, has_more: false };
-            Self { store: Arc::clone(&store), clock: clock.clone(), writer: None, purge }
+            Self { store: Arc::clone(&store), clock: clock.clone(), writer: None, checkpoints: None, purge }
         })
     }
 
@@ -151,6 +156,17 @@ impl WriterActor {
         writes.iter().map(|write| find(write).ok_or(unavailable.clone())).collect()
     }
 
+    /// Has the write-ahead log copied when it has grown.
+    fn checkpoint(&mut self, written: usize, bytes: usize) {
+        let Some(writer) = &mut self.writer else { return };
+        let checkpoints = self.checkpoints.get_or_insert_with(|| Checkpoints::start(&self.store));
+        if checkpoints.wrote(written, bytes)
+            && let Err(error) = writer.finish_checkpoint()
+        {
+            log::warn!("{} keeps its write-ahead log: {error}", self.store.path().display());
+        }
+    }
+
     /// Forgets a slice of old keys when enough was written, enough time has passed, or the last slice was full.
     fn purge(&mut self, written: usize) {
         let now = self.clock.now();
@@ -162,6 +178,31 @@ impl WriterActor {
         // A failure costs room on the disk, and the next batch will tell what is wrong with that.
         let purged = writer.purge(self.clock.wall(), PURGE_ROWS).unwrap_or(0);
         self.purge = Purge { last: now, rows_since: 0, has_more: purged == PURGE_ROWS };
+    }
+
+    /// Trims what fits into one slice. Nothing is open before the first batch or trim, as for a batch.
+    fn trim(&mut self, logs: Vec<(RoomKey, Keep)>, mut rows_max: usize, answer: &mut TrimmedLogs) {
+        let now = self.clock.wall();
+        let opened = match &mut self.writer {
+            Some(writer) => Ok(writer),
+            closed => self.store.writer().map(|writer| closed.insert(writer)),
+        };
+        // Why it can't be opened is told by the next batch, which matters more.
+        let Ok(writer) = opened else { return };
+        for (log, keep) in logs {
+            if rows_max == 0 {
+                answer.left.push(log);
+                continue;
+            }
+            match writer.trim(&log, &Trim { keep, now, rows_max }) {
+                Ok(trimmed) => {
+                    // A look costs something, too.
+                    rows_max = rows_max.saturating_sub(trimmed.rows + 1);
+                    answer.trimmed.push((log, trimmed));
+                }
+                Err(error) => self.store.tell_unreadable(&log, &error),
+            }
+        }
     }
 
     fn begin_anew(&mut self, ctx: &mut SyncContext<Self>) {
@@ -180,6 +221,7 @@ impl Handler<Commit> for WriterActor {
 
     fn handle(&mut self, Commit { writes, reply }: Commit, ctx: &mut SyncContext<Self>) {
         let written = writes.len();
+        let bytes = writes.iter().map(|write| write.draft.body.len()).sum();
         let outcomes = match catch_unwind(AssertUnwindSafe(|| self.commit(&writes))) {
             Ok(Ok(outcomes)) => outcomes,
             Ok(Err(error)) => {
@@ -193,7 +235,24 @@ impl Handler<Commit> for WriterActor {
         };
         reply.do_send(Committed { writes, outcomes });
         // After the answer: nobody waits for it but the next batch.
-        if catch_unwind(AssertUnwindSafe(|| self.purge(written))).is_err() {
+        let afterwards = AssertUnwindSafe(|| {
+            self.purge(written);
+            self.checkpoint(written, bytes);
+        });
+        if catch_unwind(afterwards).is_err() {
+            self.begin_anew(ctx);
+        }
+    }
+}
+
+impl Handler<TrimLogs> for WriterActor {
+    type Result = ();
+
+    fn handle(&mut self, TrimLogs { logs, rows_max, reply }: TrimLogs, ctx: &mut SyncContext<Self>) {
+        let mut answer = TrimmedLogs { trimmed: Vec::new(), left: Vec::new() };
+        let trimming = catch_unwind(AssertUnwindSafe(|| self.trim(logs, rows_max, &mut answer)));
+        reply.do_send(answer);
+        if trimming.is_err() {
             self.begin_anew(ctx);
         }
     }
@@ -203,6 +262,7 @@ impl Handler<Close> for WriterActor {
     type Result = ();
 
     fn handle(&mut self, _: Close, _: &mut SyncContext<Self>) {
+        self.checkpoints = None;
         // Without a write of its own it still is the one to empty what an earlier process left.
         let emptied = match self.writer.take().map_or_else(|| self.store.writer(), Ok) {
             Ok(mut writer) => writer.checkpoint().map_err(|error| error.to_string()),
@@ -233,7 +293,7 @@ impl ReaderActor {
     /// Runs `read`, tells what went wrong, and survives its panic.
     fn read<T>(
         &mut self,
-        log: &RoomKey,
+        log: Option<&RoomKey>,
         ctx: &mut SyncContext<Self>,
         read: impl FnOnce(&mut Reader) -> Result<T, ReadError>,
     ) -> Result<T, Unavailable> {
@@ -249,9 +309,13 @@ impl ReaderActor {
                 self.store.reading.worked(self.store.path());
                 return Ok(answer);
             }
-            Ok(Ok(Err(error))) => self.store.tell_unreadable(log, &error),
+            Ok(Ok(Err(error))) => match log {
+                Some(log) => self.store.tell_unreadable(log, &error),
+                None => self.store.reading.failed("logs can't be looked through", &error),
+            },
             Ok(Err(error)) => self.store.reading.failed("the store can't be opened", &error),
             Err(_) => {
+                let log = log.map_or_else(|| "all logs".to_owned(), RoomKey::to_string);
                 error!("a reader of {} panicked over {log} and begins anew", self.store.path().display());
                 self.reader = None;
                 ctx.stop();
@@ -269,7 +333,7 @@ impl Handler<ReadEnds> for ReaderActor {
     type Result = Result<Ends, Unavailable>;
 
     fn handle(&mut self, ReadEnds { log }: ReadEnds, ctx: &mut SyncContext<Self>) -> Self::Result {
-        self.read(&log, ctx, |reader| reader.ends(&log))
+        self.read(Some(&log), ctx, |reader| reader.ends(&log))
     }
 }
 
@@ -278,7 +342,15 @@ impl Handler<ReadPage> for ReaderActor {
 
     fn handle(&mut self, letter: ReadPage, ctx: &mut SyncContext<Self>) -> Self::Result {
         let ReadPage { log, from, entries_max, bytes_max } = letter;
-        self.read(&log, ctx, |reader| reader.page(&log, from, entries_max, bytes_max))
+        self.read(Some(&log), ctx, |reader| reader.page(&log, from, entries_max, bytes_max))
+    }
+}
+
+impl Handler<Sweep> for ReaderActor {
+    type Result = Result<Vec<Standing>, Unavailable>;
+
+    fn handle(&mut self, sweep: Sweep, ctx: &mut SyncContext<Self>) -> Self::Result {
+        self.read(None, ctx, |reader| reader.sweep(sweep))
     }
 }
 
@@ -286,7 +358,7 @@ impl Handler<ReadPicture> for ReaderActor {
     type Result = Result<Picture, Unavailable>;
 
     fn handle(&mut self, ReadPicture { log }: ReadPicture, ctx: &mut SyncContext<Self>) -> Self::Result {
-        self.read(&log, ctx, |reader| reader.picture(&log))
+        self.read(Some(&log), ctx, |reader| reader.picture(&log))
     }
 }
 
@@ -296,7 +368,7 @@ impl Handler<SelectKinds> for ReaderActor {
     fn handle(&mut self, letter: SelectKinds, ctx: &mut SyncContext<Self>) -> Self::Result {
         let SelectKinds { log, kinds, after, below, is_newest, bounds } = letter;
         let wanted = Wanted { kinds: &kinds, after, below, is_newest };
-        self.read(&log, ctx, |reader| reader.select(&log, &wanted, bounds))
+        self.read(Some(&log), ctx, |reader| reader.select(&log, &wanted, bounds))
     }
 }
 

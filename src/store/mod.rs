@@ -30,6 +30,7 @@ use crate::domain::ids::{Epoch, RoomKey};
 
 mod actors;
 mod boot;
+mod checkpoints;
 mod error;
 mod heads;
 mod place;
@@ -37,6 +38,8 @@ mod reader;
 mod row;
 mod schema;
 mod state;
+mod sweep;
+mod trim;
 mod writer;
 
 #[cfg(test)]
@@ -46,6 +49,8 @@ pub use actors::{Close, Commit, Committed, ReadEnds, ReadPage, ReadPicture, Read
 pub use error::{ReadError, StoreError};
 pub use reader::{Reader, Wanted};
 pub use row::content_hash;
+pub use sweep::{Standing, Sweep};
+pub use trim::{Trim, TrimLogs, Trimmed, TrimmedLogs};
 pub use writer::{Outcome, Placed, RETRY_AFTER, Write, Writer};
 
 use place::Place;

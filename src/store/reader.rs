@@ -12,6 +12,7 @@ use crate::domain::tail::Bounds;
 use super::error::ReadError;
 use super::row::{self, LogRow, as_stored};
 use super::state;
+use super::sweep::{Standing, Sweep};
 use super::writer::Placed;
 
 /// A connection that reads.
@@ -116,6 +117,14 @@ impl Reader {
             let appended = Appended { offset: offset.cast_unsigned(), entry: id, duplicate: false };
             Placed { epoch: log.epoch, appended }
         }))
+    }
+
+    /// The next logs of a walk over all of them, by number.
+    ///
+    /// # Errors
+    /// What `SQLite` says when the disk is away.
+    pub fn sweep(&mut self, sweep: Sweep) -> Result<Vec<Standing>, ReadError> {
+        Ok(super::sweep::sweep(&self.connection, sweep)?)
     }
 
     /// Looks through the whole file. What it finds is told in `SQLite`'s words, which hold no data; nothing means sound.

@@ -25,7 +25,7 @@ const APPLICATION_ID: i64 = 0x436f_5072;
 /// rooms costs is the pages that it touches, and a leaf of an index holds twenty times as many rows. Over 10,000 rooms
 /// that is 0.9 pages an entry in place of 2.2, 2.1 in place of 3.7 with a key; a page of a log read back costs 4 µs an
 /// entry in place of 1.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
     create table meta (
         only integer primary key check (only = 1),
@@ -81,6 +81,11 @@ const STEPS: [&str; 2] = [
     create index state_by_weight on state (log, weight) where value is not null;
     create index state_removed on state (log, offset) where value is null;
     create index entries_by_kind on entries (log, kind, offset) where kind <> 1;
+    ",
+    // Of a log's bytes so much is known: those of the entries after the floor up to `counted_offset`.
+    "
+    alter table logs add column counted_offset integer not null default 0;
+    alter table logs add column counted_bytes integer not null default 0;
 ",
 ];
 
@@ -117,8 +122,8 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection, StoreError>
         connection.pragma_update(None, "temp_store", "memory")?;
         // Not mapped: an error of the disk is then an error to answer, not a signal that ends the process.
         connection.pragma_update(None, "mmap_size", 0)?;
-        // 64 MiB between checkpoints: pages that many batches touch are copied once.
-        connection.pragma_update_and_check(None, "wal_autocheckpoint", 16_000, |_| Ok(()))?;
+        // A thread of its own copies much earlier (`checkpoints`); here a batch would wait for it.
+        connection.pragma_update_and_check(None, "wal_autocheckpoint", 64_000, |_| Ok(()))?;
         connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
         let cache_kib = if role == Role::Writer { 64 << 10 } else { 8 << 10 };
         connection.pragma_update(None, "cache_size", -cache_kib)?;

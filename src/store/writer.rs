@@ -17,6 +17,7 @@ use super::error::ReadError;
 use super::heads::{Head, Heads};
 use super::row::{self, as_stored, checksum, content_hash};
 use super::state;
+use super::trim::Counts;
 
 /// What a sender is told when the log can't take entries.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -54,9 +55,11 @@ pub type Outcome = Result<Placed, AppendError>;
 
 /// The connection that writes.
 pub struct Writer {
-    store: Arc<Store>,
-    connection: Connection,
+    pub(super) store: Arc<Store>,
+    pub(super) connection: Connection,
     heads: Heads,
+    /// What is known of the bytes of logs that were looked at for trimming.
+    pub(super) counts: Counts,
 }
 
 /// Why a batch was rolled back.
@@ -69,7 +72,7 @@ enum Failure {
 
 impl Writer {
     pub(super) fn new(store: Arc<Store>, connection: Connection) -> Self {
-        Self { store, connection, heads: Heads::new(HEADS_KEPT) }
+        Self { store, connection, heads: Heads::new(HEADS_KEPT), counts: Counts::default() }
     }
 
     /// Writes `batch` in one transaction and answers each write in order, once the transaction is on the disk. `now` is
@@ -116,6 +119,14 @@ impl Writer {
         statement.execute((now.0 - self.store.dedupe_ms, as_stored(rows_max as u64)))
     }
 
+    /// Copies what another thread left of the write-ahead log into the database, so that it begins at its start again.
+    ///
+    /// # Errors
+    /// What `SQLite` says; the next checkpoint does the same.
+    pub(super) fn finish_checkpoint(&mut self) -> rusqlite::Result<()> {
+        super::checkpoints::copy(&self.connection).map(|_| ())
+    }
+
     /// Copies the write-ahead log into the database and empties it.
     ///
     /// # Errors
@@ -126,7 +137,7 @@ impl Writer {
 
     /// One try in one transaction. On a failure it is rolled back, and [`Self::heads`] are not to be believed.
     fn attempt(&mut self, batch: &[Write], refused: &[bool], now: Timestamp) -> Result<Vec<Outcome>, Failure> {
-        let Self { store, connection, heads } = self;
+        let Self { store, connection, heads, .. } = self;
         if !connection.is_autocommit() {
             // A rollback that failed left the last transaction open.
             connection.execute_batch("rollback").map_err(Failure::Batch)?;

@@ -167,9 +167,11 @@ impl Room {
         self.presence_changed(ctx);
     }
 
-    /// What the session shows of itself as a member; `None` when it only watches.
+    /// What the session shows of itself as a member; `None` when it only watches, as everybody does in a
+    /// room without presence.
     fn membership(&self, join: &Join, is_seated: bool) -> Option<Change> {
         match &join.presence {
+            _ if !self.settings.presence => None,
             Some(JoinPresence::Member(change)) => Some(change.clone()),
             Some(JoinPresence::WatchOnly) => None,
             None => (!is_seated || self.roster.presence(&join.session).is_some()).then(Change::default),

@@ -21,7 +21,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::directory::{Directory, RetireAnswer, RoomDied, RoomIdle};
 use super::limits::Limits;
 use super::session::{RoomGone, Session};
-use crate::bridge::{Arrived, Bridge, Ends, LogPlace, Read, ReadPicture, Unavailable, Unwatch, Watch};
+use crate::bridge::{Arrived, Bridge, Read, Unwatch, Watch};
 use crate::clock::Clock;
 use crate::config::{Config, RoomSettings};
 use crate::delivery::{Audience, Farewell, Frame, HubHandle, OutboxId, Receive};
@@ -33,11 +33,13 @@ use crate::domain::tail::{Bounds, Order, Tail};
 use crate::domain::user::User;
 use crate::protocol::push;
 
+use opening::open_log;
 use picture::Shown;
 
 pub mod history;
 pub mod join;
 pub mod look;
+mod opening;
 mod picture;
 pub mod presence;
 pub mod publish;
@@ -73,10 +75,6 @@ impl RoomContext {
     }
 }
 
-/// How much of the log a room reads when it opens, for those who come back after a restart.
-const PRELOAD_ENTRIES: u64 = 128;
-/// What it keeps while it is open.
-const TAIL: Bounds = Bounds { entries_max: 1_000, bytes_max: 2 << 20 };
 /// A read for the tail is never cut by bytes: an entry is bounded by the size of a message.
 const PRELOAD_BYTES: usize = 32 << 20;
 /// How long a room waits before it asks a log again that could not be read.
@@ -183,7 +181,6 @@ impl Room {
     ) -> Self {
         ctx.set_mailbox_capacity(4_096);
         let settings = context.config.room(&key.room);
-        let large = context.config.presence.large;
         Self {
             key,
             number,
@@ -194,7 +191,7 @@ impl Room {
             watch: None,
             delivered: None,
             shown: Shown::default(),
-            roster: Roster::new(large),
+            roster: Roster::new(settings.large),
             member_count,
             last_tick: None,
             member_texts: FxHashMap::default(),
@@ -269,6 +266,9 @@ impl Room {
                 Order::Hole { .. } => return self.fill_hole(ctx),
             }
         }
+        if let Some(floor) = arrived.floor {
+            tail.raise_floor(floor);
+        }
     }
 
     /// Reads on from the head, with the mailbox held back meanwhile.
@@ -276,8 +276,16 @@ impl Room {
         let Some(from) = self.tail.as_ref().map(|tail| tail.head().offset + 1) else { return };
         log::warn!("room {} misses entries from {from} on and reads them from the log", self.key);
         let reading = self.context.bridge.read.send(self.read(from, Bounds::PAGE.entries_max)).into_actor(self);
-        ctx.wait(reading.map(|page, room, ctx| match page {
-            Ok(Ok(page)) => room.take_in(Arrived { epoch: page.ends.head.epoch, entries: page.entries }, ctx),
+        ctx.wait(reading.map(move |page, room, ctx| match page {
+            Ok(Ok(page)) if page.ends.floor.offset >= from => {
+                // What is missing is not kept any more: everybody has to take the picture as new.
+                log::error!("room {} misses entries that its log no longer keeps, and is opened anew", room.key);
+                ctx.stop();
+            }
+            Ok(Ok(page)) => {
+                let floor = Some(page.ends.floor);
+                room.take_in(Arrived { epoch: page.ends.head.epoch, entries: page.entries, floor }, ctx);
+            }
             _ => room.try_again(ctx, Self::fill_hole),
         }));
     }
@@ -424,56 +432,4 @@ impl Drop for Room {
         }
         self.directory.do_send(RoomDied { key: self.key.clone(), number: self.number });
     }
-}
-
-/// Watches first and reads then, so that nothing slips between: what arrives besides is at or below the head.
-async fn open_log(
-    bridge: Bridge,
-    watch: Watch,
-    read: Read,
-    delivered: Option<Cursor>,
-) -> Result<(u64, Tail, Shown), Unavailable> {
-    let watching = bridge.watch.send(watch).await.map_err(|_| Unavailable)??;
-    let opened = load(&bridge, read.clone(), delivered).await;
-    if opened.is_err() {
-        bridge.unwatch.do_send(Unwatch { log: read.log, watch: watching.watch });
-    }
-    let (tail, shown) = opened?;
-    Ok((watching.watch, tail, shown))
-}
-
-/// The picture first, and the tail up to just its head: so they agree, and what is written meanwhile arrives.
-async fn load(bridge: &Bridge, read: Read, delivered: Option<Cursor>) -> Result<(Tail, Shown), Unavailable> {
-    let picture = ReadPicture { log: read.log.clone(), place: read.place };
-    let picture = bridge.picture.send(picture).await.map_err(|_| Unavailable)??;
-    let tail = preload(bridge, read, picture.ends, delivered).await?;
-    Ok((tail, Shown::of(picture)))
-}
-
-/// The newest entries of the log as a tail, and all that follow `delivered`.
-async fn preload(bridge: &Bridge, read: Read, ends: Ends, delivered: Option<Cursor>) -> Result<Tail, Unavailable> {
-    let Ends { head, floor } = ends;
-    // What no log keeps is not told from memory either: a room of `none` only counts.
-    let bounds = if read.place == LogPlace::None { Bounds { entries_max: 0, bytes_max: 0 } } else { TAIL };
-    let wanted = head.offset.saturating_sub(PRELOAD_ENTRIES);
-    let newest = delivered.map_or(wanted, |delivered| wanted.min(delivered.offset)).max(floor.offset);
-    if newest == head.offset {
-        return Ok(Tail::new(head, floor, bounds));
-    }
-    // The entry before the first one is read as well: its id is the proof of who stands just there.
-    let is_known = newest == floor.offset;
-    let from = newest + u64::from(is_known);
-    let entries_max = usize::try_from(head.offset - from + 1).unwrap_or(usize::MAX);
-    let page = bridge.read.send(Read { from, entries_max, ..read }).await.map_err(|_| Unavailable)??;
-    let mut entries = page.entries.into_iter();
-    let before: Cursor = if is_known {
-        floor
-    } else {
-        entries.next().filter(|entry| entry.offset == newest).ok_or(Unavailable)?.cursor(head.epoch)
-    };
-    let mut tail = Tail::new(before, floor, bounds);
-    for entry in entries {
-        tail.push(entry);
-    }
-    Ok(tail)
 }

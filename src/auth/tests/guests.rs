@@ -10,7 +10,7 @@ fn a_guest_stays_the_same_user_and_can_be_renamed() {
     assert!(id.as_str().starts_with("guest-") && id.as_str().len() == 22, "{id}");
     assert_eq!(&*first.identity.user.name, format!("Guest {}", id.as_str()[6..10].to_ascii_uppercase()));
     assert!(first.identity.is_guest && first.identity.expires.is_none());
-    assert_eq!(first.identity.grants, Grants::everywhere(crate::domain::grants::Rights::ALL_BUT_NOTIFY));
+    assert_eq!(first.identity.grants, Grants::open());
     assert_ne!(gate.admit(None, None).unwrap().identity.user.id, id);
     clock.advance(Duration::from_hours(24 * 29));
     let token = first.guest_token.unwrap();

@@ -11,12 +11,12 @@ use crate::bridge::{AppendError, Appended, DedupeKey, Ends, LogPlace, Page, Pict
 use crate::domain::cursor::Cursor;
 use crate::domain::entry::{Draft, Entry, Kind, Timestamp};
 use crate::domain::ids::{EntryId, Epoch, RoomKey};
-use crate::domain::log::ACTIVITIES_SHOWN;
+use crate::domain::log::{ACTIVITIES_SHOWN, Keep};
 use crate::domain::state::{Change, State};
 use crate::domain::tail::Bounds;
 use crate::store::{Placed, content_hash};
 
-use super::start::Limits;
+use super::start::{KeepBy, Limits};
 
 /// All of them, and what they hold together.
 pub(super) struct MemoryLogs {
@@ -26,6 +26,9 @@ pub(super) struct MemoryLogs {
     unwatched: VecDeque<RoomKey>,
     bytes: usize,
 }
+
+/// Where an append ended up, what its watchers hear of, and the floor if it was raised. Nothing is heard of a duplicate.
+pub(super) type Taken = (Placed, Option<Arc<Entry>>, Option<Cursor>);
 
 /// One log in memory.
 struct MemoryLog {
@@ -60,14 +63,15 @@ impl MemoryLogs {
         Self { limits, logs: HashMap::new(), unwatched: VecDeque::new(), bytes: 0 }
     }
 
-    /// Numbers `draft`, keeps what `place` keeps, and returns the entry for its watchers; none for a duplicate.
+    /// Numbers `draft`, and keeps what `place` and `keep` let it.
     pub(super) fn append(
         &mut self,
         key: &RoomKey,
         place: LogPlace,
+        keep: Keep,
         offered: Offered,
         is_watched: bool,
-    ) -> Result<(Placed, Option<Arc<Entry>>), AppendError> {
+    ) -> Result<Taken, AppendError> {
         let Offered { draft, key: name, if_offset } = offered;
         if !is_watched && !self.logs.contains_key(key) {
             self.unwatched.push_back(key.clone());
@@ -82,13 +86,13 @@ impl MemoryLogs {
         {
             let appended = Appended { offset: first.offset, entry: first.entry, duplicate: true };
             let same = first.hash == *hash;
-            return if same { Ok((Placed { epoch, appended }, None)) } else { Err(AppendError::Conflict) };
+            return if same { Ok((Placed { epoch, appended }, None, None)) } else { Err(AppendError::Conflict) };
         }
         let change = (draft.kind == Kind::State).then(|| Change::from_body(&draft.body)).flatten();
         if let Some(change) = &change {
             log.state.decide(change, if_offset)?;
         }
-        let before = log.bytes;
+        let (before, floor) = (log.bytes, log.floor);
         let entry = Arc::new(draft.at_offset(log.head.offset + 1));
         log.take(&entry, place, name);
         if let Some(change) = &change {
@@ -99,11 +103,30 @@ impl MemoryLogs {
         // What is over the bound of all is paid for by who goes on writing.
         let others = self.bytes - before;
         let bytes_max = self.limits.memory_log_bytes_max.min(self.limits.memory_bytes_max.saturating_sub(others));
-        log.trim(self.limits.memory_log_entries_max, bytes_max);
+        let bytes_max = bytes_max.min(usize::try_from(keep.bytes_max).unwrap_or(usize::MAX));
+        let entries_max = self.limits.memory_log_entries_max;
+        log.trim(entries_max.min(usize::try_from(keep.entries_max).unwrap_or(usize::MAX)), bytes_max);
+        log.trim_old(keep.oldest(entry.at));
         log.state.forget_removed(log.floor.offset);
         self.bytes = others + log.bytes;
         let appended = Appended { offset: entry.offset, entry: entry.id, duplicate: false };
-        Ok((Placed { epoch, appended }, Some(entry)))
+        // A room of `none` keeps nothing, and its floor is its head at any time: that is no news.
+        let raised = (place == LogPlace::Memory && log.floor != floor).then_some(log.floor);
+        Ok((Placed { epoch, appended }, Some(entry), raised))
+    }
+
+    /// Lets go of what is too old; the logs whose floor was raised by it.
+    pub(super) fn forget_old(&mut self, now: Timestamp, keep: &KeepBy) -> Vec<(RoomKey, Cursor)> {
+        let mut raised = Vec::new();
+        for (key, log) in &mut self.logs {
+            let (bytes, floor) = (log.bytes, log.floor);
+            log.trim_old(keep(&key.room).oldest(now));
+            self.bytes -= bytes - log.bytes;
+            if log.floor != floor {
+                raised.push((key.clone(), log.floor));
+            }
+        }
+        raised
     }
 
     /// Somebody watches from now on.
@@ -226,19 +249,28 @@ impl MemoryLog {
             self.bytes -= weight(&oldest);
             self.keys.remove(&oldest);
         }
-        while self.entries.len() > count_max || self.bytes > bytes_max {
-            let Some(oldest) = self.entries.pop_front() else { break };
-            self.bytes -= oldest.weight();
-            self.floor = oldest.cursor(self.head.epoch);
-            // The key of an entry that is gone goes with it.
-            while let Some(name) = self.keys_by_age.front()
-                && self.keys.get(name).is_none_or(|record| record.offset <= oldest.offset)
-            {
-                self.bytes -= weight(name);
-                self.keys.remove(name);
-                self.keys_by_age.pop_front();
-            }
+        while (self.entries.len() > count_max || self.bytes > bytes_max) && self.pop() {}
+    }
+
+    /// Lets go of entries from before `oldest`.
+    fn trim_old(&mut self, oldest: Timestamp) {
+        while self.entries.front().is_some_and(|entry| entry.at < oldest) && self.pop() {}
+    }
+
+    /// Lets go of the oldest entry; false when there is none.
+    fn pop(&mut self) -> bool {
+        let Some(oldest) = self.entries.pop_front() else { return false };
+        self.bytes -= oldest.weight();
+        self.floor = oldest.cursor(self.head.epoch);
+        // The key of an entry that is gone goes with it.
+        while let Some(name) = self.keys_by_age.front()
+            && self.keys.get(name).is_none_or(|record| record.offset <= oldest.offset)
+        {
+            self.bytes -= weight(name);
+            self.keys.remove(name);
+            self.keys_by_age.pop_front();
         }
+        true
     }
 }
 

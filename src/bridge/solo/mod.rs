@@ -37,17 +37,19 @@ mod gathering;
 mod memory;
 mod readers;
 mod start;
+mod trimming;
 mod watches;
 
 #[cfg(test)]
 mod tests;
 
 pub use counters::{Counters, Counts};
-pub use start::{Config, Limits, Started, Stopper};
+pub use start::{Config, KeepBy, Limits, Started, Stopper};
 
 use gathering::Gathering;
 use memory::{MemoryLogs, Offered};
 use readers::Readers;
+use trimming::Trimming;
 use watches::Watches;
 
 /// The actor.
@@ -58,6 +60,7 @@ pub struct Solo {
     gathering: Gathering,
     watches: Watches,
     memory: MemoryLogs,
+    trimming: Trimming,
     /// Who waits until so many appends are answered; ascending.
     drains: VecDeque<(u64, oneshot::Sender<()>)>,
     counters: Arc<Counters>,
@@ -106,13 +109,14 @@ impl Solo {
     fn append_to_memory(&mut self, append: Append) {
         let Append { log, place, draft, key, if_offset, done } = append;
         let is_watched = self.watches.has(&log);
-        let outcome =
-            self.memory.append(&log, place, Offered { draft, key, if_offset }, is_watched).map(|(placed, entry)| {
-                if let Some(entry) = entry {
-                    self.announce(&log, Arrived { epoch: placed.epoch, entries: vec![entry] });
-                }
-                placed.appended
-            });
+        let keep = self.trimming.keep(&log);
+        let offered = Offered { draft, key, if_offset };
+        let outcome = self.memory.append(&log, place, keep, offered, is_watched).map(|(placed, entry, floor)| {
+            if let Some(entry) = entry {
+                self.announce(&log, Arrived { epoch: placed.epoch, entries: vec![entry], floor });
+            }
+            placed.appended
+        });
         self.tell(done, outcome);
     }
 
@@ -129,6 +133,13 @@ impl Solo {
 
 impl Actor for Solo {
     type Context = Context<Self>;
+
+    /// Also after a panic, which took all timers along.
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.trimming.begin_anew();
+        self.trim_when_due(ctx);
+        self.sweep_later(ctx);
+    }
 }
 
 impl Supervised for Solo {}
@@ -170,12 +181,14 @@ impl Handler<Committed> for Solo {
             told.push((done, outcome.map(|placed| placed.appended)));
         }
         for (log, arrived) in groups.groups {
+            self.trimming.note(&log, &arrived.entries);
             self.announce(&log, arrived);
         }
         for (done, outcome) in told {
             self.tell(done, outcome);
         }
         self.tell_drained();
+        self.trim_when_due(ctx);
     }
 }
 
@@ -195,7 +208,7 @@ impl Groups {
         }
         self.by_log.insert(log.clone(), self.groups.len());
         // A log has one epoch as long as the store is open, so the first entry's is that of all.
-        self.groups.push((log, Arrived { epoch: placed.epoch, entries: vec![entry] }));
+        self.groups.push((log, Arrived { epoch: placed.epoch, entries: vec![entry], floor: None }));
     }
 }
 
@@ -211,6 +224,9 @@ impl Handler<Watch> for Solo {
             let ends = self.memory.watch(&log);
             return Box::pin(async move { Ok(Watching { watch, ends }) });
         }
+        // Its settings may be others than when it was trimmed last.
+        self.trimming.look_at(&log);
+        self.trim_when_due(ctx);
         let read = self.readers.ask(ReadEnds { log: log.clone() });
         let solo = ctx.address();
         Box::pin(async move {

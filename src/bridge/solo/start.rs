@@ -13,17 +13,20 @@ use log::error;
 
 use crate::bridge::Bridge;
 use crate::clock::Clock;
+use crate::domain::ids::RoomName;
+use crate::domain::log::Keep;
 use crate::store::{ReaderActor, Store, StoreError, WriterActor};
 
 use super::counters::Counters;
 use super::gathering::Gathering;
 use super::memory::MemoryLogs;
 use super::readers::Readers;
+use super::trimming::Trimming;
 use super::watches::Watches;
 use super::{Close, Drain, Solo};
 
 /// What the embedded bridge is started with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// `store.path`: the database. Its folder is made.
     pub path: PathBuf,
@@ -31,7 +34,12 @@ pub struct Config {
     pub readers: usize,
     /// The bounds.
     pub limits: Limits,
+    /// How much of itself each log keeps.
+    pub keep: KeepBy,
 }
+
+/// How much a room's log keeps, by the room's name and where its log lives.
+pub type KeepBy = Arc<dyn Fn(&RoomName) -> Keep + Send + Sync>;
 
 /// The bounds of the embedded bridge.
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +52,9 @@ pub struct Limits {
     pub waiting_bytes_max: usize,
     /// Reads that wait for a reader: letters of some 100 bytes, pages are made one by one.
     pub reads_waiting_max: usize,
-    /// Entries that a log in memory keeps, and keys that it remembers.
+    /// Entries that a log in memory keeps, whatever is set for it, and keys that it remembers.
     pub memory_log_entries_max: usize,
-    /// Bytes that it keeps.
+    /// Bytes that it keeps, whatever is set for it.
     pub memory_log_bytes_max: usize,
     /// Bytes that all of them keep.
     pub memory_bytes_max: usize,
@@ -54,13 +62,19 @@ pub struct Limits {
     pub dedupe: Duration,
     /// Logs in memory that nobody watches.
     pub memory_unwatched_max: usize,
+    /// Rows that one slice of trimming looks at.
+    pub trim_rows_max: usize,
+    /// How long a slice of trimming waits after the one before, so that batches have the writer in between.
+    pub trim_pause: Duration,
+    /// How often all logs are looked through for what is too old.
+    pub sweep_every: Duration,
 }
 
 impl Config {
     /// A store at `path`, everything else as usual.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), readers: 2, limits: Limits::default() }
+        Self { path: path.into(), readers: 2, limits: Limits::default(), keep: Arc::new(|_| Keep::DISK) }
     }
 }
 
@@ -76,6 +90,9 @@ impl Default for Limits {
             memory_bytes_max: 256 << 20,
             dedupe: Duration::from_hours(24),
             memory_unwatched_max: 1_000,
+            trim_rows_max: 512,
+            trim_pause: Duration::from_millis(10),
+            sweep_every: Duration::from_mins(1),
         }
     }
 }
@@ -117,6 +134,7 @@ impl Solo {
             gathering: Gathering::new(limits),
             watches: Watches::default(),
             memory: MemoryLogs::new(limits),
+            trimming: Trimming::new(limits, Arc::clone(&config.keep), clock.clone()),
             drains: VecDeque::new(),
             counters: Arc::clone(&counters),
             is_closed: false,

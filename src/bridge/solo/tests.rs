@@ -12,12 +12,14 @@ use crate::clock::Clock;
 use crate::domain::cursor::Cursor;
 use crate::domain::entry::{Draft, Kind, Timestamp};
 use crate::domain::ids::{EntryId, RoomName, Tenant};
+use crate::domain::log::Keep;
 
 use super::*;
 
 mod all;
 mod disk;
 mod memory;
+mod trimming;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -72,9 +74,13 @@ struct Room {
 
 impl Bench {
     fn new(limits: Limits) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let config = Config { limits, ..Config::new(folder.path().join("copresence.db")) };
-        let Started { bridge, counters, stopper, .. } = Solo::start(&config, &Clock::manual(NOW)).unwrap();
+        Self::start(tempfile::tempdir().unwrap(), limits, Keep::DISK, &Clock::manual(NOW))
+    }
+
+    fn start(folder: TempDir, limits: Limits, keep: Keep, clock: &Clock) -> Self {
+        let config =
+            Config { limits, keep: Arc::new(move |_| keep), ..Config::new(folder.path().join("copresence.db")) };
+        let Started { bridge, counters, stopper, .. } = Solo::start(&config, clock).unwrap();
         Self { folder, bridge, counters, stopper }
     }
 

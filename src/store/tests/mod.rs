@@ -18,6 +18,7 @@ mod actors;
 mod opening;
 mod reading;
 mod state;
+mod trimming;
 mod writing;
 
 const DEDUPE: Duration = Duration::from_hours(24);

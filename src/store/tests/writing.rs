@@ -1,5 +1,7 @@
+use crate::clock::Clock;
 use crate::domain::cursor::Cursor;
 use crate::domain::log::AppendError;
+use crate::store::checkpoints::Checkpoints;
 
 use super::DEDUPE_MS;
 use super::*;
@@ -128,4 +130,36 @@ fn a_damaged_head_is_not_written_on_and_spares_its_neighbours() {
     let mut writer = folder.open().writer().unwrap();
     let outcomes = writer.commit(&[write("a", "3"), write("b", "2")], NOW);
     assert_eq!(offsets(&outcomes), [None, Some(2)]);
+}
+
+#[test]
+fn the_write_ahead_log_is_copied_beside_the_batches_and_begins_again() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let mut writer = store.writer().unwrap();
+    let mut checkpoints = Checkpoints::start(&store);
+    let pages =
+        || -> i64 { folder.sqlite().query_row("pragma wal_checkpoint(passive)", [], |row| row.get(1)).unwrap() };
+    let batch: Vec<Write> = (0..500).map(|n| write(&format!("r{n}"), &"x".repeat(1_000))).collect();
+    writer.commit(&batch, NOW);
+    let before = pages();
+    assert!(!checkpoints.wrote(1_000, 64 << 20), "the copy has only been asked for");
+    let clock = Clock::system();
+    let (mut written, deadline) = (0, clock.now() + Duration::from_secs(30));
+    loop {
+        writer.commit(&[write("a", "x")], NOW);
+        written += 1;
+        if checkpoints.wrote(1, 1) {
+            break;
+        }
+        assert!(clock.now() < deadline, "nothing was copied");
+    }
+    writer.finish_checkpoint().unwrap();
+    writer.commit(&[write("a", "x")], NOW);
+    let after = pages();
+    assert!(after < 50 && after < before, "{after} pages in a log that had {before}");
+    let page = store.reader().unwrap().page(&room("a"), 0, 100_000, 64 << 20).unwrap();
+    assert_eq!(page.entries.len(), written + 1);
+    drop(checkpoints);
+    writer.checkpoint().unwrap();
 }

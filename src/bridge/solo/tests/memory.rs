@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use crate::bridge::solo::memory::{MemoryLogs, Offered};
+use crate::domain::log::Keep;
 
 use super::*;
 
@@ -67,7 +68,9 @@ async fn a_log_in_memory_goes_with_its_last_watch() {
 /// Appends to `log` without a watch.
 fn append(logs: &mut MemoryLogs, log: &str, key: Option<&str>) -> Placed {
     let key = key.map(|key| DedupeKey { publisher: "user:ada".into(), key: key.into() });
-    logs.append(&room(log), LogPlace::Memory, Offered { draft: draft("x"), key, if_offset: None }, false).unwrap().0
+    logs.append(&room(log), LogPlace::Memory, Keep::MEMORY, Offered { draft: draft("x"), key, if_offset: None }, false)
+        .unwrap()
+        .0
 }
 
 #[test]
@@ -111,11 +114,14 @@ proptest! {
             let before = logs.page(&name, 0, 100, 1 << 20);
             if length == 0 {
                 logs.forget(&name);
-            } else if let Ok((placed, entry)) =
-                logs.append(&name, LogPlace::Memory, Offered { draft: draft(&"x".repeat(length)), key, if_offset: None }, false)
+            } else if let Ok((placed, entry, floor)) =
+                logs.append(&name, LogPlace::Memory, Keep::MEMORY, Offered { draft: draft(&"x".repeat(length)), key, if_offset: None }, false)
             {
                 let page = logs.page(&name, 0, 100, 1 << 20);
                 prop_assert_eq!(entry.is_none(), placed.appended.duplicate);
+                if before.ends.head.epoch == placed.epoch {
+                    prop_assert_eq!(floor, (page.ends.floor != before.ends.floor).then_some(page.ends.floor));
+                }
                 if before.ends.head.epoch == placed.epoch && entry.is_some() {
                     prop_assert_eq!(placed.appended.offset, before.ends.head.offset + 1);
                 }

@@ -1,0 +1,167 @@
+//! Settings by pattern of rooms.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::domain::grants::{Right, Rights};
+use crate::domain::ids::RoomName;
+use crate::domain::log::Keep;
+use crate::domain::log_place::LogPlace;
+use crate::domain::pattern::RoomPattern;
+
+use super::{Config, values};
+
+/// One `[[rooms]]`.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoomRule {
+    /// The rooms that it is for; unique.
+    #[serde(rename = "match", deserialize_with = "values::pattern")]
+    pub pattern: RoomPattern,
+    /// Where their logs live.
+    #[serde(default)]
+    pub log: LogPlace,
+    /// Entries that a log keeps; by `log` when it is not set, see [`Keep::DISK`] and [`Keep::MEMORY`].
+    #[serde(default)]
+    pub keep_entries: Option<u64>,
+    /// Bytes that it keeps.
+    #[serde(default)]
+    pub keep_bytes: Option<u64>,
+    /// How old what it keeps may be.
+    #[serde(rename = "keep_s", default, deserialize_with = "values::some_seconds")]
+    pub keep_age: Option<Duration>,
+    /// Whether there are members, or only readers.
+    #[serde(default = "values::yes")]
+    pub presence: bool,
+    /// Over so many members their number is told in place of their names; `presence.large` when it is not set.
+    #[serde(default)]
+    pub large: Option<usize>,
+    /// What guests may do, and tokens that name no rooms.
+    #[serde(default = "values::all_but_notify", deserialize_with = "values::rights")]
+    pub open_to: Rights,
+    /// How long a room without anybody in it stays open.
+    #[serde(rename = "retire_after_s", default = "values::retire_after", deserialize_with = "values::seconds")]
+    pub retire_after: Duration,
+}
+
+/// What is set for one room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RoomSettings {
+    /// Where its log lives.
+    pub log: LogPlace,
+    /// How much of itself the log keeps; of no account where there is none.
+    pub keep: Keep,
+    /// Whether it has members. Without, everybody watches only, and presence is taken and not told.
+    pub presence: bool,
+    /// Over so many members their number is told in place of their names.
+    pub large: usize,
+    /// How long it stays open without anybody in it.
+    pub retire_after: Duration,
+}
+
+impl RoomRule {
+    /// What a log keeps when this does not say.
+    fn keep_default(&self) -> Keep {
+        if self.log == LogPlace::Disk { Keep::DISK } else { Keep::MEMORY }
+    }
+
+    fn keep(&self) -> Keep {
+        let Keep { entries_max, bytes_max, age_max } = self.keep_default();
+        Keep {
+            entries_max: self.keep_entries.unwrap_or(entries_max),
+            bytes_max: self.keep_bytes.unwrap_or(bytes_max),
+            age_max: self.keep_age.unwrap_or(age_max),
+        }
+    }
+
+    /// What of this contradicts the rest: the key to blame, and what would be right.
+    fn contradiction(&self, message_bytes: u64) -> Option<(&'static str, String)> {
+        let sets = [
+            ("keep_entries", self.keep_entries.is_some()),
+            ("keep_bytes", self.keep_bytes.is_some()),
+            ("keep_s", self.keep_age.is_some()),
+        ];
+        if let Some((key, _)) = sets.into_iter().find(|(_, is_set)| self.log == LogPlace::None && *is_set) {
+            return Some((key, "must be left out while log is \"none\", which keeps nothing".into()));
+        }
+        if self.log == LogPlace::Memory {
+            let Keep { entries_max, bytes_max, .. } = Keep::MEMORY;
+            if self.keep_entries.is_some_and(|entries| entries > entries_max) {
+                return Some(("keep_entries", format!("must be at most {entries_max} while log is \"memory\"")));
+            }
+            if self.keep_bytes.is_some_and(|bytes| bytes > bytes_max) {
+                return Some(("keep_bytes", format!("must be at most {bytes_max} while log is \"memory\"")));
+            }
+        }
+        // The entry itself is a little more than the message that brought it, and one that is gone at once helps nobody.
+        if self.keep_bytes.is_some_and(|bytes| bytes < 2 * message_bytes) {
+            return Some((
+                "keep_bytes",
+                "must be at least twice limits.message_bytes, or an entry might not fit".into(),
+            ));
+        }
+        if self.large.is_some() && !self.presence {
+            return Some(("large", "must be left out while presence is false".into()));
+        }
+        let inside = [Right::Publish, Right::Signal, Right::Track, Right::Set];
+        if !self.open_to.has(Right::Join) && inside.into_iter().any(|right| self.open_to.has(right)) {
+            return Some(("open_to", "must have \"join\" when it has what is done inside the room".into()));
+        }
+        None
+    }
+}
+
+impl Config {
+    /// The settings of `room`: the `[[rooms]]` whose pattern fits and is the longest, whole; what it leaves out is at
+    /// its default and not taken from a shorter pattern.
+    #[must_use]
+    pub fn room(&self, room: &RoomName) -> RoomSettings {
+        let fitting = self.rooms.iter().filter(|rule| rule.pattern.fits(room));
+        let Some(rule) = fitting.max_by_key(|rule| rule.pattern.precision()) else {
+            return RoomSettings {
+                log: LogPlace::default(),
+                keep: Keep::DISK,
+                presence: true,
+                large: self.presence.large,
+                retire_after: values::retire_after(),
+            };
+        };
+        RoomSettings {
+            log: rule.log,
+            keep: rule.keep(),
+            presence: rule.presence,
+            large: rule.large.unwrap_or(self.presence.large),
+            retire_after: rule.retire_after,
+        }
+    }
+
+    /// What rooms are open to for guests and for tokens that name no rooms, by pattern.
+    #[must_use]
+    pub fn open_to(&self) -> Arc<[(RoomPattern, Rights)]> {
+        self.rooms.iter().map(|rule| (rule.pattern.clone(), rule.open_to)).collect()
+    }
+
+    /// The shortest time for which any log keeps its entries.
+    #[must_use]
+    pub fn shortest_keep(&self) -> Duration {
+        let kept = self.rooms.iter().filter(|rule| rule.log != LogPlace::None).map(|rule| rule.keep().age_max);
+        kept.fold(Keep::DISK.age_max, Duration::min)
+    }
+
+    /// As [`Self::contradiction`], of the rules for rooms.
+    pub(super) fn room_contradiction(&self) -> Option<(String, String)> {
+        let mut patterns = HashSet::new();
+        for (index, rule) in self.rooms.iter().enumerate() {
+            if !patterns.insert(&rule.pattern) {
+                return Some((format!("rooms[{index}].match"), "must be another pattern than the others".into()));
+            }
+            if let Some((key, remedy)) = rule.contradiction(self.limits.message_bytes as u64) {
+                return Some((format!("rooms[{index}].{key}"), remedy));
+            }
+        }
+        None
+    }
+}
