@@ -283,7 +283,7 @@ async fn a_node_takes_so_many_connections_a_second() {
 
 #[tokio::test]
 async fn connections_that_say_nothing_are_bounded_by_address() {
-    let node = Node::start(NodeConfig::default().set("limits.unconnected_per_address", 3)).await;
+    let node = Node::start(limited().set("limits.unconnected_per_address", 3)).await;
     let mut mute = Vec::new();
     for _ in 0..3 {
         mute.push(Client::open(&node).await);
@@ -300,7 +300,7 @@ async fn connections_that_say_nothing_are_bounded_by_address() {
 
 #[tokio::test]
 async fn a_user_has_so_many_sessions_and_another_user_is_not_kept_out() {
-    let node = Node::start(NodeConfig::default().set("limits.sessions_per_user", 2)).await;
+    let node = Node::start(limited().set("limits.sessions_per_user", 2)).await;
     let first = Client::user(&node, "ada").await;
     let _second = Client::user(&node, "ada").await;
     let mut third = Client::open(&node).await;
@@ -325,7 +325,7 @@ async fn a_user_has_so_many_sessions_and_another_user_is_not_kept_out() {
 
 #[tokio::test]
 async fn an_address_has_so_many_sessions() {
-    let node = Node::start(NodeConfig::default().set("limits.sessions_per_address", 2)).await;
+    let node = Node::start(limited().set("limits.sessions_per_address", 2)).await;
     let _ada = Client::user(&node, "ada").await;
     let _bob = Client::user(&node, "bob").await;
     let mut third = Client::open(&node).await;

@@ -119,7 +119,7 @@ pub(crate) fn version(binary: &Path) -> String {
 
 fn config_text(store: &Path, log: Log) -> String {
     format!(
-        "[server]\nbind = \"127.0.0.1:0\"\n\n[store]\npath = {store:?}\n\n[limits]\nenabled = false\nsessions_per_address = 1000000\nsessions_per_user = 1000000\nunconnected_per_address = 1000000\n\n\
+        "[server]\nbind = \"127.0.0.1:0\"\n\n[store]\npath = {store:?}\n\n[limits]\nenabled = false\n\n\
          [[rooms]]\nmatch = \"*\"\nlog = \"{log}\"\n",
         store = store.display().to_string(),
         log = log.name(),

@@ -245,10 +245,10 @@ impl Directory {
     /// What there would be too much of with one more session.
     fn is_full(&self, open: &OpenSession) -> Option<NodeFull> {
         let limits = &self.context.config.limits;
-        if self.of_user.of(&(open.tenant.clone(), open.user.clone())) >= limits.sessions_per_user {
+        if self.of_user.of(&(open.tenant.clone(), open.user.clone())) >= limits.cap(limits.sessions_per_user) {
             return Some(NodeFull::SessionsOfUser(limits.sessions_per_user));
         }
-        (self.of_network.of(&open.network) >= limits.sessions_per_address)
+        (self.of_network.of(&open.network) >= limits.cap(limits.sessions_per_address))
             .then_some(NodeFull::SessionsOfAddress(limits.sessions_per_address))
     }
 

@@ -90,10 +90,11 @@ impl Limits {
                 refused.wait,
             )
         })?;
-        let arrival = Arrival::of(address, self.settings.unconnected_per_address).ok_or_else(|| {
-            let message = "too many connections of this address have not said connect yet";
-            Refusal::rate_limited(message, Duration::from_secs(1))
-        })?;
+        let arrival =
+            Arrival::of(address, self.settings.cap(self.settings.unconnected_per_address)).ok_or_else(|| {
+                let message = "too many connections of this address have not said connect yet";
+                Refusal::rate_limited(message, Duration::from_secs(1))
+            })?;
         self.node.take(Kind::Connect, 1).map_err(|refused| {
             Refusal::unavailable("this node takes no more connections this second").after(refused.wait)
         })?;
@@ -288,8 +289,7 @@ mod tests {
 
     #[test]
     fn connections_that_say_nothing_are_bounded_and_connected_ones_are_not() {
-        let (limits, _) =
-            limits(LimitSettings { enabled: false, unconnected_per_address: 2, ..LimitSettings::default() });
+        let (limits, _) = limits(LimitSettings { unconnected_per_address: 2, ..LimitSettings::default() });
         let mut first = limits.arrive(HERE).ok().unwrap();
         let second = limits.arrive(HERE).ok().unwrap();
         assert!(limits.arrive(HERE).is_err() && limits.arrive(THERE).is_ok());

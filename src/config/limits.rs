@@ -98,6 +98,13 @@ impl Default for LimitSettings {
 }
 
 impl LimitSettings {
+    /// A cap on what one user or one address may have. Load comes from one machine and often as one user, so these hold
+    /// only while limits do; the node's own caps always hold.
+    #[must_use]
+    pub fn cap(&self, max: usize) -> usize {
+        if self.enabled { max } else { usize::MAX }
+    }
+
     /// What a session may do.
     #[must_use]
     pub fn session(&self) -> Rates {
