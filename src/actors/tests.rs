@@ -49,8 +49,8 @@ impl Bare {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::system();
-        let mut config = Config::default();
-        config.limits.enabled = false;
+        let settings = "[limits]\nenabled = false\n[[rooms]]\nmatch = 'memory'\nlog = 'memory'";
+        let config = Config::from_toml(settings).unwrap();
         let started = Solo::start(&BridgeConfig::new(folder.path().join("test.db")), &clock).unwrap();
         let bridge = started.bridge;
         let gate =
@@ -202,6 +202,16 @@ async fn a_room_that_panicked_goes_on_without_loss_or_repetition() {
         assert_eq!(ada.entry().await, (offset, offset));
     }
     assert_eq!(node.room("lobby").await.number, room.number, "it is the same room");
+}
+
+#[actix::test]
+async fn a_room_in_memory_keeps_its_log_over_a_panic() {
+    let node = Bare::start();
+    let mut ada = Client::in_room(&node, "Ada", "memory").await;
+    assert_eq!(ada.publish("memory", 1).await, 1);
+    node.room("memory").await.addr.do_send(Panic);
+    assert_eq!(ada.publish("memory", 2).await, 2);
+    assert_eq!((ada.entry().await, ada.entry().await), ((1, 1), (2, 2)));
 }
 
 #[actix::test]
