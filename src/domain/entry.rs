@@ -36,9 +36,19 @@ pub enum Kind {
     State = 2,
     /// Somebody did something; `body` has `"action"`, and `"target"` and `"metadata"` where they were given.
     Activity = 3,
+    /// Of a personal room: somebody told the user something; `body` has `"notification"`, and the counts then.
+    Notification = 4,
+    /// Of a personal room: what became of notifications; `body` has `"notifications"`, `"as"`, and the counts then.
+    Marked = 5,
+    /// Of a personal room: the user's preferences are others now; `body` has `"preferences"`.
+    Preferred = 6,
 }
 
 impl Kind {
+    /// All of them.
+    const ALL: [Self; 6] =
+        [Self::Event, Self::State, Self::Activity, Self::Notification, Self::Marked, Self::Preferred];
+
     /// The `type` on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -46,13 +56,16 @@ impl Kind {
             Self::Event => "event",
             Self::State => "state",
             Self::Activity => "activity",
+            Self::Notification => "notification",
+            Self::Marked => "marked",
+            Self::Preferred => "preferred",
         }
     }
 
     /// The kind that the log stored as `number`; `None` for one that this version doesn't know.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
-        [Self::Event, Self::State, Self::Activity].into_iter().find(|kind| *kind as u8 == number)
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
     }
 }
 

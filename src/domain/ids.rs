@@ -97,6 +97,52 @@ name!(
     |text| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
 );
 
+/// What a personal room's name in the log begins with; no name that [`RoomName::parse`] takes does.
+const PERSONAL: &str = "@:";
+
+impl RoomName {
+    /// How every client writes its own personal room: `@me`. It is no log's name.
+    #[must_use]
+    pub fn me() -> Self {
+        Self("@me".into())
+    }
+
+    /// The personal room of `user`, as the log knows it. No text of a client becomes this name.
+    #[must_use]
+    pub fn personal(user: &UserId) -> Self {
+        Self(format!("{PERSONAL}{user}").into())
+    }
+
+    /// Whose personal room it is, if it is one.
+    #[must_use]
+    pub fn owner(&self) -> Option<UserId> {
+        UserId::parse(self.0.strip_prefix(PERSONAL)?).ok()
+    }
+
+    /// Whether it is a user's own, by either name.
+    #[must_use]
+    pub fn is_personal(&self) -> bool {
+        self.0.starts_with('@')
+    }
+
+    /// The name as it goes to clients: of a personal room `@me`, for nobody else hears of it.
+    #[must_use]
+    pub fn on_the_wire(&self) -> Self {
+        if self.is_personal() { Self::me() } else { self.clone() }
+    }
+
+    /// The name of a log as a store kept it.
+    ///
+    /// # Errors
+    /// [`BadName`] for what no log is called.
+    pub fn from_stored(text: &str) -> Result<Self, BadName> {
+        match text.strip_prefix(PERSONAL) {
+            Some(owner) => UserId::parse(owner).map(|owner| Self::personal(&owner)),
+            None => Self::parse(text),
+        }
+    }
+}
+
 /// The tenant of tokens that name none, and of guests.
 pub const DEFAULT_TENANT: &str = "default";
 
@@ -200,6 +246,20 @@ mod tests {
         for good in ["a", "dashboard:sales", "0.1-b_c"] {
             assert_eq!(RoomName::parse(good).unwrap().as_str(), good);
         }
+    }
+
+    #[test]
+    fn a_personal_room_is_named_by_its_owner_and_by_no_client() {
+        for id in ["ada", "me", "@:ada", "räume 😀"] {
+            let owner = UserId::parse(id).unwrap();
+            let name = RoomName::personal(&owner);
+            assert!(RoomName::parse(name.as_str()).is_err());
+            assert_eq!(RoomName::from_stored(name.as_str()), Ok(name.clone()));
+            assert_eq!((name.owner(), name.on_the_wire()), (Some(owner), RoomName::me()));
+            assert_ne!(name, RoomName::me());
+        }
+        let room = RoomName::parse("me").unwrap();
+        assert!(!room.is_personal() && room.owner().is_none() && room.on_the_wire() == room);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(super) fn sweep(connection: &Connection, sweep: Sweep) -> rusqlite::Result<V
     let rows = statement.query_map((sweep.after, as_stored(sweep.logs_max as u64)), |row| {
         let name = |column| row.get_ref(column).ok().and_then(|text| text.as_str().ok().map(str::to_owned));
         let tenant = name(1).and_then(|tenant| Tenant::parse(&tenant).ok());
-        let room = name(2).and_then(|room| RoomName::parse(&room).ok());
+        let room = name(2).and_then(|room| RoomName::from_stored(&room).ok());
         let floor: i64 = row.get(3)?;
         let head: Option<i64> = row.get(4)?;
         Ok(Standing {

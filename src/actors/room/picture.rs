@@ -26,7 +26,8 @@ impl Shown {
     /// Takes the entry that is the tail's new head.
     pub(super) fn take(&mut self, entry: &Arc<Entry>) {
         match entry.kind {
-            Kind::Event => {}
+            // What a personal room shows is its inbox, which is asked for by itself.
+            Kind::Event | Kind::Notification | Kind::Marked | Kind::Preferred => {}
             Kind::State => {
                 let Some(change) = Change::from_body(&entry.body) else { return };
                 self.state.apply(entry.offset, &change);

@@ -1,0 +1,110 @@
+//! A user's inbox: the one fold of the user's own log.
+//!
+//! ```text
+//! Change ─▶ Inbox::decide ─▶ entries to append, items that changed, counts    (pure; whoever keeps the log applies it
+//!                                                                             in the step that numbers the entries)
+//! ```
+//!
+//! Nothing changes a count but an entry, and counts are taken where the entry gets its number: so they always travel
+//! with the offset that they are true at, and cannot drift.
+
+use std::sync::Arc;
+
+use super::entry::Timestamp;
+use super::ids::RoomName;
+use super::notification::{Level, NotificationId};
+
+/// What a user wants done to notifications.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Mark {
+    /// What came up to here was seen: a watermark, never past the newest entry, and it never goes back.
+    Seen {
+        /// The offset.
+        upto: u64,
+    },
+    /// Some notifications become this.
+    As {
+        /// Which.
+        which: Which,
+        /// What.
+        status: Status,
+    },
+    /// Take back what the entry at this offset marked.
+    Undo {
+        /// The offset of a `marked` entry.
+        offset: u64,
+    },
+    /// A critical one was acknowledged.
+    Ack {
+        /// Which.
+        id: NotificationId,
+    },
+}
+
+/// Which notifications are meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Which {
+    /// These. One that is unknown refuses the whole mark.
+    These(Vec<NotificationId>),
+    /// All that surfaced up to an offset and fit a filter: what comes meanwhile stays as it is.
+    All {
+        /// The offset.
+        upto: u64,
+        /// The filter; what `inbox` lists by the same one.
+        filter: Filter,
+    },
+}
+
+/// What a notification can be marked as.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Status {
+    /// It was read.
+    Read,
+    /// It was not, after all.
+    Unread,
+    /// Put away; it counts no more.
+    Archived,
+    /// Back again.
+    Unarchived,
+    /// Away until then; it surfaces again.
+    Snoozed {
+        /// When.
+        until: Timestamp,
+    },
+}
+
+/// Which part of an inbox is meant.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Filter {
+    /// Which shelf.
+    pub shelf: Shelf,
+    /// Only with this topic.
+    pub topic: Option<Arc<str>>,
+    /// Only of this level.
+    pub level: Option<Level>,
+    /// Only about this room.
+    pub room: Option<RoomName>,
+}
+
+/// The shelves of an inbox.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Shelf {
+    /// All but archived and snoozed ones.
+    #[default]
+    Current,
+    /// Of those the ones that were not read.
+    Unread,
+    /// Archived ones.
+    Archived,
+    /// Snoozed ones.
+    Snoozed,
+}
+
+/// What a badge shows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Counts {
+    /// Those not read, archived, snoozed, expired or replaced.
+    pub unread: u32,
+    /// Those of them that surfaced after the seen watermark.
+    pub unseen: u32,
+}
