@@ -5,6 +5,7 @@ pub mod cursor;
 pub mod entry;
 pub mod grants;
 pub mod ids;
+pub mod known_user;
 pub mod limits;
 pub mod log;
 pub mod log_place;
