@@ -22,6 +22,7 @@ pub use crate::domain::log::{AppendError, Appended, DedupeKey, Ends, Page, Pictu
 pub use crate::domain::log_place::LogPlace;
 
 pub mod solo;
+pub mod users;
 
 /// Told once, on the bridge's thread, after [`Arrived`] went out. It must only post a letter.
 pub type Done = Box<dyn FnOnce(Result<Appended, AppendError>) + Send>;
@@ -178,4 +179,6 @@ pub struct Bridge {
     pub picture: Recipient<ReadPicture>,
     /// Takes [`Select`]s.
     pub select: Recipient<Select>,
+    /// What is remembered of users.
+    pub users: users::UsersPort,
 }

@@ -189,6 +189,29 @@ impl fmt::Debug for RoomKey {
     }
 }
 
+/// Which user, over all tenants.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserKey {
+    /// The world that the user is in.
+    pub tenant: Tenant,
+    /// Who in it.
+    pub user: UserId,
+}
+
+impl UserKey {
+    /// The key of `user` in `tenant`.
+    #[must_use]
+    pub fn new(tenant: Tenant, user: UserId) -> Self {
+        Self { tenant, user }
+    }
+}
+
+impl fmt::Debug for UserKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.tenant, self.user)
+    }
+}
+
 /// An entry's id: a `UUIDv7`, new for every attempt to append.
 ///
 /// The same id at the same offset means the same append, which catches a log that lost its end and grew another one

@@ -25,6 +25,8 @@ use super::sweep::{Standing, Sweep};
 use super::trim::{Trim, TrimLogs, TrimmedLogs};
 use super::writer::{Outcome, RETRY_AFTER, Write, Writer};
 
+pub(super) mod users;
+
 /// Old keys are forgotten in slices of so many: about a millisecond between two batches.
 const PURGE_ROWS: usize = 512;
 
@@ -134,12 +136,17 @@ impl WriterActor {
         })
     }
 
+    /// The connection; nothing is open before the first letter.
+    fn opened(&mut self) -> Result<&mut Writer, StoreError> {
+        match &mut self.writer {
+            Some(writer) => Ok(writer),
+            closed => self.store.writer().map(|writer| closed.insert(writer)),
+        }
+    }
+
     fn commit(&mut self, batch: &[Write]) -> Result<Vec<Outcome>, StoreError> {
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            closed => closed.insert(self.store.writer()?),
-        };
-        Ok(writer.commit(batch, self.clock.wall()))
+        let now = self.clock.wall();
+        Ok(self.opened()?.commit(batch, now))
     }
 
     /// Entries of a writer that died are looked up by their id: one that is in the file was written. For the rest nothing
@@ -180,15 +187,14 @@ impl WriterActor {
         self.purge = Purge { last: now, rows_since: 0, has_more: purged == PURGE_ROWS };
     }
 
-    /// Trims what fits into one slice. Nothing is open before the first batch or trim, as for a batch.
+    /// Trims what fits into one slice.
     fn trim(&mut self, logs: Vec<(RoomKey, Keep)>, mut rows_max: usize, answer: &mut TrimmedLogs) {
         let now = self.clock.wall();
-        let opened = match &mut self.writer {
-            Some(writer) => Ok(writer),
-            closed => self.store.writer().map(|writer| closed.insert(writer)),
-        };
         // Why it can't be opened is told by the next batch, which matters more.
-        let Ok(writer) = opened else { return };
+        if self.opened().is_err() {
+            return;
+        }
+        let Some(writer) = &mut self.writer else { return };
         for (log, keep) in logs {
             if rows_max == 0 {
                 answer.left.push(log);

@@ -40,17 +40,20 @@ mod schema;
 mod state;
 mod sweep;
 mod trim;
+mod users;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
+pub use actors::users::{ReadUser, RefuseTokens, RememberUsers, SelectUsers, UsersRemembered};
 pub use actors::{Close, Commit, Committed, ReadEnds, ReadPage, ReadPicture, ReaderActor, SelectKinds, WriterActor};
 pub use error::{ReadError, StoreError};
 pub use reader::{Reader, Wanted};
 pub use row::content_hash;
 pub use sweep::{Standing, Sweep};
 pub use trim::{Trim, TrimLogs, Trimmed, TrimmedLogs};
+pub use users::{GUESTS_KEPT_MS, GUESTS_MAX, Selected, USERS_KEPT_MS};
 pub use writer::{Outcome, Placed, RETRY_AFTER, Write, Writer};
 
 use place::Place;

@@ -18,7 +18,7 @@ use super::writer::Placed;
 /// A connection that reads.
 pub struct Reader {
     store: Epoch,
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 impl Reader {

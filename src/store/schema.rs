@@ -25,7 +25,7 @@ const APPLICATION_ID: i64 = 0x436f_5072;
 /// rooms costs is the pages that it touches, and a leaf of an index holds twenty times as many rows. Over 10,000 rooms
 /// that is 0.9 pages an entry in place of 2.2, 2.1 in place of 3.7 with a key; a page of a log read back costs 4 µs an
 /// entry in place of 1.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "
     create table meta (
         only integer primary key check (only = 1),
@@ -87,6 +87,37 @@ const STEPS: [&str; 3] = [
     alter table logs add column counted_offset integer not null default 0;
     alter table logs add column counted_bytes integer not null default 0;
 ",
+    // Roles stand beside users once more, by role. What refuses tokens outlives the row of its user.
+    "
+    create table users (
+        tenant text not null,
+        user text not null,
+        name text not null,
+        avatar text,
+        roles text not null,        -- a JSON list
+        grants text,                -- as the claim `rooms`; null: what rooms are open to
+        is_guest integer not null,
+        token_at integer not null,  -- when the token was made that said so
+        last_seen integer not null,
+        checksum integer not null
+    ) strict;
+    create unique index users_by_name on users (tenant, user);
+    create index users_by_last_seen on users (last_seen) where is_guest = 0;
+    create index guests_by_last_seen on users (last_seen) where is_guest = 1;
+    create table user_roles (
+        tenant text not null,
+        role text not null,
+        user text not null,
+        primary key (tenant, role, user)
+    ) strict, without rowid;
+    create index user_roles_by_user on user_roles (tenant, user);
+    create table tokens_before (
+        tenant text not null,
+        user text not null,
+        at integer not null,        -- a token must be no older
+        primary key (tenant, user)
+    ) strict, without rowid;
+    ",
 ];
 
 /// What a connection is for.

@@ -38,6 +38,7 @@ mod memory;
 mod readers;
 mod start;
 mod trimming;
+mod users;
 mod watches;
 
 #[cfg(test)]
@@ -50,6 +51,7 @@ use gathering::Gathering;
 use memory::{MemoryLogs, Offered};
 use readers::Readers;
 use trimming::Trimming;
+use users::Users;
 use watches::Watches;
 
 /// The actor.
@@ -61,6 +63,7 @@ pub struct Solo {
     watches: Watches,
     memory: MemoryLogs,
     trimming: Trimming,
+    users: Users,
     /// Who waits until so many appends are answered; ascending.
     drains: VecDeque<(u64, oneshot::Sender<()>)>,
     counters: Arc<Counters>,
@@ -137,6 +140,7 @@ impl Actor for Solo {
     /// Also after a panic, which took all timers along.
     fn started(&mut self, ctx: &mut Self::Context) {
         self.trimming.begin_anew();
+        self.write_users_anew(ctx);
         self.trim_when_due(ctx);
         self.sweep_later(ctx);
     }
@@ -300,11 +304,12 @@ impl Handler<Select> for Solo {
 impl Handler<Drain> for Solo {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: Drain, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
         self.drains.push_back((self.gathering.taken(), sender));
         self.tell_drained();
-        Box::pin(receiver.map(|_| ()))
+        let users = self.users_are_written(ctx);
+        Box::pin(receiver.then(|_| users))
     }
 }
 

@@ -43,19 +43,45 @@ impl Readers {
         M: Message<Result = Result<T, Unavailable>> + Send + Unpin + 'static,
         T: Send + 'static,
     {
-        let slot = Slot(Arc::clone(&self.waiting));
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.waiting_max {
-            Counters::add(&self.counters.reads_refused, 1);
-            drop(slot);
-            return Box::pin(async { Err(Unavailable) });
-        }
-        Counters::add(&self.counters.reads, 1);
-        self.next = (self.next + 1) % self.threads.len();
-        let answer = self.threads[self.next].send(letter);
+        let Some((reader, slot)) = self.next() else { return Box::pin(async { Err(Unavailable) }) };
+        let answer = reader.send(letter);
         Box::pin(async move {
             let _slot = slot;
             answer.await.unwrap_or(Err(Unavailable))
         })
+    }
+
+    /// The same, once `before` is done; it counts as waiting from now on.
+    pub(super) fn ask_after<M, T>(
+        &mut self,
+        before: BoxFuture<'static, ()>,
+        letter: M,
+    ) -> BoxFuture<'static, Result<T, Unavailable>>
+    where
+        ReaderActor: Handler<M>,
+        <ReaderActor as Actor>::Context: ToEnvelope<ReaderActor, M>,
+        M: Message<Result = Result<T, Unavailable>> + Send + Unpin + 'static,
+        T: Send + 'static,
+    {
+        let Some((reader, slot)) = self.next() else { return Box::pin(async { Err(Unavailable) }) };
+        let reader = reader.clone();
+        Box::pin(async move {
+            let _slot = slot;
+            before.await;
+            reader.send(letter).await.unwrap_or(Err(Unavailable))
+        })
+    }
+
+    /// Whose turn it is, and a place among those that wait, if there is one.
+    fn next(&mut self) -> Option<(&Addr<ReaderActor>, Slot)> {
+        let slot = Slot(Arc::clone(&self.waiting));
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.waiting_max {
+            Counters::add(&self.counters.reads_refused, 1);
+            return None;
+        }
+        Counters::add(&self.counters.reads, 1);
+        self.next = (self.next + 1) % self.threads.len();
+        Some((&self.threads[self.next], slot))
     }
 
     /// Closes all connections, after what waits for them.

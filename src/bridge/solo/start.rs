@@ -12,6 +12,7 @@ use actix::prelude::*;
 use log::error;
 
 use crate::bridge::Bridge;
+use crate::bridge::users::UsersPort;
 use crate::clock::Clock;
 use crate::domain::ids::RoomName;
 use crate::domain::log::Keep;
@@ -22,6 +23,7 @@ use super::gathering::Gathering;
 use super::memory::MemoryLogs;
 use super::readers::Readers;
 use super::trimming::Trimming;
+use super::users::Users;
 use super::watches::Watches;
 use super::{Close, Drain, Solo};
 
@@ -68,6 +70,8 @@ pub struct Limits {
     pub trim_pause: Duration,
     /// How often all logs are looked through for what is too old.
     pub sweep_every: Duration,
+    /// Users of whom something new waits to be written.
+    pub users_waiting_max: usize,
 }
 
 impl Config {
@@ -93,6 +97,7 @@ impl Default for Limits {
             trim_rows_max: 512,
             trim_pause: Duration::from_millis(10),
             sweep_every: Duration::from_mins(1),
+            users_waiting_max: 65_536,
         }
     }
 }
@@ -135,6 +140,7 @@ impl Solo {
             watches: Watches::default(),
             memory: MemoryLogs::new(limits),
             trimming: Trimming::new(limits, Arc::clone(&config.keep), clock.clone()),
+            users: Users::new(limits, clock.clone()),
             drains: VecDeque::new(),
             counters: Arc::clone(&counters),
             is_closed: false,
@@ -158,6 +164,12 @@ impl Solo {
             read: solo.clone().recipient(),
             picture: solo.clone().recipient(),
             select: solo.clone().recipient(),
+            users: UsersPort {
+                remember: solo.clone().recipient(),
+                refuse_tokens: solo.clone().recipient(),
+                one: solo.clone().recipient(),
+                many: solo.clone().recipient(),
+            },
         };
         Ok(Started { bridge, store, counters, stopper: Stopper { solo, arbiter } })
     }

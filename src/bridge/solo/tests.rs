@@ -20,6 +20,7 @@ mod all;
 mod disk;
 mod memory;
 mod trimming;
+mod users;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 

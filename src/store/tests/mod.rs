@@ -19,6 +19,7 @@ mod opening;
 mod reading;
 mod state;
 mod trimming;
+mod users;
 mod writing;
 
 const DEDUPE: Duration = Duration::from_hours(24);
