@@ -19,6 +19,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::actors::directory::Directory;
+use crate::actors::directory::queries::SeeOff;
 use crate::actors::limits::Limits;
 use crate::actors::room::RoomContext;
 use crate::actors::{Admission, Hubs, Node, WorkerContext};
@@ -99,6 +100,9 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     let Started { bridge, store, counters, stopper } = Solo::start(&bridge_config, &clock)?;
     let gate = Gate::new(&config.auth, store.guest_key(), config.allows_guests(), clock.clone())?;
     let gate = gate.open_to(config.open_to());
+    for (user, before) in store.tokens_before()? {
+        gate.refuse_tokens(user, before);
+    }
     gate.wait_for_keys(KEYS_PATIENCE);
 
     let cores = available_parallelism().map_or(1, usize::from);
@@ -159,6 +163,7 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
         handle.pause().await;
         drain(&node).await;
         handle.stop(false).await;
+        see_off(&node).await;
         stopper.stop().await;
     };
     tokio::select! {
@@ -182,6 +187,13 @@ async fn drain(node: &Node) {
         }
     };
     let _ = tokio::time::timeout(DRAIN, gone).await;
+}
+
+/// Has written down when everybody was here who still could have returned.
+async fn see_off(node: &Node) {
+    let (reply, done) = tokio::sync::oneshot::channel();
+    node.directory.do_send(SeeOff { reply });
+    let _ = tokio::time::timeout(DRAIN, done).await;
 }
 
 /// All logs are looked through often enough that nothing is kept for much longer than it may.

@@ -273,7 +273,7 @@ async fn what_is_no_call_is_refused_in_the_form_of_all_errors() {
         (&auth, "GET", "/v1/rooms?limit=1&limit=2", "", 400),
         (&auth, "GET", "/v1/rooms/sales/history?after=-1", "", 400),
         (&auth, "GET", "/v1/rooms/sales/history?limit=x", "", 400),
-        (&auth, "DELETE", "/v1/users/ada/sessions?tokens_before=1", "", 400),
+        (&auth, "DELETE", "/v1/users/ada/sessions?tokens_before=soon", "", 400),
         (&auth, "PUT", "/v1/rooms/sales/events", "", 405),
         (&auth, "TRACE", "/v1/rooms", "", 405),
         (&auth, "OPTIONS", "/v1/batch", "", 405),

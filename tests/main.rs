@@ -27,3 +27,4 @@ mod state;
 mod support;
 mod tidy;
 mod tokens;
+mod users;

@@ -10,22 +10,27 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::limits::{Counts, Meters, Network};
+use super::limits::{Meters, Network};
 use super::room::{Recalled, Retire, Room, RoomContext};
 use super::session::{Session, TakenUp};
+use crate::bridge::users::Remember;
 use crate::delivery::Farewell;
 use crate::domain::entry::Timestamp;
-use crate::domain::ids::{RoomKey, RoomName, SessionId, Tenant, UserId};
+use crate::domain::ids::{RoomKey, RoomName, SessionId, UserKey};
+use crate::domain::known_user::News;
 use crate::protocol::Refusal;
 use crate::supervise;
 
 pub mod queries;
+mod sessions;
+
+use sessions::{Connection, Record, Removed, Sessions};
 
 /// Where is this room? Opens it if nobody has it open.
 #[derive(Message)]
@@ -83,9 +88,7 @@ pub struct OpenSession {
     /// What the client kept, if anything. Unknown, too old or another user's, it opens a new session.
     pub secret: Option<String>,
     /// Whose session it must be.
-    pub tenant: Tenant,
-    /// See `tenant`.
-    pub user: UserId,
+    pub user: UserKey,
     /// Where it comes from.
     pub network: Network,
     /// Who serves it from now on.
@@ -181,30 +184,13 @@ pub struct Directory {
     arbiters: Vec<ArbiterHandle>,
     rooms: HashMap<RoomKey, Place>,
     last_number: u64,
-    sessions: HashMap<Secret, Record>,
-    /// Connected ones by user and by address; whoever is within a grace time does not count.
-    of_user: Counts<(Tenant, UserId)>,
-    of_network: Counts<Network>,
+    sessions: Sessions,
 }
 
 struct Place {
     located: Located,
     /// `Some` while the room decides whether it retires.
     parked: Option<Vec<Reply>>,
-}
-
-struct Record {
-    session: SessionId,
-    tenant: Tenant,
-    user: UserId,
-    generation: u64,
-    network: Network,
-    connection: Connection,
-}
-
-enum Connection {
-    Standing(Addr<Session>),
-    Gone { until: Instant, at: Timestamp, rooms: Vec<(RoomName, Addr<Room>)> },
 }
 
 /// How often records of sessions that did not return are cleared away.
@@ -216,15 +202,7 @@ impl Directory {
     /// An empty register that starts its rooms on `arbiters` in turn.
     #[must_use]
     pub fn new(context: Arc<RoomContext>, arbiters: Vec<ArbiterHandle>) -> Self {
-        Self {
-            context,
-            arbiters,
-            rooms: HashMap::new(),
-            last_number: 0,
-            sessions: HashMap::new(),
-            of_user: Counts::default(),
-            of_network: Counts::default(),
-        }
+        Self { context, arbiters, rooms: HashMap::new(), last_number: 0, sessions: Sessions::default() }
     }
 
     fn start_room(&mut self, key: &RoomKey, directory: Addr<Self>) -> Located {
@@ -245,32 +223,22 @@ impl Directory {
     /// What there would be too much of with one more session.
     fn is_full(&self, open: &OpenSession) -> Option<NodeFull> {
         let limits = &self.context.config.limits;
-        if self.of_user.of(&(open.tenant.clone(), open.user.clone())) >= limits.cap(limits.sessions_per_user) {
+        if self.sessions.standing_of(&open.user) >= limits.cap(limits.sessions_per_user) {
             return Some(NodeFull::SessionsOfUser(limits.sessions_per_user));
         }
-        (self.of_network.of(&open.network) >= limits.cap(limits.sessions_per_address))
+        (self.sessions.standing_at(&open.network) >= limits.cap(limits.sessions_per_address))
             .then_some(NodeFull::SessionsOfAddress(limits.sessions_per_address))
     }
 
     /// Takes a session up under a newer generation, if the secret holds.
     fn recall(&mut self, secret: &Secret, open: &OpenSession) -> Option<Opened> {
         let now = self.context.clock.now();
-        let record = self.sessions.get_mut(secret)?;
-        if record.tenant != open.tenant || record.user != open.user {
-            return None;
-        }
+        let record = self.sessions.get(secret).filter(|record| record.user == open.user)?;
         if matches!(record.connection, Connection::Gone { until, .. } if now >= until) {
             return None;
         }
-        record.generation += 1;
-        if matches!(record.connection, Connection::Standing(_)) {
-            self.of_user.remove(&(record.tenant.clone(), record.user.clone()));
-            self.of_network.remove(&record.network);
-        }
-        record.network = open.network;
-        self.of_user.add((record.tenant.clone(), record.user.clone()));
-        self.of_network.add(record.network);
-        match std::mem::replace(&mut record.connection, Connection::Standing(open.addr.clone())) {
+        let (record, old) = self.sessions.take_up(secret, open.network, open.addr.clone())?;
+        match old {
             // The old one ends without a word; its rooms hear of the newer generation when it joins them again.
             Connection::Standing(old) => old.do_send(TakenUp),
             Connection::Gone { rooms, .. } => {
@@ -286,6 +254,19 @@ impl Directory {
             resumed: true,
         })
     }
+
+    /// The one way out for a session: whose last one it was is remembered as seen.
+    fn forget(&mut self, secret: &Secret) -> Option<Record> {
+        let Removed { record, left_at } = self.sessions.remove(secret, self.context.clock.wall())?;
+        if let Some(at) = left_at {
+            self.remember_seen(record.user.clone(), at);
+        }
+        Some(record)
+    }
+
+    fn remember_seen(&self, user: UserKey, at: Timestamp) {
+        self.context.bridge.users.remember.do_send(Remember { user, news: News::seen(at) });
+    }
 }
 
 impl Actor for Directory {
@@ -294,9 +275,9 @@ impl Actor for Directory {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(4_096);
         ctx.run_interval(SWEEP, |directory, _| {
-            let now = directory.context.clock.now();
-            let is_over = |record: &Record| matches!(record.connection, Connection::Gone { until, .. } if now >= until);
-            directory.sessions.retain(|_, record| !is_over(record));
+            for secret in directory.sessions.over(directory.context.clock.now()) {
+                directory.forget(&secret);
+            }
         });
         ctx.run_interval(LIMITS_SWEEP, |directory, _| directory.context.limits.sweep());
     }
@@ -334,13 +315,10 @@ impl Handler<OpenSession> for Directory {
             return;
         }
         let opened = recalled.unwrap_or_else(|| {
-            self.of_user.add((open.tenant.clone(), open.user.clone()));
-            self.of_network.add(open.network);
             let opened =
                 Opened { session: SessionId::random(), secret: Secret::random(), generation: 1, resumed: false };
             let record = Record {
                 session: opened.session.clone(),
-                tenant: open.tenant.clone(),
                 user: open.user.clone(),
                 generation: 1,
                 network: open.network,
@@ -352,9 +330,7 @@ impl Handler<OpenSession> for Directory {
         if let Err(Ok(opened)) = open.reply.send(Ok(opened))
             && !opened.resumed
         {
-            self.sessions.remove(&opened.secret);
-            self.of_user.remove(&(open.tenant, open.user));
-            self.of_network.remove(&open.network);
+            self.forget(&opened.secret);
         }
     }
 }
@@ -363,22 +339,17 @@ impl Handler<SessionEnded> for Directory {
     type Result = ();
 
     fn handle(&mut self, ended: SessionEnded, _: &mut Self::Context) {
-        let Some(record) = self.sessions.get_mut(&ended.secret) else { return };
-        if record.generation != ended.generation {
+        let is_news = |record: &Record| record.generation == ended.generation;
+        if !self.sessions.get(&ended.secret).is_some_and(is_news) {
             return;
-        }
-        if matches!(record.connection, Connection::Standing(_)) {
-            self.of_user.remove(&(record.tenant.clone(), record.user.clone()));
-            self.of_network.remove(&record.network);
         }
         match self.context.grace(ended.farewell) {
             None => {
-                self.sessions.remove(&ended.secret);
+                self.forget(&ended.secret);
             }
             Some(grace) => {
                 let until = self.context.clock.now() + grace;
-                let at = self.context.clock.wall();
-                record.connection = Connection::Gone { until, at, rooms: ended.rooms };
+                self.sessions.lose(&ended.secret, until, self.context.clock.wall(), ended.rooms);
             }
         }
     }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `sub` | who it is, 1 to 200 characters |
 //! | `exp` | when it ends, in seconds since 1970 |
-//! | `nbf`, `iat` | since when it is good; when it was made. Nothing depends on `iat`, but it has to be a time |
+//! | `nbf`, `iat` | since when it is good; when it was made, by which the newest of a user's tokens is known, and those that were taken back |
 //! | `iss`, `aud` | who made it and for whom; looked at where the key's settings name them |
 //! | `tenant` | the world that they are in; if there is none, that of the key, and else `default` |
 //! | `name` | what to call them, at most 100 characters; `sub` if there is none |
@@ -63,6 +63,7 @@ impl<'a> Claims<'a> {
             roles: self.roles()?,
             grants: self.grants()?,
             expires: Some(expires),
+            issued: self.issued()?,
             is_guest: false,
         })
     }
@@ -71,7 +72,7 @@ impl<'a> Claims<'a> {
     pub(super) fn good_at(&self, now: Timestamp) -> Result<Timestamp, Refused> {
         let expires = self.time("exp")?.ok_or_else(|| wrong("exp", "is missing"))?;
         let starts = self.time("nbf")?;
-        self.time("iat")?;
+        self.issued()?;
         if now.0 >= expires.0 + LEEWAY_MS {
             return Err(Refused::Expired);
         }
@@ -79,6 +80,11 @@ impl<'a> Claims<'a> {
             return Err(Refused::NotYet);
         }
         Ok(expires)
+    }
+
+    /// `iat`: when the token was made.
+    pub(super) fn issued(&self) -> Result<Option<Timestamp>, Refused> {
+        self.time("iat")
     }
 
     /// `sub`.

@@ -42,6 +42,8 @@ struct GuestClaims<'a> {
 pub(super) struct Guest {
     id: UserId,
     name: String,
+    /// When the token was made that they brought; `None` of a new one.
+    issued: Option<Timestamp>,
 }
 
 impl Guest {
@@ -49,7 +51,7 @@ impl Guest {
     pub(super) fn drawn() -> Self {
         let digits = format!("{:016x}", Uuid::new_v4().as_u64_pair().0);
         let id = UserId::parse(&format!("{ID_START}{digits}")).expect("22 plain letters are a user's id");
-        Self { name: format!("Guest {}", digits[..4].to_ascii_uppercase()), id }
+        Self { name: format!("Guest {}", digits[..4].to_ascii_uppercase()), id, issued: None }
     }
 
     /// The one that `claims`, signed by the guests' key, are about.
@@ -59,7 +61,7 @@ impl Guest {
         let name = claims.name()?.filter(|_| claims.audience_is_guests() && is_guest_id(&id));
         // We signed it, so this is a token of another version at worst.
         let name = name.ok_or(Refused::Malformed("it is no guest's token of this version"))?;
-        Ok(Self { id, name })
+        Ok(Self { id, name, issued: claims.issued()? })
     }
 
     /// Lets the guest in, renamed if `name` says something, with a token from `now` on.
@@ -77,6 +79,7 @@ impl Guest {
             roles: Vec::new(),
             grants: Grants::open(),
             expires: None,
+            issued: Some(self.issued.unwrap_or(now)),
             is_guest: true,
         };
         Ok(Admitted { identity, guest_token: Some(key.sign(HEADER, &claims)) })

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `jwt` reads and checks what is signed, `keys` knows by which keys, `jwks` gets those that an issuer publishes, `claims`
-//! reads what a token says, `guest` makes guests and their tokens. Always true: the algorithm belongs to the key and not
+//! reads what a token says, `guest` makes guests and their tokens, `taken_back` knows which tokens hold no longer. Always true: the algorithm belongs to the key and not
 //! to the token, no claim is looked at before the signature holds, no address is ever taken from a token, nothing here
 //! asks the system for the time, and no token or secret is in an error. What an identity may do in which room is asked
 //! of its [`Grants`].
@@ -18,7 +18,8 @@ use crate::clock::Clock;
 use crate::config::{AuthSettings, Secret};
 use crate::domain::entry::Timestamp;
 use crate::domain::grants::{Grants, Rights};
-use crate::domain::ids::Tenant;
+use crate::domain::ids::{Tenant, UserKey};
+use crate::domain::known_user::{News, Profile};
 use crate::domain::pattern::RoomPattern;
 use crate::domain::user::User;
 
@@ -28,6 +29,7 @@ mod guest;
 mod jwks;
 mod jwt;
 mod keys;
+mod taken_back;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +39,7 @@ use guest::Guest;
 use jwt::{SharedKey, Token};
 pub use keys::BadKey;
 use keys::Keys;
+use taken_back::TakenBack;
 
 /// How far the clocks of us and of who made a token may be apart: a token holds so much longer, and so much earlier.
 pub const LEEWAY_MS: i64 = 5_000;
@@ -54,8 +57,24 @@ pub struct Identity {
     pub grants: Grants,
     /// When the token ends (to which [`LEEWAY_MS`] is added); `None` for guests, whose connection nothing ends.
     pub expires: Option<Timestamp>,
+    /// When the token was made, if it says so.
+    pub issued: Option<Timestamp>,
     /// Whether they came without an account.
     pub is_guest: bool,
+}
+
+impl Identity {
+    /// Which user this is, over all tenants.
+    #[must_use]
+    pub fn key(&self) -> UserKey {
+        UserKey::new(self.tenant.clone(), self.user.id.clone())
+    }
+
+    /// What is to be remembered of a token that was brought `now`.
+    #[must_use]
+    pub fn news(&self, now: Timestamp) -> News {
+        News::token(Profile::of(&self.user, &self.roles, &self.grants, self.is_guest), self.issued, now)
+    }
 }
 
 /// Somebody who may come in.
@@ -110,6 +129,9 @@ pub enum Refused {
     /// The token will be good later.
     #[error("the token is not valid yet")]
     NotYet,
+    /// The token is older than what the user's tokens must be.
+    #[error("the token was taken back; a new one is needed")]
+    TakenBack,
     /// A claim that is missing or wrong.
     #[error("the token's claim `{claim}` {rule}")]
     Claim {
@@ -139,6 +161,7 @@ impl Refused {
             Self::Signature => "wrong signature",
             Self::Expired => "expired token",
             Self::NotYet => "token not valid yet",
+            Self::TakenBack => "token taken back",
             Self::Claim { .. } => "wrong claim",
             Self::GuestName => "wrong guest name",
         }
@@ -160,6 +183,8 @@ pub struct Gate {
     guests_allowed: bool,
     /// What rooms are open to for who has no rights of their own.
     open_to: Arc<[(RoomPattern, Rights)]>,
+    /// Whose tokens must be how new.
+    taken_back: TakenBack,
     clock: Clock,
 }
 
@@ -178,7 +203,8 @@ impl Gate {
     ) -> Result<Self, BadKey> {
         let keys = Keys::new(settings)?;
         keys.start_fetching(&clock);
-        Ok(Self { keys, guest_key: SharedKey::hs256(guest_key), guests_allowed, open_to: Arc::default(), clock })
+        let (guest_key, open_to, taken_back) = (SharedKey::hs256(guest_key), Arc::default(), TakenBack::default());
+        Ok(Self { keys, guest_key, guests_allowed, open_to, taken_back, clock })
     }
 
     /// Reads the keys that `settings` name, without fetching any; for looking at settings.
@@ -210,8 +236,23 @@ impl Gate {
     /// [`Refused`], also for an empty token.
     pub fn admit(&self, token: Option<&str>, guest_name: Option<&str>) -> Result<Admitted, Refused> {
         let mut admitted = self.admit_by_token(token, guest_name)?;
+        self.look_at_age(&admitted.identity)?;
         admitted.identity.grants = admitted.identity.grants.open_to(&self.open_to);
         Ok(admitted)
+    }
+
+    /// Refuses tokens of `user` from now on that are older than `before`, or don't say when they were made. An earlier time
+    /// than one that was said before changes nothing. What is to outlive this process is the caller's to write down.
+    pub fn refuse_tokens(&self, user: UserKey, before: Timestamp) {
+        self.taken_back.add(user, before);
+    }
+
+    /// Refuses an identity whose token was taken back since it was let in.
+    ///
+    /// # Errors
+    /// [`Refused::TakenBack`].
+    pub fn look_at_age(&self, identity: &Identity) -> Result<(), Refused> {
+        if self.taken_back.has(identity) { Err(Refused::TakenBack) } else { Ok(()) }
     }
 
     fn admit_by_token(&self, token: Option<&str>, guest_name: Option<&str>) -> Result<Admitted, Refused> {

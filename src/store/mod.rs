@@ -5,6 +5,7 @@
 //! bridge ── Commit ──▶ WriterActor ─ Writer ─┐
 //!        ◀─ Committed ─                      ├─ copresence.db (WAL, synced at each commit)
 //! bridge ── ReadEnds, ReadPage … ▶ ReaderActor ─ Reader
+//! bridge ── RememberUsers, RefuseTokens ▶ WriterActor
 //! ```
 //!
 //! What must always be true: a log's offsets have no hole; what [`Writer::commit`] answered as written is on the disk; what

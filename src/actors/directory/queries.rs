@@ -5,12 +5,10 @@ use std::sync::atomic::Ordering;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::{Connection, Directory, Located, Record};
-use crate::actors::room::Gone;
-use crate::actors::session::{End, TellRooms};
-use crate::delivery::Farewell;
+use super::{Connection, Directory, Located, Secret};
+use crate::actors::session::TellRooms;
 use crate::domain::entry::Timestamp;
-use crate::domain::ids::{RoomKey, RoomName, SessionId, Tenant, UserId};
+use crate::domain::ids::{RoomKey, RoomName, SessionId, Tenant, UserKey};
 
 /// Where is this room, if somebody has it open? Unlike `Locate` it opens none.
 #[derive(Message)]
@@ -42,10 +40,8 @@ pub struct ListRooms {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct FindUser {
-    /// In which world.
-    pub tenant: Tenant,
     /// Who.
-    pub user: UserId,
+    pub user: UserKey,
     /// Hears of each of the user's sessions.
     pub reply: oneshot::Sender<Vec<Whereabouts>>,
 }
@@ -64,8 +60,6 @@ pub struct Whereabouts {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct EndSessions {
-    /// In which world.
-    pub tenant: Tenant,
     /// Whose.
     pub whose: Whose,
     /// Hears how many there were.
@@ -75,9 +69,17 @@ pub struct EndSessions {
 /// Which sessions are meant.
 pub enum Whose {
     /// All of a user's.
-    User(UserId),
-    /// This one.
-    Session(SessionId),
+    User(UserKey),
+    /// This one, if it is in that world.
+    Session(Tenant, SessionId),
+}
+
+/// Everybody leaves, for this node ends: remember when they were here.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SeeOff {
+    /// Hears when the bridge has been told.
+    pub reply: oneshot::Sender<()>,
 }
 
 /// How much is there?
@@ -132,7 +134,8 @@ impl Handler<FindUser> for Directory {
     type Result = ();
 
     fn handle(&mut self, find: FindUser, _: &mut Self::Context) {
-        let of_user = self.sessions.values().filter(|record| record.tenant == find.tenant && record.user == find.user);
+        let secrets = self.sessions.secrets_of(&find.user);
+        let of_user = secrets.iter().filter_map(|secret| self.sessions.get(secret));
         let whereabouts = of_user.map(|record| {
             let (reply, rooms) = oneshot::channel();
             let gone_at = match &record.connection {
@@ -155,37 +158,33 @@ impl Handler<EndSessions> for Directory {
     type Result = ();
 
     fn handle(&mut self, end: EndSessions, _: &mut Self::Context) {
-        let is_meant = |record: &Record| {
-            record.tenant == end.tenant
-                && match &end.whose {
-                    Whose::User(user) => record.user == *user,
-                    Whose::Session(session) => record.session == *session,
-                }
+        let secrets = match &end.whose {
+            Whose::User(user) => self.sessions.secrets_of(user).to_vec(),
+            Whose::Session(tenant, session) => {
+                let secret = self.sessions.secret_of(session).cloned();
+                let is_of = |secret: &Secret| self.sessions.get(secret).is_some_and(|r| r.user.tenant == *tenant);
+                secret.filter(is_of).into_iter().collect()
+            }
         };
-        let before = self.sessions.len();
         // Without its record nobody takes the session up again, however its connection ends.
-        self.sessions.retain(|_, record| {
-            let is_meant = is_meant(record);
-            if is_meant {
+        for secret in &secrets {
+            if let Some(record) = self.forget(secret) {
                 record.end();
             }
-            !is_meant
-        });
-        let _ = end.reply.send(before - self.sessions.len());
+        }
+        let _ = end.reply.send(secrets.len());
     }
 }
 
-impl Record {
-    fn end(&self) {
-        match &self.connection {
-            Connection::Standing(addr) => addr.do_send(End),
-            Connection::Gone { rooms, .. } => {
-                for (_, room) in rooms {
-                    let (session, generation) = (self.session.clone(), self.generation);
-                    room.do_send(Gone { session, generation, farewell: Farewell::AtOnce });
-                }
-            }
+impl Handler<SeeOff> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, see_off: SeeOff, _: &mut Self::Context) {
+        let now = self.context.clock.wall();
+        for (user, left_at) in self.sessions.users() {
+            self.remember_seen(user.clone(), left_at.unwrap_or(now));
         }
+        let _ = see_off.reply.send(());
     }
 }
 

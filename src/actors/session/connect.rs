@@ -12,6 +12,7 @@ use super::{Open, Phase, Session};
 use crate::actors::directory::{OpenSession, Opened};
 use crate::actors::room::join::Leave;
 use crate::auth::{Admitted, Identity, LEEWAY_MS, Refused};
+use crate::bridge::users::Remember;
 use crate::delivery::{Farewell, Frame};
 use crate::domain::grants::Right;
 use crate::domain::limits::Kind;
@@ -55,8 +56,7 @@ impl Session {
         let (reply, opened) = oneshot::channel();
         let open = OpenSession {
             secret: connect.secret.as_ref().map(|secret| secret.expose().to_owned()),
-            tenant: admitted.identity.tenant.clone(),
-            user: admitted.identity.user.id.clone(),
+            user: admitted.identity.key(),
             network: self.arrival.address.network,
             addr: ctx.address(),
             reply,
@@ -111,7 +111,7 @@ impl Session {
             guest_token: guest_token.as_deref(),
         });
         let is_closed = matches!(self.phase, Phase::Closing);
-        let open = Open {
+        let mut open = Open {
             node,
             identity,
             opened,
@@ -129,6 +129,13 @@ impl Session {
             // The connection was ended meanwhile; dropping `open` tells the Directory.
             return;
         }
+        // Whoever took the token back ended the sessions that the Directory knew, and may not have met this one.
+        if let Err(refused) = open.node.gate.look_at_age(&open.identity) {
+            open.farewell = Farewell::AtOnce;
+            self.refuse(id, &refusal_of(&refused));
+            return self.close(CloseCode::Unauthorized);
+        }
+        open.remember();
         self.phase = Phase::Open(Box::new(open));
         self.outbox.connected();
         self.gauge.open();
@@ -153,6 +160,7 @@ impl Session {
             return self.refuse(id, &Refusal::unauthorized("this token is another user's"));
         }
         open.identity = identity;
+        open.remember();
         self.leave_forbidden_rooms();
         self.watch_expiry(ctx);
         if let Some(id) = id {
@@ -190,6 +198,14 @@ impl Session {
         });
         let end = ctx.run_later(left + LEEWAY, |session, _| session.close(CloseCode::Unauthorized));
         open.expiry_timers.extend([warning, end]);
+    }
+}
+
+impl Open {
+    /// Has what the token says remembered, for when the user is away.
+    fn remember(&self) {
+        let news = self.identity.news(self.node.clock.wall());
+        self.node.bridge.users.remember.do_send(Remember { user: self.identity.key(), news });
     }
 }
 

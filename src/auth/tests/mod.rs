@@ -11,6 +11,7 @@ use crate::domain::ids::RoomName;
 mod guests;
 mod keys;
 pub(super) mod signer;
+mod taken_back;
 
 const SECRET: &str = "a secret of users' tokens, 32 bytes long or more";
 const GUEST_KEY: [u8; 32] = [7; 32];

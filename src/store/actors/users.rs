@@ -16,6 +16,9 @@ use super::{ReaderActor, WriterActor};
 /// Old users are forgotten in slices of so many: some milliseconds between two batches.
 const FORGET_ROWS: usize = 512;
 
+/// Pages that a user's row touches: its own, and places in three indexes.
+const PAGES_A_USER: usize = 4;
+
 /// Take in news of users. Sent by `do_send`, and there is one at a time.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -93,6 +96,10 @@ impl Handler<RememberUsers> for WriterActor {
             Err(_) => self.begin_anew(ctx),
         }
         reply.do_send(answer);
+        // Connects without publishes fill the write-ahead log, too.
+        if catch_unwind(AssertUnwindSafe(|| self.checkpoint(answer.count * PAGES_A_USER, 0))).is_err() {
+            self.begin_anew(ctx);
+        }
     }
 }
 

@@ -1,15 +1,20 @@
 //! Where a user is, and the end of sessions.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse};
 use tokio::sync::oneshot;
 
 use super::asked::{self, Asked, Caller};
-use super::{Answer, answer, told};
+use super::query::Query;
+use super::{Answer, DEADLINE, answer, told};
 use crate::actors::directory::queries::{EndSessions, FindUser, Whose};
+use crate::bridge::Unavailable;
+use crate::bridge::users::{ReadUser, RefuseTokens};
+use crate::domain::entry::Timestamp;
 use crate::domain::grants::Right;
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{SessionId, UserKey};
 use crate::protocol::codes::ErrorCode;
 use crate::protocol::{Refusal, push};
 
@@ -21,7 +26,8 @@ pub(super) async fn user(request: HttpRequest) -> Answer {
     }
     let user = asked::user(&asked, &request)?;
     let (reply, found) = oneshot::channel();
-    asked.node.directory.do_send(FindUser { tenant: asked.tenant().clone(), user: user.clone(), reply });
+    let key = UserKey::new(asked.tenant().clone(), user.clone());
+    asked.node.directory.do_send(FindUser { user: key.clone(), reply });
     let (mut rooms, mut sessions, mut gone) = (BTreeSet::new(), Vec::new(), Vec::new());
     for session in told(found).await? {
         sessions.push(session.session);
@@ -30,8 +36,12 @@ pub(super) async fn user(request: HttpRequest) -> Answer {
         rooms.extend(told(session.rooms).await.unwrap_or_default());
     }
     sessions.sort_unstable();
-    // Somebody who is here is seen right now.
-    let last_seen = gone.into_iter().collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());
+    // Somebody who is here is seen right now; somebody who was is remembered.
+    let last_seen = match gone.into_iter().collect::<Option<Vec<_>>>() {
+        None => None,
+        Some(gone) if gone.is_empty() => remembered(&asked, key).await?,
+        Some(gone) => gone.into_iter().max(),
+    };
     let rooms: Vec<_> = rooms.into_iter().collect();
     Ok(answer(HttpResponse::Ok(), push::api::user(&user, &rooms, &sessions, last_seen)))
 }
@@ -40,11 +50,12 @@ pub(super) async fn user(request: HttpRequest) -> Answer {
 pub(super) async fn end_sessions_of(request: HttpRequest) -> Answer {
     let asked = Asked::of(&request)?;
     asked.backend_with_all_rights()?;
-    if request.query_string().contains("tokens_before") {
-        return Err(Refusal::bad_message("tokens_before is not known to this version").into());
-    }
-    let user = asked::user(&asked, &request)?;
-    end(&asked, Whose::User(user)).await?;
+    let before = Query::of(&request)?.time("tokens_before", asked.node.clock.wall())?;
+    let user = UserKey::new(asked.tenant().clone(), asked::user(&asked, &request)?);
+    match before {
+        None => end(&asked, Whose::User(user)).await?,
+        Some(before) => refuse_tokens(&asked, user, before).await?,
+    };
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -53,7 +64,7 @@ pub(super) async fn end_session(request: HttpRequest) -> Answer {
     let asked = Asked::of(&request)?;
     asked.backend_with_all_rights()?;
     let session = SessionId::parse(&asked::segment(&request)?).map_err(|bad| Refusal::bad_message(bad.to_string()))?;
-    if end(&asked, Whose::Session(session)).await? == 0 {
+    if end(&asked, Whose::Session(asked.tenant().clone(), session)).await? == 0 {
         return Err(Refusal::new(ErrorCode::NotFound, "there is no such session").into());
     }
     Ok(HttpResponse::NoContent().finish())
@@ -61,6 +72,31 @@ pub(super) async fn end_session(request: HttpRequest) -> Answer {
 
 async fn end(asked: &Asked, whose: Whose) -> Result<usize, Refusal> {
     let (reply, ended) = oneshot::channel();
-    asked.node.directory.do_send(EndSessions { tenant: asked.tenant().clone(), whose, reply });
+    asked.node.directory.do_send(EndSessions { whose, reply });
     told(ended).await
+}
+
+/// Refuses older tokens and ends the sessions, in this order: whoever comes in between is looked at once more. What follows
+/// the commit is done by the bridge's thread, also when the caller has hung up.
+async fn refuse_tokens(asked: &Asked, user: UserKey, before: Timestamp) -> Result<usize, Refusal> {
+    let (refused, is_refused) = oneshot::channel();
+    let (reply, ended) = oneshot::channel();
+    let (node, whose) = (Arc::clone(&asked.node), user.clone());
+    let done = Box::new(move |outcome: Result<(), Unavailable>| {
+        if outcome.is_ok() {
+            node.gate.refuse_tokens(whose.clone(), before);
+            node.directory.do_send(EndSessions { whose: Whose::User(whose), reply });
+        }
+        let _ = refused.send(outcome);
+    });
+    asked.node.bridge.users.refuse_tokens.do_send(RefuseTokens { user, before, done });
+    told(is_refused).await?.map_err(|Unavailable| Refusal::unavailable("this can't be written now"))?;
+    told(ended).await
+}
+
+/// When somebody was here who is not.
+async fn remembered(asked: &Asked, user: UserKey) -> Result<Option<Timestamp>, Refusal> {
+    let known = asked.node.bridge.users.one.send(ReadUser { user }).timeout(DEADLINE).await;
+    let known = known.ok().and_then(Result::ok).ok_or_else(|| Refusal::unavailable("users can't be read now"))?;
+    Ok(known.map(|known| known.last_seen))
 }
