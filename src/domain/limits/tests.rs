@@ -28,7 +28,7 @@ impl GovernorClock for Hand {
 }
 
 fn publishes(per_s: u32, burst: u32, clock: &Hand) -> Meters<Hand> {
-    Meters::new(&Rates::default().with(Kind::Publish, Rate { per_s, burst }), clock)
+    Scope::new(&Rates::default().with(Kind::Publish, Rate { per_s, burst }), clock).meters()
 }
 
 fn rates() -> impl Strategy<Value = (u32, u32)> {
