@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::client::End;
 use crate::support::{Client, Node, NodeConfig, SECRET, http, token_of};
 
 #[tokio::test]
@@ -77,6 +78,67 @@ async fn other_sites_are_refused_and_ones_own_and_programs_let_in() {
     // A page that was opened by another name of this machine asks that name, and so is at home.
     let by_name = format!("Host: localhost:{port}\r\nOrigin: http://localhost:{port}\r\n");
     assert_eq!(http::upgrade(address, &by_name).await.status, 101);
+}
+
+#[tokio::test]
+async fn a_page_whose_name_was_made_to_point_here_is_no_guest() {
+    let node = Node::start(NodeConfig::default().set("server.origins", vec!["https://board.example.com"])).await;
+    let port = node.address.rsplit_once(':').unwrap().1;
+    for ours in [&format!("localhost:{port}"), &format!("a.localhost:{port}"), "board.example.com"] {
+        Client::open_with(&node, &[("host", ours)]).await.connect(json!({})).await;
+    }
+    let guest_token = Client::guest(&node, "Ada").await.connected["guest_token"].as_str().unwrap().to_owned();
+    let get = async |host: &str, token: &str, path: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+        http::send(&node.address, &format!("{head}Authorization: Bearer {token}\r\n\r\n")).await.status
+    };
+    for foreign in
+        [&format!("evil.example:{port}"), &format!("localhost.evil.example:{port}"), "127.0.0.1.evil.example"]
+    {
+        // The browser says that the page is of the very host that it asks, which is so.
+        let origin = format!("http://{foreign}");
+        let headers = [("host", foreign), ("origin", &origin)];
+        for hello in [json!({}), json!({"guest": {"name": "Eve"}}), json!({"token": guest_token})] {
+            let mut eve = Client::open_with(&node, &headers).await;
+            let mut connect = hello.clone();
+            connect["type"] = json!("connect");
+            let refused = eve.refused(connect).await;
+            assert_eq!(refused.code(), "unauthorized", "{foreign} {hello}");
+            assert!(refused["message"].as_str().unwrap().contains("server.origins"), "{}", refused.text);
+            assert_eq!(eve.end().await, End::Close(4401), "{foreign} {hello}");
+        }
+        // Whoever has an account is who they are by any name.
+        let mut user = Client::open_with(&node, &headers).await;
+        user.connect(json!({"token": token_of("bob")})).await;
+        assert_eq!(user.refused(json!({"type": "refresh", "token": guest_token})).await.code(), "unauthorized");
+        assert_eq!(get(foreign, &guest_token, "/v1/rooms/lobby/history").await, 401, "{foreign}");
+        assert_eq!(get(foreign, &token_of("bob"), "/v1/rooms/lobby/history").await, 200, "{foreign}");
+        assert_eq!(get(foreign, "", "/metrics").await, 401, "{foreign}");
+    }
+    assert_eq!(get("localhost", &guest_token, "/v1/rooms/lobby/history").await, 200);
+    assert_eq!(get("localhost", "", "/metrics").await, 200);
+}
+
+#[tokio::test]
+async fn guests_that_are_meant_come_by_any_name() {
+    let node = Node::start(NodeConfig::default().set("auth.guests", "anyone-who-reaches-this-server")).await;
+    Client::open_with(&node, &[("host", "board.example.com")]).await.connect(json!({})).await;
+}
+
+#[tokio::test]
+async fn a_cookie_proves_nothing() {
+    let node = Node::start(NodeConfig::default().set("auth.guests", "off")).await;
+    let token = token_of("ada");
+    let secret = Client::user(&node, "ada").await.secret().to_owned();
+    let cookie = format!("token={token}; access_token={token}; session={secret}; secret={secret}");
+    let headers = format!("Cookie: {cookie}\r\n");
+    let of_another = http::upgrade(&node.address, &format!("{headers}Origin: https://evil.example\r\n")).await;
+    assert_eq!(of_another.status, 403);
+    let mut eve = Client::open_with(&node, &[("cookie", &cookie)]).await;
+    assert_eq!(eve.refused(json!({"type": "connect"})).await.code(), "unauthorized");
+    assert_eq!(eve.end().await, End::Close(4401));
+    let get = format!("GET /v1/rooms/lobby/history HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", node.address);
+    assert_eq!(http::send(&node.address, &get).await.status, 401);
 }
 
 #[tokio::test]
