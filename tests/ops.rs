@@ -1,9 +1,11 @@
 //! What operators and browsers meet: health, the page, origins, logs.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::client::End;
-use crate::support::{Client, Node, NodeConfig, SECRET, http, token_of};
+use crate::support::{Client, Node, NodeConfig, SECRET, http, soon, token_of};
 
 #[tokio::test]
 async fn health_and_readiness_are_told() {
@@ -157,7 +159,7 @@ async fn an_upgrade_that_is_none_is_refused_politely() {
 #[tokio::test]
 async fn the_token_and_the_data_are_never_in_the_logs() {
     const CANARY: &str = "canary-7d1c0f";
-    let mut node = Node::start(NodeConfig::default().env("RUST_LOG", "trace")).await;
+    let mut node = Node::start(NodeConfig::default().env("RUST_LOG", "trace,actix_http=trace")).await;
     let token = token_of("ada");
     let mut ada = Client::with(&node, json!({"token": token})).await;
     let secret = ada.secret().to_owned();
@@ -192,6 +194,48 @@ async fn the_token_and_the_data_are_never_in_the_logs() {
         let line = output.lines().find(|line| line.contains(hidden));
         assert!(line.is_none(), "logged: {line:?}");
     }
+}
+
+#[tokio::test]
+async fn a_thousand_connections_with_garbage_are_counted_and_a_few_are_told() {
+    const KINDS: [&[u8]; 5] = [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 no TLS here\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /\x00\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+        b"\xff\xfe\xfd\r\n\r\n",
+    ];
+    // Whoever asks for more of everything asks for these lines least of all.
+    let mut node = Node::start(NodeConfig::default().env("RUST_LOG", "info")).await;
+    let before = node.output().lines().count();
+    for _ in 0..20 {
+        let address = &node.address;
+        let flood = KINDS.iter().cycle().take(50).map(async |garbage| {
+            let mut stream = TcpStream::connect(address).await.expect("the server accepts");
+            // It may be closed before all is sent.
+            let _ = stream.write_all(garbage).await;
+            let mut answer = Vec::new();
+            let _ = soon("a garbage connection to end", stream.read_to_end(&mut answer)).await;
+        });
+        futures_util::future::join_all(flood).await;
+    }
+    let metrics = node.get("/metrics").await.text();
+    let counted = metrics.lines().find_map(|line| line.strip_prefix("copresence_requests_unreadable_total "));
+    assert_eq!(counted, Some("1000"));
+    // Refused connects are strangers' too.
+    for _ in 0..50 {
+        let mut stranger = Client::open(&node).await;
+        stranger.refused(json!({"type": "connect", "token": "a.b.c"})).await;
+    }
+    node.sigterm().await;
+    let output = node.output();
+    let told = |words: &str| output.lines().filter(|line| line.contains(words)).count();
+    // Ten in ten seconds, and this test may take a few of those.
+    for words in ["no request that can be read", "was refused: "] {
+        assert!((10..50).contains(&told(words)), "{words} was told {} times", told(words));
+    }
+    let lines = output.lines().count() - before;
+    assert!(lines < 120, "{lines} lines:\n{output}");
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use crate::domain::limits::Kind;
 use crate::protocol::codes::CloseCode;
 use crate::protocol::command::{CommandId, Connect, Hidden};
 use crate::protocol::{Refusal, push};
+use crate::telemetry::seldom::Seldom;
 
 /// How long ahead a client hears that its token ends.
 const EXPIRING_AHEAD: Duration = Duration::from_mins(1);
@@ -33,7 +34,10 @@ impl Session {
         let admitted = match self.node().gate.admit_by_name(name_is_ours, token, name) {
             Ok(admitted) => admitted,
             Err(refused) => {
-                log::info!("a connect from {} was refused: {}", self.client.address, refused.reason());
+                static REFUSED: Seldom = Seldom::new();
+                if let Some(untold) = REFUSED.is_told(self.node().clock.now()) {
+                    log::info!("a connect from {} was refused: {}{untold}", self.client.address, refused.reason());
+                }
                 let code = match refused {
                     Refused::GuestName => CloseCode::BadProtocol,
                     // The token may be good: the client comes back with it.
