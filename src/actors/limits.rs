@@ -271,6 +271,8 @@ mod tests {
     use super::*;
     use crate::domain::entry::Timestamp;
 
+    mod properties;
+
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
     const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
 

@@ -211,6 +211,14 @@ impl<C: Clock> Meters<C> {
         limiter.take(&self.levels[kind as usize], cost)
     }
 
+    /// How long until `cost` of `kind` would be taken; takes nothing.
+    #[must_use]
+    pub fn wait(&self, kind: Kind, cost: u32) -> Duration {
+        let Some(limiter) = &self.scope.0[kind as usize] else { return Duration::ZERO };
+        let level = self.levels[kind as usize].clone();
+        limiter.take(&level, cost).err().map_or(Duration::ZERO, |refused| refused.wait)
+    }
+
     /// How long `cost` of `kind` takes to come back once it was taken.
     #[must_use]
     pub fn refills(&self, kind: Kind, cost: u32) -> Duration {
@@ -221,11 +229,16 @@ impl<C: Clock> Meters<C> {
 /// Takes `cost` of `kind` in each scope, in their order.
 ///
 /// # Errors
-/// [`TooFast`] from the first scope that refuses; what the ones before it took is gone, and counts in `wait`.
+/// [`TooFast`] from the first scope that refuses. What the ones before it took is gone. After its `wait` all scopes take
+/// it, if nothing else is asked of them meanwhile.
 pub fn take_all<C: Clock>(scopes: &[&Meters<C>], kind: Kind, cost: u32) -> Result<(), TooFast> {
     let mut paid_back = Duration::ZERO;
     for (scope, meters) in scopes.iter().enumerate() {
-        meters.take(kind, cost).map_err(|refused| TooFast { scope, wait: refused.wait.max(paid_back), ..refused })?;
+        if let Err(refused) = meters.take(kind, cost) {
+            // Else who comes again as told would be refused by the next.
+            let beyond = scopes[scope..].iter().map(|meters| meters.wait(kind, cost)).max().unwrap_or_default();
+            return Err(TooFast { scope, wait: beyond.max(paid_back), ..refused });
+        }
         paid_back = paid_back.max(meters.refills(kind, cost));
     }
     Ok(())

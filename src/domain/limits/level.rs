@@ -33,13 +33,14 @@ impl StateStore for InTheKey {
     }
 }
 
-// Governor's keys could lie in a map, so it asks for these three; ours never do.
-
+/// A level to try something on.
 impl Clone for Level {
     fn clone(&self) -> Self {
         Self(AtomicU64::new(self.0.load(Ordering::Acquire)))
     }
 }
+
+// Governor's keys could lie in a map, so it asks for these; ours never do.
 
 impl PartialEq for Level {
     fn eq(&self, other: &Self) -> bool {
