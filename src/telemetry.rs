@@ -16,16 +16,22 @@ use log::error;
 use crate::config::LogFormat;
 
 pub mod metrics;
+pub mod seldom;
 
 /// What is shown unless `RUST_LOG` says otherwise; the server's crate announces each worker at `info`.
 const DEFAULT_FILTER: &str = "info,actix_server=warn";
+
+/// Holds beside `RUST_LOG` unless that names this crate: it tells every request that it can't read at `error`, and those
+/// are any stranger's to send. We count them, and tell a few (`web/takeover`).
+const ALWAYS: &str = "actix_http=off";
 
 /// Longer messages are cut.
 const MESSAGE_CHARS_MAX: usize = 2_000;
 
 /// Starts the log. Called once, as soon as its settings are known; a second call changes nothing.
 pub fn init(format: LogFormat) {
-    let mut builder = Builder::from_env(Env::default().default_filter_or(DEFAULT_FILTER));
+    let mut builder = Builder::new();
+    builder.parse_filters(ALWAYS).parse_env(Env::default().default_filter_or(DEFAULT_FILTER));
     match format {
         LogFormat::Plain => builder.format(|line, record| {
             let level_style = line.default_level_style(record.level());

@@ -65,6 +65,69 @@ async fn the_rate_of_one_is_not_felt_by_another() {
 }
 
 #[tokio::test]
+async fn each_kind_of_command_has_a_limit_of_its_own() {
+    let config = NodeConfig::default()
+        .set("limits.enabled", true)
+        .set("limits.burst_s", 1)
+        .set("limits.publishes_per_s", 1)
+        .set("limits.publish_burst", 1)
+        .set("limits.sets_per_s", 1)
+        .set("limits.tracks_per_s", 1);
+    let node = Node::start(config).await;
+    let (mut ada, _) = Client::user_in(&node, "ada", ROOM).await;
+    for (command, words) in [
+        (json!({"type": "publish", "room": ROOM, "event": "note", "data": 1}), "1 publishes a second"),
+        (json!({"type": "set", "room": ROOM, "set": {"key": 1}}), "1 changes of state a second"),
+        (json!({"type": "track", "room": ROOM, "action": "looked"}), "1 activities a second"),
+    ] {
+        let replies = at_once(&mut ada, &command).await;
+        assert_ne!(replies[0].kind(), "error", "what others took costs it nothing: {}", replies[0].text);
+        let refused = replies.iter().find(|reply| reply.kind() == "error").expect("ten at once are too many");
+        assert_eq!(refused.code(), "rate_limited", "{}", refused.text);
+        assert!(refused["message"].as_str().is_some_and(|message| message.starts_with(words)), "{}", refused.text);
+    }
+}
+
+#[tokio::test]
+async fn everybody_in_a_room_shares_the_rates_that_are_set_for_it() {
+    let config = NodeConfig::default()
+        .set("limits.enabled", true)
+        .set("limits.burst_s", 1)
+        .rooms("match = 'slow:*'\npublishes_per_s = 2\nsignals_per_s = 1");
+    let node = Node::start(config).await;
+    let (mut ada, _) = Client::user_in(&node, "ada", "slow:1").await;
+    let (mut bob, _) = Client::user_in(&node, "bob", "slow:1").await;
+    let publish = |room: &str| json!({"type": "publish", "room": room, "event": "note", "data": 1});
+    ada.ask(publish("slow:1")).await;
+    bob.ask(json!({"type": "set", "room": "slow:1", "set": {"key": 1}})).await;
+    let replies = at_once(&mut bob, &publish("slow:1")).await;
+    let refused = replies.iter().find(|reply| reply.kind() == "error").expect("the room takes two a second");
+    assert_eq!(refused["message"], "2 publishes a second is this room's limit", "{}", refused.text);
+    let signal = json!({"type": "signal", "room": "slow:1", "event": "cursor", "data": 1});
+    let replies = at_once(&mut ada, &signal).await;
+    assert!(replies.iter().any(|reply| reply.kind() == "error" && reply.code() == "rate_limited"));
+    for room in ["slow:2", "lobby"] {
+        bob.join(room).await;
+        bob.ask(publish(room)).await;
+    }
+    let replies = at_once(&mut bob, &publish("lobby")).await;
+    assert!(replies.iter().all(|reply| reply.kind() == "published"), "the default is far above");
+}
+
+/// The replies to ten of the same command, sent without waiting.
+async fn at_once(client: &mut Client, command: &serde_json::Value) -> Vec<crate::support::client::Message> {
+    let mut ids = Vec::new();
+    for _ in 0..10 {
+        ids.push(client.command(command.clone()).await);
+    }
+    let mut replies = Vec::new();
+    for id in ids {
+        replies.push(client.reply(id).await);
+    }
+    replies
+}
+
+#[tokio::test]
 async fn a_session_is_in_so_many_rooms_and_no_more() {
     let node = Node::start(NodeConfig::default().set("limits.rooms_per_session", 3)).await;
     let mut ada = Client::user(&node, "ada").await;

@@ -1,8 +1,11 @@
 //! What operators and browsers meet: health, the page, origins, logs.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::support::{Client, Node, NodeConfig, SECRET, http, token_of};
+use crate::support::client::End;
+use crate::support::{Client, Node, NodeConfig, SECRET, http, soon, token_of};
 
 #[tokio::test]
 async fn health_and_readiness_are_told() {
@@ -80,6 +83,67 @@ async fn other_sites_are_refused_and_ones_own_and_programs_let_in() {
 }
 
 #[tokio::test]
+async fn a_page_whose_name_was_made_to_point_here_is_no_guest() {
+    let node = Node::start(NodeConfig::default().set("server.origins", vec!["https://board.example.com"])).await;
+    let port = node.address.rsplit_once(':').unwrap().1;
+    for ours in [&format!("localhost:{port}"), &format!("a.localhost:{port}"), "board.example.com"] {
+        Client::open_with(&node, &[("host", ours)]).await.connect(json!({})).await;
+    }
+    let guest_token = Client::guest(&node, "Ada").await.connected["guest_token"].as_str().unwrap().to_owned();
+    let get = async |host: &str, token: &str, path: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+        http::send(&node.address, &format!("{head}Authorization: Bearer {token}\r\n\r\n")).await.status
+    };
+    for foreign in
+        [&format!("evil.example:{port}"), &format!("localhost.evil.example:{port}"), "127.0.0.1.evil.example"]
+    {
+        // The browser says that the page is of the very host that it asks, which is so.
+        let origin = format!("http://{foreign}");
+        let headers = [("host", foreign), ("origin", &origin)];
+        for hello in [json!({}), json!({"guest": {"name": "Eve"}}), json!({"token": guest_token})] {
+            let mut eve = Client::open_with(&node, &headers).await;
+            let mut connect = hello.clone();
+            connect["type"] = json!("connect");
+            let refused = eve.refused(connect).await;
+            assert_eq!(refused.code(), "unauthorized", "{foreign} {hello}");
+            assert!(refused["message"].as_str().unwrap().contains("server.origins"), "{}", refused.text);
+            assert_eq!(eve.end().await, End::Close(4401), "{foreign} {hello}");
+        }
+        // Whoever has an account is who they are by any name.
+        let mut user = Client::open_with(&node, &headers).await;
+        user.connect(json!({"token": token_of("bob")})).await;
+        assert_eq!(user.refused(json!({"type": "refresh", "token": guest_token})).await.code(), "unauthorized");
+        assert_eq!(get(foreign, &guest_token, "/v1/rooms/lobby/history").await, 401, "{foreign}");
+        assert_eq!(get(foreign, &token_of("bob"), "/v1/rooms/lobby/history").await, 200, "{foreign}");
+        assert_eq!(get(foreign, "", "/metrics").await, 401, "{foreign}");
+    }
+    assert_eq!(get("localhost", &guest_token, "/v1/rooms/lobby/history").await, 200);
+    assert_eq!(get("localhost", "", "/metrics").await, 200);
+}
+
+#[tokio::test]
+async fn guests_that_are_meant_come_by_any_name() {
+    let node = Node::start(NodeConfig::default().set("auth.guests", "anyone-who-reaches-this-server")).await;
+    Client::open_with(&node, &[("host", "board.example.com")]).await.connect(json!({})).await;
+}
+
+#[tokio::test]
+async fn a_cookie_proves_nothing() {
+    let node = Node::start(NodeConfig::default().set("auth.guests", "off")).await;
+    let token = token_of("ada");
+    let secret = Client::user(&node, "ada").await.secret().to_owned();
+    let cookie = format!("token={token}; access_token={token}; session={secret}; secret={secret}");
+    let headers = format!("Cookie: {cookie}\r\n");
+    let of_another = http::upgrade(&node.address, &format!("{headers}Origin: https://evil.example\r\n")).await;
+    assert_eq!(of_another.status, 403);
+    let mut eve = Client::open_with(&node, &[("cookie", &cookie)]).await;
+    assert_eq!(eve.refused(json!({"type": "connect"})).await.code(), "unauthorized");
+    assert_eq!(eve.end().await, End::Close(4401));
+    let get = format!("GET /v1/rooms/lobby/history HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", node.address);
+    assert_eq!(http::send(&node.address, &get).await.status, 401);
+}
+
+#[tokio::test]
 async fn an_upgrade_that_is_none_is_refused_politely() {
     let node = Node::start(NodeConfig::default()).await;
     let plain = node.get("/v1/ws").await;
@@ -95,7 +159,7 @@ async fn an_upgrade_that_is_none_is_refused_politely() {
 #[tokio::test]
 async fn the_token_and_the_data_are_never_in_the_logs() {
     const CANARY: &str = "canary-7d1c0f";
-    let mut node = Node::start(NodeConfig::default().env("RUST_LOG", "trace")).await;
+    let mut node = Node::start(NodeConfig::default().env("RUST_LOG", "trace,actix_http=trace")).await;
     let token = token_of("ada");
     let mut ada = Client::with(&node, json!({"token": token})).await;
     let secret = ada.secret().to_owned();
@@ -130,6 +194,48 @@ async fn the_token_and_the_data_are_never_in_the_logs() {
         let line = output.lines().find(|line| line.contains(hidden));
         assert!(line.is_none(), "logged: {line:?}");
     }
+}
+
+#[tokio::test]
+async fn a_thousand_connections_with_garbage_are_counted_and_a_few_are_told() {
+    const KINDS: [&[u8]; 5] = [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 no TLS here\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /\x00\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+        b"\xff\xfe\xfd\r\n\r\n",
+    ];
+    // Whoever asks for more of everything asks for these lines least of all.
+    let mut node = Node::start(NodeConfig::default().env("RUST_LOG", "info")).await;
+    let before = node.output().lines().count();
+    for _ in 0..20 {
+        let address = &node.address;
+        let flood = KINDS.iter().cycle().take(50).map(async |garbage| {
+            let mut stream = TcpStream::connect(address).await.expect("the server accepts");
+            // It may be closed before all is sent.
+            let _ = stream.write_all(garbage).await;
+            let mut answer = Vec::new();
+            let _ = soon("a garbage connection to end", stream.read_to_end(&mut answer)).await;
+        });
+        futures_util::future::join_all(flood).await;
+    }
+    let metrics = node.get("/metrics").await.text();
+    let counted = metrics.lines().find_map(|line| line.strip_prefix("copresence_requests_unreadable_total "));
+    assert_eq!(counted, Some("1000"));
+    // Refused connects are strangers' too.
+    for _ in 0..50 {
+        let mut stranger = Client::open(&node).await;
+        stranger.refused(json!({"type": "connect", "token": "a.b.c"})).await;
+    }
+    node.sigterm().await;
+    let output = node.output();
+    let told = |words: &str| output.lines().filter(|line| line.contains(words)).count();
+    // Ten in ten seconds, and this test may take a few of those.
+    for words in ["no request that can be read", "was refused: "] {
+        assert!((10..50).contains(&told(words)), "{words} was told {} times", told(words));
+    }
+    let lines = output.lines().count() - before;
+    assert!(lines < 120, "{lines} lines:\n{output}");
 }
 
 #[tokio::test]

@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 use governor::clock::Clock as GovernorClock;
 
 use crate::clock::Clock;
-use crate::config::LimitSettings;
+use crate::config::{LimitSettings, RoomRates};
 use crate::domain::ids::{Tenant, UserId};
 use crate::domain::limits::{self, Kind, Rates};
 use crate::protocol::Refusal;
 
 /// The buckets of one scope.
 pub type Meters = limits::Meters<HandedIn>;
+type Scope = limits::Scope<HandedIn>;
 
 /// Our clock, as governor wants to be handed one.
 #[derive(Clone)]
@@ -38,6 +39,11 @@ pub struct Limits {
     settings: LimitSettings,
     clock: HandedIn,
     node: Meters,
+    session: Arc<Scope>,
+    user: Arc<Scope>,
+    address: Arc<Scope>,
+    /// By what is set for a room: publishes and signals a second. There are as many as settings.
+    rooms: Mutex<HashMap<RoomRates, Arc<Scope>>>,
     users: Shelf<(Tenant, UserId), Meters>,
     addresses: Shelf<Network, Address>,
 }
@@ -67,9 +73,18 @@ impl Limits {
     #[must_use]
     pub fn new(settings: &LimitSettings, clock: &Clock) -> Arc<Self> {
         let clock = HandedIn(clock.clone());
-        let node = Meters::new(&kept(settings, settings.node()), &clock);
-        let (users, addresses) = (Shelf::new(settings.user().fill_time()), Shelf::new(settings.address().fill_time()));
-        Arc::new(Self { settings: settings.clone(), clock, node, users, addresses })
+        let scope = |rates| Scope::new(&kept(settings, rates), &clock);
+        Arc::new(Self {
+            settings: settings.clone(),
+            node: scope(settings.node()).meters(),
+            session: scope(settings.session()),
+            user: scope(settings.user()),
+            address: scope(settings.address()),
+            rooms: Mutex::default(),
+            users: Shelf::new(settings.user().fill_time()),
+            addresses: Shelf::new(settings.address().fill_time()),
+            clock,
+        })
     }
 
     /// Lets a connection in.
@@ -80,7 +95,7 @@ impl Limits {
         let network = Network::of(address);
         let address = self.addresses.get(&network, || Address {
             network,
-            meters: self.meters(self.settings.address()),
+            meters: self.address.meters(),
             unconnected: AtomicUsize::new(0),
         });
         // The address first: what it is refused costs the others nothing.
@@ -104,19 +119,23 @@ impl Limits {
     /// The buckets of a new session.
     #[must_use]
     pub fn session(&self) -> Meters {
-        self.meters(self.settings.session())
+        self.session.meters()
     }
 
     /// The buckets that all sessions of a user share.
     #[must_use]
     pub fn user(&self, tenant: &Tenant, user: &UserId) -> Arc<Meters> {
-        self.users.get(&(tenant.clone(), user.clone()), || self.meters(self.settings.user()))
+        self.users.get(&(tenant.clone(), user.clone()), || self.user.meters())
     }
 
-    /// The buckets of a new room.
+    /// The buckets of a new room with these rates.
     #[must_use]
-    pub fn room(&self) -> Arc<Meters> {
-        Arc::new(self.meters(self.settings.room()))
+    pub fn room(&self, rates: RoomRates) -> Arc<Meters> {
+        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let scope = rooms
+            .entry(rates)
+            .or_insert_with(|| Scope::new(&kept(&self.settings, self.settings.room(rates)), &self.clock));
+        Arc::new(scope.meters())
     }
 
     /// Clears away what nobody holds and would be full again. To be called now and then.
@@ -124,10 +143,6 @@ impl Limits {
         let now = self.clock.now();
         self.users.sweep(now);
         self.addresses.sweep(now);
-    }
-
-    fn meters(&self, rates: Rates) -> Meters {
-        Meters::new(&kept(&self.settings, rates), &self.clock)
     }
 }
 
@@ -256,6 +271,8 @@ mod tests {
     use super::*;
     use crate::domain::entry::Timestamp;
 
+    mod properties;
+
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
     const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
 
@@ -331,6 +348,11 @@ mod tests {
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
         assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+
+    #[test]
+    fn a_session_that_is_idle_costs_a_word_for_each_kind_of_command() {
+        assert_eq!(size_of::<Meters>(), 80);
     }
 
     #[test]

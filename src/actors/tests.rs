@@ -104,7 +104,7 @@ impl Client {
         let context = &node.context;
         let outbox = Rc::new(Outbox::new(Rc::new(stream), context.node.outbox_limits, context.node.clock.now()));
         let id = context.worker.register(Rc::clone(&outbox));
-        let facts = Facts { address: IpAddr::V4(Ipv4Addr::LOCALHOST), device: Device::Other };
+        let facts = Facts { address: IpAddr::V4(Ipv4Addr::LOCALHOST), device: Device::Other, name_is_ours: true };
         let arrival = context.node.limits.arrive(facts.address).unwrap();
         let session = Session::start_here(context, outbox, id, Rc::new(Gauge::default()), facts, arrival);
         let mut client = Self { session, socket, heard: VecDeque::new(), ids: 0 };

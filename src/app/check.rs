@@ -71,7 +71,15 @@ fn rows(config: &Config) -> Vec<(&'static str, Vec<String>)> {
                             LogPlace::Memory => "in memory",
                             LogPlace::None => "not kept",
                         };
-                        format!("{}  {place}", rule.pattern)
+                        let mut line = format!("{}  {place}", rule.pattern);
+                        let rates = [("publishes", rule.publishes_per_s), ("signals", rule.signals_per_s)];
+                        for (what, per_s) in rates.into_iter().filter_map(|(what, rate)| Some((what, rate?))) {
+                            let _ = write!(line, ", {per_s} {what} a second of everybody");
+                        }
+                        if !config.limits.enabled && (rule.publishes_per_s.or(rule.signals_per_s)).is_some() {
+                            line.push_str(" (off)");
+                        }
+                        line
                     })
                     .collect(),
             ),

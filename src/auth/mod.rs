@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::config::{AuthSettings, Secret};
+use crate::config::{AuthSettings, Guests, Secret};
 use crate::domain::entry::Timestamp;
 use crate::domain::grants::{Grants, Rights};
 use crate::domain::ids::{Tenant, UserKey};
@@ -102,6 +102,12 @@ pub enum Refused {
     /// A guest's token, where guests are not let in.
     #[error("this is a guest's token, and guests are not let in here")]
     NoGuests,
+    /// A guest by another name of ours than guests of this machine come by.
+    #[error(
+        "guests come in here by a name of this machine alone, such as localhost; to let them in by this one, list its \
+         origin in server.origins"
+    )]
+    ForeignName,
     /// A user's token, and no secret to check it by.
     #[error("this server takes no users' tokens: it has no key to check them by")]
     NoKey,
@@ -152,6 +158,7 @@ impl Refused {
         match self {
             Self::NoToken => "no token",
             Self::NoGuests => "guests are not allowed",
+            Self::ForeignName => "a guest by a name that is not this machine's",
             Self::NoKey => "no key is set",
             Self::Malformed(_) => "malformed token",
             Self::Algorithm => "wrong algorithm",
@@ -181,6 +188,8 @@ pub struct Gate {
     /// Of guests' tokens alone.
     guest_key: SharedKey,
     guests_allowed: bool,
+    /// Whether guests are let in because only this machine can reach us.
+    guests_are_local: bool,
     /// What rooms are open to for who has no rights of their own.
     open_to: Arc<[(RoomPattern, Rights)]>,
     /// Whose tokens must be how new.
@@ -203,8 +212,15 @@ impl Gate {
     ) -> Result<Self, BadKey> {
         let keys = Keys::new(settings)?;
         keys.start_fetching(&clock);
-        let (guest_key, open_to, taken_back) = (SharedKey::hs256(guest_key), Arc::default(), TakenBack::default());
-        Ok(Self { keys, guest_key, guests_allowed, open_to, taken_back, clock })
+        Ok(Self {
+            keys,
+            guest_key: SharedKey::hs256(guest_key),
+            guests_allowed,
+            guests_are_local: settings.guests == Guests::Loopback,
+            open_to: Arc::default(),
+            taken_back: TakenBack::default(),
+            clock,
+        })
     }
 
     /// Reads the keys that `settings` name, without fetching any; for looking at settings.
@@ -253,6 +269,23 @@ impl Gate {
     /// [`Refused::TakenBack`].
     pub fn look_at_age(&self, identity: &Identity) -> Result<(), Refused> {
         if self.taken_back.has(identity) { Err(Refused::TakenBack) } else { Ok(()) }
+    }
+
+    /// As [`Self::admit`], for a request that asked for this server by a name; `name_is_ours` says whether that is one of
+    /// this machine or of its settings. Anybody can let a name of theirs point to 127.0.0.1 once a page of it is open
+    /// (DNS rebinding). To the browser that page is of our origin, but nobody at this machine has let it in.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn admit_by_name(
+        &self,
+        name_is_ours: bool,
+        token: Option<&str>,
+        guest_name: Option<&str>,
+    ) -> Result<Admitted, Refused> {
+        let admitted = self.admit(token, guest_name)?;
+        let is_foreign = self.guests_are_local && admitted.identity.is_guest && !name_is_ours;
+        if is_foreign { Err(Refused::ForeignName) } else { Ok(admitted) }
     }
 
     fn admit_by_token(&self, token: Option<&str>, guest_name: Option<&str>) -> Result<Admitted, Refused> {

@@ -167,6 +167,8 @@ pub(super) const KEYS: &[Key] = &[
     key("limits.enabled", Kind::Switch, ""),
     key("limits.publishes_per_s", Kind::Whole(1, 1_000_000), ""),
     key("limits.publish_burst", Kind::Whole(1, 1_000_000), ""),
+    key("limits.sets_per_s", Kind::Whole(1, 1_000_000), ""),
+    key("limits.tracks_per_s", Kind::Whole(1, 1_000_000), ""),
     key("limits.signals_per_s", Kind::Whole(1, 1_000_000), ""),
     key("limits.presences_per_s", Kind::Whole(1, 1_000_000), ""),
     key("limits.joins_per_s", Kind::Whole(1, 1_000_000), ""),
@@ -210,5 +212,7 @@ pub(super) const KEYS: &[Key] = &[
         Kind::List,
         "a list of \"join\", \"publish\", \"signal\", \"track\", \"set\", \"notify\", \"history\"",
     ),
+    key("rooms.publishes_per_s", Kind::Whole(1, 1_000_000), ""),
+    key("rooms.signals_per_s", Kind::Whole(1, 1_000_000), ""),
     key("rooms.retire_after_s", Kind::Number(0.0, DAY_S), " of seconds"),
 ];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::values;
+use super::{RoomRates, values};
 use crate::domain::limits::{BLOCK, Kind, Rate, Rates};
 
 /// Section `limits`. Rates are those of one session; a user's and an address's are so many times as much.
@@ -17,6 +17,10 @@ pub struct LimitSettings {
     pub publishes_per_s: u32,
     /// Publishes of a session at once, after a pause; when no layer sets it, 200 or `publishes_per_s` where that is more.
     pub publish_burst: u32,
+    /// Changes of state a second and session.
+    pub sets_per_s: u32,
+    /// Activities a second and session.
+    pub tracks_per_s: u32,
     /// Signals a second and session.
     pub signals_per_s: u32,
     /// Changes of presence a second and session, one for each room that hears of it.
@@ -39,7 +43,7 @@ pub struct LimitSettings {
     pub address_connects_per_s: u32,
     /// Connections a second of everybody.
     pub connects_per_s: u32,
-    /// Publishes a second of everybody in a room.
+    /// Publishes a second of everybody in a room, changes of state and activities among them.
     pub room_publishes_per_s: u32,
     /// Signals a second of everybody in a room.
     pub room_signals_per_s: u32,
@@ -71,6 +75,8 @@ impl Default for LimitSettings {
             enabled: true,
             publishes_per_s: 20,
             publish_burst: 200,
+            sets_per_s: 20,
+            tracks_per_s: 10,
             signals_per_s: 100,
             presences_per_s: 20,
             joins_per_s: 50,
@@ -111,6 +117,8 @@ impl LimitSettings {
         let publishes = Rate { per_s: self.publishes_per_s, burst: self.publish_burst };
         Rates::default()
             .with(Kind::Publish, publishes)
+            .with(Kind::Set, self.rate(self.sets_per_s))
+            .with(Kind::Track, self.rate(self.tracks_per_s))
             .with(Kind::Signal, self.rate(self.signals_per_s))
             .with(Kind::Presence, self.rate(self.presences_per_s))
             .with(Kind::Join, self.rate(self.joins_per_s))
@@ -130,12 +138,10 @@ impl LimitSettings {
         self.session().times(self.address_times).with(Kind::Connect, self.rate(self.address_connects_per_s))
     }
 
-    /// What everybody in a room may do together.
+    /// What everybody in a room may do together, by the room's own settings.
     #[must_use]
-    pub fn room(&self) -> Rates {
-        Rates::default()
-            .with(Kind::Publish, self.rate(self.room_publishes_per_s))
-            .with(Kind::Signal, self.rate(self.room_signals_per_s))
+    pub fn room(&self, RoomRates { publishes_per_s, signals_per_s }: RoomRates) -> Rates {
+        Rates::default().with(Kind::Publish, self.rate(publishes_per_s)).with(Kind::Signal, self.rate(signals_per_s))
     }
 
     /// What everybody may do together.

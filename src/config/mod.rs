@@ -34,7 +34,7 @@ mod values;
 pub use error::ConfigError;
 pub use limits::LimitSettings;
 pub use origin::{BadOrigin, Origin};
-pub use rooms::{RoomRule, RoomSettings};
+pub use rooms::{RoomRates, RoomRule, RoomSettings};
 pub use secret::Secret;
 pub use token_key::{BadJwksUrl, JwksUrl, TokenAlgorithm, TokenKeyRule};
 

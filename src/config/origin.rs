@@ -1,7 +1,7 @@
 //! Where a page comes from.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::de::{Deserialize, Deserializer, Error};
 
@@ -58,6 +58,26 @@ impl Origin {
         };
         Ok(Self { host: normal_host(host)?, port: port.or(default_port), scheme })
     }
+
+    /// Its host alone, in lower case; an IPv6 address in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether its host is a name that leads to the own machine wherever it is looked up: `localhost`, a name under it
+    /// (RFC 6761, 6.3), 127.0.0.0/8 or `[::1]`. A name that only resolves to such an address is none.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let address = || self.host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
+        let name = || self.host.strip_suffix("localhost").is_some_and(|rest| rest.is_empty() || is_subdomain(rest));
+        address() || self.host == "[::1]" || name()
+    }
+}
+
+/// Whether `a.b.` can stand ahead of a domain: labels that are not empty, and a dot behind each.
+fn is_subdomain(labels: &str) -> bool {
+    labels.strip_suffix('.').is_some_and(|labels| labels.split('.').all(|label| !label.is_empty()))
 }
 
 /// The one spelling of a host: lower case, IPv6 compressed and in brackets.

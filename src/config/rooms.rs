@@ -42,6 +42,12 @@ pub struct RoomRule {
     /// What guests may do, and tokens that name no rooms.
     #[serde(default = "values::all_but_notify", deserialize_with = "values::rights")]
     pub open_to: Rights,
+    /// Entries a second of everybody in one room; `limits.room_publishes_per_s` when it is not set.
+    #[serde(default)]
+    pub publishes_per_s: Option<u32>,
+    /// Signals a second of everybody in one room; `limits.room_signals_per_s` when it is not set.
+    #[serde(default)]
+    pub signals_per_s: Option<u32>,
     /// How long a room without anybody in it stays open.
     #[serde(rename = "retire_after_s", default = "values::retire_after", deserialize_with = "values::seconds")]
     pub retire_after: Duration,
@@ -58,8 +64,19 @@ pub struct RoomSettings {
     pub presence: bool,
     /// Over so many members their number is told in place of their names.
     pub large: usize,
+    /// How fast everybody in it may be together.
+    pub rates: RoomRates,
     /// How long it stays open without anybody in it.
     pub retire_after: Duration,
+}
+
+/// How fast everybody in one room may be together.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RoomRates {
+    /// Entries a second, of all kinds.
+    pub publishes_per_s: u32,
+    /// Signals a second.
+    pub signals_per_s: u32,
 }
 
 impl RoomRule {
@@ -119,6 +136,10 @@ impl Config {
     /// its default and not taken from a shorter pattern.
     #[must_use]
     pub fn room(&self, room: &RoomName) -> RoomSettings {
+        let of_all = RoomRates {
+            publishes_per_s: self.limits.room_publishes_per_s,
+            signals_per_s: self.limits.room_signals_per_s,
+        };
         let fitting = self.rooms.iter().filter(|rule| rule.pattern.fits(room));
         let Some(rule) = fitting.max_by_key(|rule| rule.pattern.precision()) else {
             return RoomSettings {
@@ -126,6 +147,7 @@ impl Config {
                 keep: Keep::DISK,
                 presence: true,
                 large: self.presence.large,
+                rates: of_all,
                 retire_after: values::retire_after(),
             };
         };
@@ -134,6 +156,10 @@ impl Config {
             keep: rule.keep(),
             presence: rule.presence,
             large: rule.large.unwrap_or(self.presence.large),
+            rates: RoomRates {
+                publishes_per_s: rule.publishes_per_s.unwrap_or(of_all.publishes_per_s),
+                signals_per_s: rule.signals_per_s.unwrap_or(of_all.signals_per_s),
+            },
             retire_after: rule.retire_after,
         }
     }

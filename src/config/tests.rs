@@ -170,6 +170,11 @@ fn a_bad_value_is_refused_with_key_place_value_and_remedy() {
             "[[rooms]]\nmatch = 'a'\nkeep_s = 0.5",
             "rooms[0].keep_s = 0.5 (in it.toml): must be a number of seconds from",
         ),
+        (
+            "[[rooms]]\nmatch = 'a'\npublishes_per_s = 0",
+            "rooms[0].publishes_per_s = 0 (in it.toml): must be a whole number from 1 to",
+        ),
+        ("[limits]\nsets_per_s = 0.5", "limits.sets_per_s = 0.5 (in it.toml): must be a whole number from 1 to"),
         ("[[rooms]]\nmatch = 'a'\nopen_to = ['fly']", "rooms[0].open_to = [\"fly\"] (in it.toml): must be a list of"),
         ("[limits]\nenabled = 1", "limits.enabled = 1 (in it.toml): must be true or false"),
     ] {
@@ -323,6 +328,9 @@ fn what_a_rule_leaves_out_is_at_its_default() {
     let set = room("[[rooms]]\nmatch = 'x'\nkeep_entries = 5\nkeep_bytes = 131072\nkeep_s = 1.5\nlarge = 9");
     let age_max = Duration::from_millis(1_500);
     assert_eq!((set.keep, set.large), (Keep { entries_max: 5, bytes_max: 131_072, age_max }, 9));
+    let rates =
+        room("[limits]\nroom_publishes_per_s = 7\nroom_signals_per_s = 8\n[[rooms]]\nmatch = 'x'\nsignals_per_s = 9");
+    assert_eq!(rates.rates, RoomRates { publishes_per_s: 7, signals_per_s: 9 });
     let memory = room("[[rooms]]\nmatch = 'x'\nlog = 'memory'\nkeep_entries = 5\npresence = false");
     assert_eq!((memory.keep, memory.presence), (Keep { entries_max: 5, ..Keep::MEMORY }, false));
 }

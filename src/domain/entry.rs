@@ -46,7 +46,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    const ALL: [Self; 6] =
+    pub const ALL: [Self; 6] =
         [Self::Event, Self::State, Self::Activity, Self::Notification, Self::Marked, Self::Preferred];
 
     /// The `type` on the wire.

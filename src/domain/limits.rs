@@ -3,20 +3,32 @@
 //! A bucket per kind of command holds a burst and fills at an even rate (GCRA, one atomic word each, so no lock is
 //! taken for a command). A command pays in every scope that it concerns, the narrowest first: what a session is refused
 //! costs its user and its address nothing, so that a flood is felt by the one who makes it.
+//!
+//! What all sessions have in common, their [`Rates`] and governor's arithmetic, stands once in a [`Scope`]; of a bucket
+//! of its own a session has the word alone.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use governor::clock::Clock as GovernorClock;
 use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
+
+use super::entry;
+use level::{InTheKey, Level};
+
+mod level;
 
 /// What is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// Entries.
+    /// Published entries; in a room, entries of all kinds.
     Publish,
+    /// Changes of state.
+    Set,
+    /// Activities.
+    Track,
     /// Signals.
     Signal,
     /// Changes of presence, one for each room that hears of it.
@@ -55,13 +67,18 @@ pub trait Clock: GovernorClock<Instant = Instant> + Clone {}
 
 impl<C: GovernorClock<Instant = Instant> + Clone> Clock for C {}
 
-/// The buckets of one scope: of one session, one user, one address, one room or the node.
-pub struct Meters<C: Clock>([Option<Bucket<C>>; Kind::COUNT]);
+/// What all buckets of one scope share: their rates, and when they began. `C` is the clock that is handed in.
+pub struct Scope<C: Clock>([Option<Limiter<C>>; Kind::COUNT]);
 
-/// One bucket. `C` is the clock that is handed in.
-struct Bucket<C: Clock> {
-    limiter: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<Instant>>,
-    clock: C,
+/// The buckets of one session, one user, one address, one room or the node.
+pub struct Meters<C: Clock> {
+    scope: Arc<Scope<C>>,
+    levels: [Level; Kind::COUNT],
+}
+
+/// A rate, applied to any level that is handed in.
+struct Limiter<C: Clock> {
+    limiter: RateLimiter<Level, InTheKey, C, NoOpMiddleware<Instant>>,
     rate: Rate,
 }
 
@@ -89,13 +106,25 @@ const WINDOW: Duration = Duration::from_secs(10);
 const UNDER_WAY: Duration = Duration::from_secs(1);
 
 impl Kind {
-    const COUNT: usize = 7;
+    const COUNT: usize = 9;
+
+    /// As what its author pays for an entry.
+    #[must_use]
+    pub const fn of_entry(kind: entry::Kind) -> Self {
+        match kind {
+            entry::Kind::Event | entry::Kind::Notification => Self::Publish,
+            entry::Kind::State | entry::Kind::Marked | entry::Kind::Preferred => Self::Set,
+            entry::Kind::Activity => Self::Track,
+        }
+    }
 
     /// In the plural, for a person.
     #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
             Self::Publish => "publishes",
+            Self::Set => "changes of state",
+            Self::Track => "activities",
             Self::Signal => "signals",
             Self::Presence => "changes of presence",
             Self::Join => "joins",
@@ -157,56 +186,78 @@ impl Rates {
     }
 }
 
-impl<C: Clock> Meters<C> {
-    /// Full buckets of these rates.
+impl<C: Clock> Scope<C> {
+    /// A scope of these rates.
     #[must_use]
-    pub fn new(rates: &Rates, clock: &C) -> Self {
-        Self(rates.0.map(|rate| rate.map(|rate| Bucket::new(rate, clock.clone()))))
+    pub fn new(rates: &Rates, clock: &C) -> Arc<Self> {
+        Arc::new(Self(rates.0.map(|rate| rate.map(|rate| Limiter::new(rate, clock.clone())))))
     }
 
+    /// Full buckets for one more.
+    #[must_use]
+    pub fn meters(self: &Arc<Self>) -> Meters<C> {
+        Meters { scope: Arc::clone(self), levels: Default::default() }
+    }
+}
+
+impl<C: Clock> Meters<C> {
     /// Takes `cost` of `kind`.
     ///
     /// # Errors
     /// [`TooFast`] when so much is not there; then nothing was taken. A cost above the burst counts as the burst, else
     /// it could never be paid.
     pub fn take(&self, kind: Kind, cost: u32) -> Result<(), TooFast> {
-        self.0[kind as usize].as_ref().map_or(Ok(()), |bucket| bucket.take(cost))
+        let Some(limiter) = &self.scope.0[kind as usize] else { return Ok(()) };
+        limiter.take(&self.levels[kind as usize], cost)
+    }
+
+    /// How long until `cost` of `kind` would be taken; takes nothing.
+    #[must_use]
+    pub fn wait(&self, kind: Kind, cost: u32) -> Duration {
+        let Some(limiter) = &self.scope.0[kind as usize] else { return Duration::ZERO };
+        let level = self.levels[kind as usize].clone();
+        limiter.take(&level, cost).err().map_or(Duration::ZERO, |refused| refused.wait)
     }
 
     /// How long `cost` of `kind` takes to come back once it was taken.
     #[must_use]
     pub fn refills(&self, kind: Kind, cost: u32) -> Duration {
-        self.0[kind as usize].as_ref().map_or(Duration::ZERO, |bucket| bucket.rate.refills(cost))
+        self.scope.0[kind as usize].as_ref().map_or(Duration::ZERO, |limiter| limiter.rate.refills(cost))
     }
 }
 
 /// Takes `cost` of `kind` in each scope, in their order.
 ///
 /// # Errors
-/// [`TooFast`] from the first scope that refuses; what the ones before it took is gone, and counts in `wait`.
+/// [`TooFast`] from the first scope that refuses. What the ones before it took is gone. After its `wait` all scopes take
+/// it, if nothing else is asked of them meanwhile.
 pub fn take_all<C: Clock>(scopes: &[&Meters<C>], kind: Kind, cost: u32) -> Result<(), TooFast> {
     let mut paid_back = Duration::ZERO;
     for (scope, meters) in scopes.iter().enumerate() {
-        meters.take(kind, cost).map_err(|refused| TooFast { scope, wait: refused.wait.max(paid_back), ..refused })?;
+        if let Err(refused) = meters.take(kind, cost) {
+            // Else who comes again as told would be refused by the next.
+            let beyond = scopes[scope..].iter().map(|meters| meters.wait(kind, cost)).max().unwrap_or_default();
+            return Err(TooFast { scope, wait: beyond.max(paid_back), ..refused });
+        }
         paid_back = paid_back.max(meters.refills(kind, cost));
     }
     Ok(())
 }
 
-impl<C: Clock> Bucket<C> {
+impl<C: Clock> Limiter<C> {
     fn new(rate: Rate, clock: C) -> Self {
         let burst = NonZeroU32::new(rate.burst).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::with_period(rate.period()).expect("a period is at least a nanosecond").allow_burst(burst);
-        Self { limiter: RateLimiter::direct_with_clock(quota, clock.clone()), clock, rate }
+        Self { limiter: RateLimiter::new(quota, InTheKey, clock), rate }
     }
 
-    fn take(&self, cost: u32) -> Result<(), TooFast> {
+    fn take(&self, level: &Level, cost: u32) -> Result<(), TooFast> {
         let cost = NonZeroU32::new(cost.min(self.rate.burst)).unwrap_or(NonZeroU32::MIN);
-        match self.limiter.check_n(cost) {
+        match self.limiter.check_key_n(level, cost) {
             // More than the burst is never asked for.
             Ok(Ok(())) | Err(_) => Ok(()),
             Ok(Err(until)) => {
-                let wait = until.wait_time_from(self.clock.now());
+                let wait = until.wait_time_from(self.limiter.clock().now());
                 Err(TooFast { scope: 0, rate: self.rate, wait })
             }
         }

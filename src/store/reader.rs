@@ -1,9 +1,11 @@
 //! A connection that reads, while others read and one writes.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, InterruptHandle, OptionalExtension};
 
 use crate::domain::cursor::Cursor;
-use crate::domain::entry::Kind;
+use crate::domain::entry::{Entry, Kind};
 use crate::domain::ids::{EntryId, Epoch, RoomKey};
 use crate::domain::log::{ACTIVITIES_SHOWN, Appended, Ends, Page, Picture, Selection};
 use crate::domain::state::State;
@@ -179,8 +181,15 @@ fn select(
     let mut rows = statement.query((log.id, after, as_stored(wanted.below), limit))?;
     let mut selection = Selection { ends, entries: Vec::new(), more: false };
     let mut bytes = 0;
+    let is_whole = Kind::ALL.iter().all(|kind| wanted.kinds.contains(kind));
     while let Some(row) = rows.next()? {
         let entry = row::read(log.id, row)?;
+        // Offsets have no hole, so where all kinds are wanted one that is missing was lost.
+        let last = selection.entries.last().map(|last: &Arc<Entry>| last.offset);
+        if let Some(last) = last.filter(|last| is_whole && last.abs_diff(entry.offset) != 1) {
+            let missing = if wanted.is_newest { last - 1 } else { last + 1 };
+            return Err(ReadError::Damaged { offset: missing });
+        }
         bytes += entry.weight();
         let is_full = selection.entries.len() == bounds.entries_max;
         if is_full || (bytes > bounds.bytes_max && !selection.entries.is_empty()) {

@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 pub static COUNTS: Counts = Counts {
     deliveries: AtomicU64::new(0),
     refused_calls: AtomicU64::new(0),
+    unreadable_requests: AtomicU64::new(0),
     closes: Mutex::new(BTreeMap::new()),
     closes_by_client: AtomicU64::new(0),
 };
@@ -20,6 +21,7 @@ pub static COUNTS: Counts = Counts {
 pub struct Counts {
     deliveries: AtomicU64,
     refused_calls: AtomicU64,
+    unreadable_requests: AtomicU64,
     /// By our own codes, so there are few.
     closes: Mutex<BTreeMap<u16, u64>>,
     closes_by_client: AtomicU64,
@@ -34,6 +36,11 @@ impl Counts {
     /// A call of the HTTP API was refused for its key or token.
     pub fn call_refused(&self) {
         self.refused_calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection brought no request that can be read, or not in time.
+    pub fn request_unreadable(&self) {
+        self.unreadable_requests.fetch_add(1, Ordering::Relaxed);
     }
 
     /// We close a connection.
@@ -94,6 +101,8 @@ pub fn render(gauges: &Gauges) -> String {
     page.one("bytes_pending", "gauge", "Bytes pushed and not yet handed to connections.", Some(gauges.bytes_pending));
     let refused = Some(count(&COUNTS.refused_calls));
     page.one("calls_refused_total", "counter", "Calls of the API refused for their key or token.", refused);
+    let unreadable = Some(count(&COUNTS.unreadable_requests));
+    page.one("requests_unreadable_total", "counter", "Requests that are no HTTP, or were too slow.", unreadable);
     page.metric("closes_total", "counter", "Connections closed, by our code or by the client.");
     page.line("closes_total", "{code=\"client\"}", count(&COUNTS.closes_by_client));
     for (code, closes) in &*COUNTS.closes.lock().unwrap_or_else(PoisonError::into_inner) {

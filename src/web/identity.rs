@@ -44,6 +44,17 @@ pub fn origin_is_allowed(headers: &HeaderMap, allowed: &[Origin]) -> bool {
     is_own("http") || is_own("https") || allowed.contains(&origin)
 }
 
+/// Whether a request asked for this server by a name of the machine itself, or by the host of one of `allowed`; the port
+/// may be any, for tunnels have their own. What a proxy says about `Host` is not looked at: one that keeps it is named
+/// in `allowed`, one that does not has put our own address there.
+#[must_use]
+pub fn name_is_ours(headers: &HeaderMap, allowed: &[Origin]) -> bool {
+    let Some(host) = only(headers, header::HOST).and_then(|host| Origin::of_authority("http", host).ok()) else {
+        return false;
+    };
+    host.is_loopback() || allowed.iter().any(|origin| origin.host() == host.host())
+}
+
 /// The value of a header that is there once; two of them are as good as none.
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name);
@@ -173,6 +184,99 @@ mod tests {
         assert!(!is_allowed("a.example, b.example", "http://b.example"));
         assert!(!is_allowed("", "http://"));
         assert!(!is_allowed("user@live.example.com", "http://live.example.com"));
+    }
+
+    #[test]
+    fn a_name_is_ours_if_it_can_lead_nowhere_else_or_is_listed() {
+        let allowed = ["https://app.example.com:8443", "http://[2001:db8::1]"].map(|text| Origin::parse(text).unwrap());
+        let is_ours = |host: &str| name_is_ours(&headers(&[(header::HOST, host)]), &allowed);
+        for host in [
+            "localhost",
+            "localhost:8080",
+            "LOCALHOST:1",
+            "LocalHost",
+            "board.localhost",
+            "a.b.localhost:8080",
+            "127.0.0.1",
+            "127.0.0.1:8080",
+            "127.1.2.3:80",
+            "127.255.255.255",
+            "[::1]",
+            "[::1]:8080",
+            "[0:0:0:0:0:0:0:1]:8080",
+            "app.example.com",
+            "App.Example.COM:80",
+            "app.example.com:8443",
+            "[2001:DB8:0::1]:9",
+        ] {
+            assert!(is_ours(host), "{host}");
+        }
+        for host in [
+            // Names that somebody else can let point here.
+            "evil.example",
+            "evil.example:8080",
+            "localhost.evil.example",
+            "localhost.evil.example:8080",
+            "evil-localhost",
+            "evillocalhost",
+            "localhost.localdomain",
+            "localhos",
+            "ocalhost",
+            "127.0.0.1.evil.example",
+            "127.0.0.1.nip.io:8080",
+            "127-0-0-1.evil.example",
+            "app.example.com.evil.example",
+            "evil.app.example.com",
+            "evilapp.example.com",
+            "example.com",
+            "app-example.com",
+            // Spellings that not everybody reads alike.
+            "localhost.",
+            ".localhost",
+            "..localhost",
+            "a..localhost",
+            "127.0.0.1.",
+            "127.1",
+            "127.0.0.01",
+            "0x7f.0.0.1",
+            "0x7f000001",
+            "2130706433",
+            "0177.0.0.1",
+            "128.0.0.1",
+            "126.255.255.255",
+            "0.0.0.0:8080",
+            "192.168.1.2",
+            "[::]",
+            "[::2]",
+            "[::ffff:127.0.0.1]",
+            "[::1",
+            "::1",
+            "[localhost]",
+            "[127.0.0.1]",
+            // No host at all, or more than one.
+            "",
+            ":8080",
+            "localhost:x",
+            "127.0.0.1:",
+            "localhost:+80",
+            "localhost:99999",
+            "localhost@evil.example",
+            "evil.example@localhost",
+            "localhost/evil.example",
+            "evil.example#localhost",
+            "localhost, evil.example",
+            "localhost evil.example",
+            "http://localhost",
+            "löcalhost",
+            "ｌocalhost",
+        ] {
+            assert!(!is_ours(host), "{host}");
+        }
+        let twice = [(header::HOST, "localhost"), (header::HOST, "evil.example")];
+        assert!(!name_is_ours(&headers(&twice), &allowed));
+        let forwarded = (HeaderName::from_static("x-forwarded-host"), "localhost");
+        assert!(!name_is_ours(&headers(&[(header::HOST, "evil.example"), forwarded]), &allowed));
+        assert!(!name_is_ours(&headers(&[]), &allowed));
     }
 
     #[test]

@@ -12,15 +12,17 @@
 //! ```
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use actix_codec::Framed;
 use actix_http::body::{BodySize, BoxBody, MessageBody, to_bytes};
+use actix_http::error::DispatchError;
 use actix_http::h1::{Codec, Message, SendResponse};
 use actix_http::{HttpService, Protocol, Request, Response, StatusCode};
 use actix_server::{Server, ServerBuilder};
 use actix_service::{
-    IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_factory, fn_service, map_config,
+    IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_factory, fn_service,
+    map_config,
 };
 use actix_web::dev::AppConfig;
 use actix_web::{App, HttpResponse, web};
@@ -29,6 +31,9 @@ use futures_util::SinkExt;
 use tokio::net::TcpStream;
 
 use super::patience::{Impatient, Patience};
+use crate::clock::Clock;
+use crate::telemetry::metrics::COUNTS;
+use crate::telemetry::seldom::Seldom;
 
 /// What to do with the socket after the head of a 101 is written; kept in the response's extensions.
 pub struct Takeover(Box<dyn FnOnce(TcpStream, Bytes)>);
@@ -69,7 +74,7 @@ where
             }
         });
         let head_within = patience.head;
-        let patience = patience.clone();
+        let (patience, clock) = (patience.clone(), patience.clock.clone());
         let accepted = fn_service(move |io: TcpStream| {
             let patience = patience.clone();
             async move {
@@ -83,9 +88,37 @@ where
             .client_request_timeout(head_within)
             .upgrade(upgrade)
             .finish(map_config(app(&plain), |()| AppConfig::default()));
+        // Errors end here: the server would drop them.
+        let http =
+            apply_fn_factory(http, move |(io, protocol, peer): (Impatient, Protocol, Option<SocketAddr>), http| {
+                let (served, clock) = (Service::call(http, (io, protocol, peer)), clock.clone());
+                async move { served.await.inspect_err(|error| tell(error, peer, &clock)) }
+            });
         accepted.and_then(http)
     })?;
     Ok(builder.run())
+}
+
+/// Tells how a connection ended that was no WebSocket: what it brought, as far as it was its own fault, counted and seldom.
+fn tell(error: &DispatchError, peer: Option<SocketAddr>, clock: &Clock) {
+    static UNREADABLE: Seldom = Seldom::new();
+    static DEFECTS: Seldom = Seldom::new();
+    let from = peer.map_or_else(|| "nowhere".to_owned(), |peer| peer.ip().to_string());
+    match error {
+        DispatchError::Parse(_) | DispatchError::SlowRequestTimeout => {
+            COUNTS.request_unreadable();
+            if let Some(untold) = UNREADABLE.is_told(clock.now()) {
+                log::warn!("a connection from {from} brought no request that can be read: {error}{untold}");
+            }
+        }
+        DispatchError::InternalError => {
+            if let Some(untold) = DEFECTS.is_told(clock.now()) {
+                log::error!("a connection from {from} ended by a defect: {error}{untold}");
+            }
+        }
+        // It was cut off, by either side, in the middle of something.
+        _ => log::debug!("a connection from {from} ended: {error}"),
+    }
 }
 
 /// The client went while it was answered; nobody is left to hear of it.

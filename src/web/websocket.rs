@@ -79,7 +79,8 @@ async fn upgrade(request: HttpRequest, context: web::ThinData<Rc<WorkerContext>>
     };
     let user_agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let device = Device::from_user_agent(user_agent.unwrap_or_default());
-    let client = Client { address, device };
+    let name_is_ours = identity::name_is_ours(request.headers(), &context.node.config.server.origins);
+    let client = Client { address, device, name_is_ours };
     let takeover = Takeover::new(move |stream, unread| {
         actix_rt::spawn(async move {
             run(context, stream, &unread, client, arrival).await;

@@ -88,10 +88,22 @@ impl Client {
         Self::upgrade(address, stream).await
     }
 
+    /// As [`Self::open`], with these headers in place of the usual ones or beside them.
+    pub(crate) async fn open_with(node: &Node, headers: &[(&'static str, &str)]) -> Self {
+        let stream = soon("a TCP connection", TcpStream::connect(&node.address)).await.expect("the server accepts");
+        Self::upgrade_with(&node.address, stream, headers).await
+    }
+
     /// Upgrades a connection whose socket options the test has chosen.
     pub(crate) async fn upgrade(address: &str, stream: TcpStream) -> Self {
+        Self::upgrade_with(address, stream, &[]).await
+    }
+
+    async fn upgrade_with(address: &str, stream: TcpStream, headers: &[(&'static str, &str)]) -> Self {
         let mut request = format!("ws://{address}/v1/ws").into_client_request().expect("a URL");
-        request.headers_mut().insert("Sec-WebSocket-Protocol", "copresence.v1".parse().expect("a header value"));
+        for (name, value) in headers.iter().chain(&[("sec-websocket-protocol", "copresence.v1")]) {
+            request.headers_mut().insert(*name, value.parse().expect("a header value"));
+        }
         let config = WebSocketConfig::default().max_message_size(None).max_frame_size(None);
         let upgrade = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
         let (socket, response) = soon("the upgrade", upgrade).await.expect("the upgrade is granted");

@@ -180,7 +180,7 @@ impl Session {
         self.write(id, (&track.room, Right::Track, "track"), written, ctx);
     }
 
-    /// Hands an entry to its room. All kinds share one limit on how fast.
+    /// Hands an entry to its room. Each kind has a limit of its own on how fast; in the room they share one.
     fn write(
         &mut self,
         id: Option<CommandId>,
@@ -188,7 +188,7 @@ impl Session {
         written: Written,
         ctx: &mut Context<Self>,
     ) {
-        if !self.pays(id.as_ref(), Paid::Publish, 1) {
+        if !self.pays(id.as_ref(), Paid::of_entry(written.kind), 1) {
             return;
         }
         let room = match self.room_for(room, right, verb) {

@@ -19,6 +19,7 @@ use crate::domain::limits::Kind;
 use crate::protocol::codes::CloseCode;
 use crate::protocol::command::{CommandId, Connect, Hidden};
 use crate::protocol::{Refusal, push};
+use crate::telemetry::seldom::Seldom;
 
 /// How long ahead a client hears that its token ends.
 const EXPIRING_AHEAD: Duration = Duration::from_mins(1);
@@ -30,10 +31,14 @@ const LEEWAY: Duration = Duration::from_millis(LEEWAY_MS.unsigned_abs());
 impl Session {
     pub(super) fn connect(&mut self, id: Option<CommandId>, connect: Connect, ctx: &mut Context<Self>) {
         let token = connect.token.as_ref().map(Hidden::expose);
-        let admitted = match self.node().gate.admit(token, connect.guest_name.as_deref()) {
+        let (name_is_ours, name) = (self.client.name_is_ours, connect.guest_name.as_deref());
+        let admitted = match self.node().gate.admit_by_name(name_is_ours, token, name) {
             Ok(admitted) => admitted,
             Err(refused) => {
-                log::info!("a connect from {} was refused: {}", self.client.address, refused.reason());
+                static REFUSED: Seldom = Seldom::new();
+                if let Some(untold) = REFUSED.is_told(self.node().clock.now()) {
+                    log::info!("a connect from {} was refused: {}{untold}", self.client.address, refused.reason());
+                }
                 let code = match refused {
                     Refused::GuestName => CloseCode::BadProtocol,
                     // The token may be good: the client comes back with it.
@@ -149,7 +154,7 @@ impl Session {
         if !self.pays(id, Kind::Connect, 1) {
             return;
         }
-        let admitted = match self.node().gate.admit(Some(token.expose()), None) {
+        let admitted = match self.node().gate.admit_by_name(self.client.name_is_ours, Some(token.expose()), None) {
             Ok(admitted) => admitted,
             Err(refused) => return self.refuse(id, &refusal_of(&refused)),
         };

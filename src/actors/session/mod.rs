@@ -130,6 +130,8 @@ pub struct Client {
     pub address: IpAddr,
     /// What it runs on.
     pub device: Device,
+    /// Whether it asked for us by a name that guests come by.
+    pub name_is_ours: bool,
 }
 
 /// How much a session has taken from its connection and not answered. Shared with the connection's task on one thread.

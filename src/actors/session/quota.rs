@@ -9,6 +9,7 @@ use crate::domain::limits::{Kind, Patience, TooFast, blocks, take_all};
 use crate::protocol::Refusal;
 use crate::protocol::codes::CloseCode;
 use crate::protocol::command::{CommandId, command_id_of};
+use crate::telemetry::seldom::Seldom;
 
 /// The buckets that a session pays from, the narrowest first.
 pub(super) struct Quota {
@@ -86,7 +87,10 @@ impl Session {
         let keeps_on =
             refused.scope < OWN_SCOPES && self.open().is_some_and(|open| open.quota.patience.is_over(max, now));
         if keeps_on {
-            log::info!("a session from {} kept on over a limit of {}", self.client.address, kind.words());
+            static KEPT_ON: Seldom = Seldom::new();
+            if let Some(untold) = KEPT_ON.is_told(now) {
+                log::info!("a session from {} kept on over a limit of {}{untold}", self.client.address, kind.words());
+            }
             self.close_for(CloseCode::RateLimited, self.node().config.limits.pause.max(refused.wait));
         }
     }

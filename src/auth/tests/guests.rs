@@ -47,6 +47,26 @@ fn guests_come_in_only_where_they_are_allowed() {
 }
 
 #[test]
+fn guests_of_this_machine_come_by_its_name_and_meant_ones_by_any() {
+    let gate_of = |guests| {
+        let settings = AuthSettings { guests, secret: Secret::new(SECRET), ..AuthSettings::default() };
+        Gate::new(&settings, &GUEST_KEY, guests != Guests::Off, clock()).unwrap()
+    };
+    let token = gate().admit(None, None).unwrap().guest_token.unwrap();
+    for (guests, by_ours, by_another) in [
+        (Guests::Loopback, None, Some(Refused::ForeignName)),
+        (Guests::Anyone, None, None),
+        (Guests::Off, Some(Refused::NoGuests), Some(Refused::NoGuests)),
+    ] {
+        let gate = gate_of(guests);
+        assert_eq!(gate.admit_by_name(true, Some(&token), None).err(), by_ours, "{guests:?}");
+        assert_eq!(gate.admit_by_name(false, Some(&token), None).err(), by_another, "{guests:?}");
+        assert!(gate.admit_by_name(false, Some(&users_token("")), None).is_ok(), "a user's name counts anywhere");
+    }
+    assert_eq!(gate_of(Guests::Loopback).admit_by_name(false, None, None).err(), Some(Refused::ForeignName));
+}
+
+#[test]
 fn a_guests_token_and_a_users_are_never_taken_for_each_other() {
     const GUEST: &str = r#"{"alg":"HS256","kid":"guest"}"#;
     let sub = "guest-0123456789abcdef";

@@ -158,6 +158,7 @@ fn caller(request: &HttpRequest, node: &Node, api: &Api) -> Result<Caller, Strin
     if secret.split('.').count() != 3 {
         return Err("this is no API key of this server".to_owned());
     }
-    let admitted = node.gate.admit(Some(secret), None).map_err(|refused| refused.to_string())?;
+    let name_is_ours = identity::name_is_ours(request.headers(), &node.config.server.origins);
+    let admitted = node.gate.admit_by_name(name_is_ours, Some(secret), None).map_err(|refused| refused.to_string())?;
     Ok(Caller::User(Box::new(admitted.identity)))
 }

@@ -14,6 +14,7 @@ use super::{Answer, Api, headers, only};
 use crate::actors::directory::queries::TakeCensus;
 use crate::actors::{Node, WorkerContext};
 use crate::telemetry::metrics::{Gauges, render};
+use crate::web::identity;
 
 /// Prometheus would rather have the rest than wait.
 const CENSUS_TIME: Duration = Duration::from_secs(1);
@@ -30,7 +31,10 @@ async fn serve(
     api: web::ThinData<Arc<Api>>,
 ) -> Answer {
     let node = &context.0.node;
-    let is_local = node.config.server.bind.ip().is_loopback() && address_of(&request, node).is_loopback();
+    let is_local = node.config.server.bind.ip().is_loopback()
+        && address_of(&request, node).is_loopback()
+        // Else a page whose name was made to point here could read it.
+        && identity::name_is_ours(request.headers(), &node.config.server.origins);
     if !is_local {
         Asked::of(&request)?.backend()?;
     }

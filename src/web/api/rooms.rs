@@ -6,23 +6,17 @@ use tokio::sync::oneshot;
 use super::asked::Asked;
 use super::query::Query;
 use super::{Answer, answer, told};
-use crate::actors::Node;
 use crate::actors::directory::queries::{Find, ListRooms};
-use crate::actors::room::history::Wanted;
+use crate::actors::room::history::question;
 use crate::actors::room::look::Look;
-use crate::bridge::{Page, Read, ReadPicture, Select, Selection};
+use crate::bridge::{ReadPicture, Selection};
 use crate::domain::grants::Right;
-use crate::domain::ids::RoomKey;
-use crate::domain::tail::Bounds;
-use crate::protocol::command::HistoryPart;
 use crate::protocol::command::events::{self, HistoryQuery};
 use crate::protocol::{Refusal, push};
 
 /// Rooms of one page.
 const ROOMS_MAX: usize = 1_000;
 const ROOMS_DEFAULT: usize = 100;
-/// An entry is bounded by the size of a message, and a page by its number of entries.
-const PAGE_BYTES: usize = 32 << 20;
 
 /// `GET /v1/rooms`.
 pub(super) async fn list(request: HttpRequest) -> Answer {
@@ -74,37 +68,11 @@ pub(super) async fn history(request: HttpRequest) -> Answer {
     let key = asked.room(&request, Right::History)?;
     let query = Query::of(&request)?;
     let HistoryQuery { part, below, limit, kinds } = events::history(|name| query.get(name))?;
-    // The log is asked twice, first how far it is: what is written in between is news, not history.
-    let head = page(&asked.node, &key, 1, 0).await?.ends.head;
-    if let Some(kinds) = kinds {
-        // Entries of some kinds are counted by the log: between two of them lie any number of others.
-        let place = asked.node.config.room(&key.room).log;
-        let (after, before, is_newest) = match part {
-            HistoryPart::Newest => (0, u64::MAX, true),
-            HistoryPart::Before(before) => (0, before, true),
-            HistoryPart::After(after) => (after, below.unwrap_or(u64::MAX), false),
-        };
-        let bounds = Bounds { entries_max: limit, bytes_max: PAGE_BYTES };
-        let select = Select { log: key.clone(), place, kinds, after, below: before, is_newest, bounds };
-        let Ok(Ok(Selection { ends, entries, more })) = asked.node.bridge.select.send(select).await else {
-            return Err(Refusal::unavailable("the log can't be read now").into());
-        };
-        let oldest = ends.floor.offset + 1;
-        return Ok(answer(HttpResponse::Ok(), push::api::history(&key.room, &ends.head, oldest, &entries, more)));
-    }
-    let wanted = Wanted::of(part, limit, head.offset);
-    let wanted = below.map_or(wanted, |before| wanted.below(before));
-    let page = page(&asked.node, &key, wanted.from, wanted.entries_max).await?;
-    let (entries, more) = wanted.choose(&page);
-    let oldest = page.ends.floor.offset + 1;
-    Ok(answer(HttpResponse::Ok(), push::api::history(&key.room, &page.ends.head, oldest, &entries, more)))
-}
-
-async fn page(node: &Node, key: &RoomKey, from: u64, entries_max: usize) -> Result<Page, Refusal> {
-    let place = node.config.room(&key.room).log;
-    let read = Read { log: key.clone(), place, from, entries_max, bytes_max: PAGE_BYTES };
-    match node.bridge.read.send(read).await {
-        Ok(Ok(page)) => Ok(page),
-        _ => Err(Refusal::unavailable("the log can't be read now")),
-    }
+    let place = asked.node.config.room(&key.room).log;
+    let select = question((key.clone(), place), part, below.unwrap_or(u64::MAX), limit, kinds);
+    let Ok(Ok(Selection { ends, entries, more })) = asked.node.bridge.select.send(select).await else {
+        return Err(Refusal::unavailable("the log can't be read now").into());
+    };
+    let oldest = ends.floor.offset + 1;
+    Ok(answer(HttpResponse::Ok(), push::api::history(&key.room, &ends.head, oldest, &entries, more)))
 }
