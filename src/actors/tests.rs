@@ -22,6 +22,7 @@ use crate::domain::presence::Device;
 use crate::supervise;
 
 mod faulty_log;
+mod retiring;
 
 /// A letter that its actor does not survive.
 #[derive(Message)]
