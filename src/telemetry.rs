@@ -165,6 +165,38 @@ mod tests {
         assert_eq!(shown("Räume für 😀, \"quoted\" \\ as it is"), "Räume für 😀, \"quoted\" \\ as it is");
     }
 
+    /// Names the format to the process that is to panic.
+    const CHILD: &str = "TEST_PANICS_AS";
+
+    #[test]
+    fn a_panic_is_one_line_whatever_it_says() {
+        if let Ok(format) = std::env::var(CHILD) {
+            init(if format == "json" { LogFormat::Json } else { LogFormat::Plain });
+            std::thread::spawn(|| panic!("of \"two\"\nlines")).join().unwrap_err();
+            return;
+        }
+        for (format, backtrace) in [("plain", "0"), ("json", "0"), ("json", "1")] {
+            // The hook is the whole process's, so it is tried in one of its own: this test once more.
+            let child = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "telemetry::tests::a_panic_is_one_line_whatever_it_says", "--nocapture"])
+                .envs([(CHILD, format), ("RUST_BACKTRACE", backtrace), ("RUST_LOG", "error")])
+                .output()
+                .unwrap();
+            let said = String::from_utf8(child.stderr).unwrap();
+            assert!(child.status.success(), "{said}");
+            let lines: Vec<_> = said.lines().collect();
+            assert_eq!(lines.len(), if backtrace == "1" { 2 } else { 1 }, "{said}");
+            if format == "json" {
+                let read = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["message"].to_string();
+                assert!(read(lines[0]).contains(r#"of \"two\"\nlines"#), "{said}");
+                assert!(lines.len() == 1 || read(lines[1]).contains("the way to the panic"), "{said}");
+            } else {
+                assert!(lines[0].contains("ERROR") && lines[0].ends_with(r#"of "two"\nlines"#), "{said}");
+            }
+            assert!(lines[0].contains("src/telemetry.rs:"), "it says where: {said}");
+        }
+    }
+
     #[test]
     fn a_message_of_megabytes_is_cut() {
         assert_eq!(shown(&"x".repeat(1_000_000)).chars().count(), MESSAGE_CHARS_MAX + 1);

@@ -30,6 +30,11 @@ async fn a_bad_setting_stops_the_start_and_is_named() {
         ),
         ("an unknown variable", with().env("COPRESENCE_SERVER__BNID", "x"), vec!["COPRESENCE_SERVER__BNID"]),
         ("a bad variable", with().env("COPRESENCE_LIMITS__ENABLED", "perhaps"), vec!["limits.enabled", "perhaps"]),
+        (
+            "values that contradict each other",
+            with().set("limits.bytes_per_s", 2_000),
+            vec!["limits.bytes_per_s", "limits.message_bytes"],
+        ),
         ("text that is no TOML", with().appendix("[server\nbind ="), vec!["config.toml"]),
     ];
     for (what, config, named) in cases {

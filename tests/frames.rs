@@ -79,6 +79,35 @@ async fn fragments_without_an_end_are_ended() {
 }
 
 #[tokio::test]
+async fn a_binary_message_is_a_bad_message_whole_or_in_pieces() {
+    let node = Node::start(NodeConfig::default()).await;
+    let mut raw = Raw::guest(&node).await;
+    let (start, end) = PING_MESSAGE.split_at(7);
+    let pieces = [Frame::of(BINARY, start).unfinished(), Frame::of(CONTINUATION, end)];
+    for frames in [&pieces[..], &[Frame::of(BINARY, PING_MESSAGE)]] {
+        for frame in frames {
+            raw.send(frame).await;
+        }
+        let error = raw.text().await.expect("the connection lives");
+        assert!(error.contains(r#""bad_message""#), "{error}");
+        raw.send(&Frame::text(PING_MESSAGE)).await;
+        answers(&mut raw).await;
+    }
+}
+
+#[tokio::test]
+async fn a_pong_that_nobody_asked_for_is_not_answered() {
+    let node = Node::start(NodeConfig::default()).await;
+    let mut raw = Raw::guest(&node).await;
+    for _ in 0..3 {
+        raw.send(&Frame::of(PONG, "unasked")).await;
+    }
+    raw.send(&Frame::text(PING_MESSAGE)).await;
+    let (opcode, _) = raw.frame().await.expect("the connection lives");
+    assert_eq!(opcode, TEXT, "nothing comes before the answer");
+}
+
+#[tokio::test]
 async fn text_that_is_not_utf_8_ends_with_1007() {
     let node = Node::start(NodeConfig::default()).await;
     for bytes in [&b"\"\xff\""[..], b"\"\xc3\"", b"\"\xed\xa0\x80\"", b"\"\xf4\x90\x80\x80\"", b"\xc0\xaf"] {

@@ -13,6 +13,7 @@ mod connect;
 mod crash;
 mod floods;
 mod frames;
+mod history;
 mod keys;
 mod limits;
 mod ops;

@@ -21,6 +21,9 @@ use crate::domain::ids::{RoomKey, RoomName, Tenant};
 use crate::domain::presence::Device;
 use crate::supervise;
 
+mod faulty_log;
+mod retiring;
+
 /// A letter that its actor does not survive.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -47,6 +50,11 @@ struct Bare {
 
 impl Bare {
     fn start() -> Self {
+        Self::over(|bridge| bridge)
+    }
+
+    /// As [`Self::start`], with something between its rooms and the log.
+    fn over(between: impl FnOnce(Bridge) -> Bridge) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let settings = "[limits]\nenabled = false\n[[rooms]]\nmatch = 'memory'\nlog = 'memory'";
@@ -60,7 +68,7 @@ impl Bare {
         let shared = RoomContext {
             config: config.clone(),
             clock: clock.clone(),
-            bridge: bridge.clone(),
+            bridge: between(bridge.clone()),
             limits: Arc::clone(&limits),
         };
         let directory =

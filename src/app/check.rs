@@ -128,3 +128,34 @@ fn key(rule: &TokenKeyRule) -> String {
 fn shown(text: &str) -> String {
     text.escape_debug().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_in_without_a_token_is_said_as_it_will_be() {
+        const LOOPBACK: &str = "127.0.0.1:0";
+        for (bind, allowed, means) in [
+            (LOOPBACK, "loopback", "whoever sits at this machine comes in"),
+            (LOOPBACK, "off", "nobody comes in without a token (auth.guests is off)"),
+            ("0.0.0.0:0", "off", "nobody comes in without a token (auth.guests is off)"),
+            ("0.0.0.0:0", "loopback", "nobody comes in without a token (server.bind is no loopback address)"),
+            ("0.0.0.0:0", "anyone-who-reaches-this-server", "anyone who reaches this server comes in"),
+        ] {
+            let settings = format!("[server]\nbind = {bind:?}\n[auth]\nguests = {allowed:?}");
+            let text = meaning(&Config::from_toml(&settings).unwrap()).unwrap();
+            assert!(text.contains(means), "{bind}, {allowed}: {text}");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_room_says_where_its_log_is() {
+        for (place, means) in [("disk", "on disk"), ("memory", "in memory"), ("none", "not kept")] {
+            let settings = format!("[[rooms]]\nmatch = 'board:*'\nlog = {place:?}");
+            let text = meaning(&Config::from_toml(&settings).unwrap()).unwrap();
+            assert!(text.contains(&format!("board:*  {means}")), "{text}");
+        }
+        assert!(meaning(&Config::from_toml("").unwrap()).unwrap().contains("all on disk"));
+    }
+}

@@ -340,3 +340,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_roster_made_anew_still_waits_for_who_was_lost_and_lets_go_in_time() {
+    let mut room = Room::new(200);
+    assert!(room.attach("s-1", 1, "ada", 0) && room.attach("s-2", 1, "bob", 0) && room.attach("s-3", 1, "eve", 0));
+    assert_eq!(room.tick(), "+ada +bob +eve =3");
+    room.roster.lost(&session("s-1"), 1, room.at(10));
+    room.roster.lost(&session("s-2"), 1, room.at(20));
+    room.roster = std::mem::take(&mut room.roster).rebuilt();
+    assert_eq!((room.roster.count(), room.roster.next_expiry()), (3, Some(room.at(10))));
+    assert_eq!(room.roster.expire(room.at(10)), [session("s-1")]);
+    // Who came back meanwhile stays.
+    assert!(room.attach("s-2", 2, "bob", 0));
+    assert!(room.roster.expire(room.at(60)).is_empty());
+    assert_eq!((room.roster.count(), room.roster.next_expiry()), (2, None));
+}
+
+#[test]
+fn a_session_that_is_another_users_now_is_a_member_anew() {
+    let mut room = Room::new(200);
+    assert!(room.attach("s-1", 1, "ada", 0));
+    assert_eq!(room.tick(), "+ada =1");
+    assert!(room.attach("s-1", 2, "bob", 0));
+    assert_eq!(room.tick(), "+bob -ada =1");
+}

@@ -188,6 +188,44 @@ fn another_history_behind_the_page_is_a_fork() {
 }
 
 #[test]
+fn a_page_proves_the_cursor_before_anything_of_it_is_told() {
+    let log = Log::with(20, Bounds { entries_max: 5, bytes_max: usize::MAX });
+    let ours = log.cursor(4);
+    let Since::Older(reading) = log.tail.after(&ours, Bounds::PAGE) else { panic!("memory begins behind it") };
+    assert_eq!(reading, Reading { from: 4, is_proven: false });
+    let read = log.read(4, Bounds::PAGE);
+    let (head, floor) = (log.cursor(20), log.cursor(0));
+    let join = |cursor: &Cursor, head: &Cursor, floor: &Cursor, read: &[Arc<Entry>]| {
+        log.tail.join_page(cursor, reading, (head, floor), read, Bounds::PAGE)
+    };
+    assert_eq!(offsets(&join(&ours, &head, &floor, &read)), (5..=20).collect::<Vec<_>>());
+    assert_eq!(join(&forged(ours), &head, &floor, &read), Since::Reset(ResetReason::Forked));
+    // The cursor's own entry was trimmed before the read, and the floor is of another history, or beyond it.
+    assert_eq!(join(&ours, &head, &forged(ours), &read[1..]), Since::Reset(ResetReason::Forked));
+    assert_eq!(join(&ours, &head, &log.cursor(6), &read[3..]), Since::Reset(ResetReason::TooOld));
+    // The log was set back behind the cursor.
+    assert_eq!(join(&ours, &log.cursor(2), &floor, &[]), Since::Reset(ResetReason::Ahead));
+    // The log begins another life between the question and the read.
+    let anew = Cursor::start(Epoch(Uuid::from_u128(8)));
+    assert_eq!(join(&ours, &anew, &anew, &[]), Since::Reset(ResetReason::EpochChanged));
+    // A page with a hole behind the proven cursor.
+    let hole: Vec<_> = read.iter().filter(|entry| entry.offset != 5).cloned().collect();
+    assert_eq!(join(&ours, &head, &floor, &hole), Since::Reset(ResetReason::TooOld));
+}
+
+#[test]
+fn a_log_that_keeps_what_follows_and_brings_nothing_is_asked_once_more_and_no_more() {
+    let log = Log::with(20, Bounds { entries_max: 5, bytes_max: usize::MAX });
+    let (cursor, head, floor) = (log.cursor(4), log.cursor(20), log.cursor(0));
+    let join = |reading, read: &[Arc<Entry>]| log.tail.join_page(&cursor, reading, (&head, &floor), read, Bounds::PAGE);
+    let own = log.read(4, Bounds::PAGE)[..1].to_vec();
+    let again = join(Reading { from: 4, is_proven: false }, &own);
+    let past_the_proof = Reading { from: 5, is_proven: true };
+    assert_eq!(again, Since::Older(past_the_proof));
+    assert_eq!(join(past_the_proof, &[]), Since::Reset(ResetReason::TooOld));
+}
+
+#[test]
 fn entries_over_the_page_come_one_by_one() {
     let page = Bounds { entries_max: 10, bytes_max: 500 };
     let mut log = Log::with(0, THREE);

@@ -173,3 +173,17 @@ fn a_file_that_was_replaced_under_us_is_not_written_to() {
     fs::rename(other.database(), folder.database()).unwrap();
     assert!(matches!(store.writer().err(), Some(StoreError::Replaced { .. })));
 }
+
+#[test]
+fn a_path_that_can_not_be_a_store_is_refused_and_named() {
+    let folder = Folder::new();
+    let inside = |name: &str| folder.database().parent().unwrap().join(name);
+    fs::create_dir_all(inside("folder")).unwrap();
+    fs::write(inside("file"), "not a folder").unwrap();
+    std::os::unix::fs::symlink(inside("round"), inside("round")).unwrap();
+    for path in ["file/copresence.db", "folder", "round"] {
+        let error = Store::open(&inside(path), DEDUPE).err().unwrap_or_else(|| panic!("{path} was opened")).to_string();
+        let named = path.split('/').next().unwrap();
+        assert!(error.contains(inside(named).to_str().unwrap()), "{path}: {error}");
+    }
+}

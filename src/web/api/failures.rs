@@ -81,4 +81,28 @@ mod tests {
         assert!(failures.note(guesser));
         assert_eq!(failures.blocked(guesser), None);
     }
+
+    #[test]
+    fn a_flood_of_addresses_takes_no_more_memory_than_there_is_for_it() {
+        let clock = Clock::manual(Timestamp(0));
+        let failures = Failures::new(clock.clone(), true);
+        let address = |number: usize| IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
+        let remembered = || failures.by_address.lock().unwrap().len();
+        for number in 0..ADDRESSES_MAX / 2 {
+            failures.note(address(number));
+        }
+        clock.advance(WINDOW);
+        for number in ADDRESSES_MAX / 2..=ADDRESSES_MAX {
+            failures.note(address(number));
+        }
+        assert_eq!(remembered(), ADDRESSES_MAX / 2 + 1, "those whose time is over went first");
+        for number in ADDRESSES_MAX..3 * ADDRESSES_MAX {
+            failures.note(address(number));
+            assert!(remembered() <= ADDRESSES_MAX);
+        }
+        for _ in 0..FAILURES_MAX {
+            failures.note(address(7));
+        }
+        assert_eq!(failures.blocked(address(7)), Some(WINDOW), "who guesses still waits");
+    }
 }

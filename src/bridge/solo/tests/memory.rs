@@ -65,6 +65,28 @@ async fn a_log_in_memory_goes_with_its_last_watch() {
     assert_ne!(anew.epoch, epoch);
 }
 
+#[test]
+fn the_keys_of_a_log_that_keeps_no_entry_are_bounded_by_number_and_by_bytes() {
+    let of_few_bytes = Limits { memory_log_bytes_max: 2_000, ..small() };
+    for (limits, least) in [(small(), 10), (of_few_bytes, 5)] {
+        let mut logs = MemoryLogs::new(limits);
+        logs.watch(&room("a"));
+        let mut write = |n: usize| {
+            let key = Some(DedupeKey { publisher: "user:ada".into(), key: format!("k{n}").into() });
+            let offered = Offered { draft: draft("x"), key, if_offset: None };
+            let taken = logs.append(&room("a"), LogPlace::None, Keep::MEMORY, offered, true).unwrap();
+            (taken.0.appended, logs.bytes())
+        };
+        for n in 0..200 {
+            let (appended, bytes) = write(n);
+            assert_eq!((appended.offset, appended.duplicate), (n as u64 + 1, false));
+            assert!(bytes <= limits.memory_log_bytes_max.min(10_000), "{bytes} bytes after {n}");
+        }
+        assert!(write(200 - least).0.duplicate, "the newest {least} are remembered");
+        assert!(!write(0).0.duplicate, "an old one went");
+    }
+}
+
 /// Appends to `log` without a watch.
 fn append(logs: &mut MemoryLogs, log: &str, key: Option<&str>) -> Placed {
     let key = key.map(|key| DedupeKey { publisher: "user:ada".into(), key: key.into() });
