@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use super::Room;
-use crate::actors::session::{Answered, Outcome, Session};
+use crate::actors::session::{Asker, Outcome};
 use crate::bridge::{Ends, Page, Select, Selection};
 use crate::domain::entry::{Entry, Kind};
 use crate::domain::tail::Bounds;
@@ -16,10 +16,8 @@ use crate::protocol::{Refusal, push};
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct History {
-    /// Who gets the answer, under which ticket.
-    pub reply: Addr<Session>,
-    /// See `reply`.
-    pub ticket: u64,
+    /// Who gets the answer.
+    pub asker: Asker,
     /// The command's id.
     pub id: CommandId,
     /// Which part of the log.
@@ -48,7 +46,7 @@ impl Handler<History> for Room {
                 Ok(Ok(page)) => Outcome::Text(room.page(&history, &wanted, &page)),
                 _ => Outcome::Refused(Refusal::unavailable("the log can't be read now")),
             };
-            history.reply.do_send(Answered { ticket: history.ticket, outcome });
+            history.asker.answer(outcome);
         }));
     }
 }
@@ -71,7 +69,7 @@ impl Room {
             } else {
                 Outcome::Refused(Refusal::unavailable("the log can't be read now"))
             };
-            history.reply.do_send(Answered { ticket: history.ticket, outcome });
+            history.asker.answer(outcome);
         }));
     }
 
