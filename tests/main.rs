@@ -11,6 +11,7 @@ mod command_line;
 mod config;
 mod connect;
 mod crash;
+mod crowd;
 mod drain;
 mod floods;
 mod frames;
