@@ -21,6 +21,7 @@ mod ops;
 mod presence;
 mod recovery;
 mod retention;
+mod rights;
 mod room_settings;
 mod rooms;
 mod sessions;
