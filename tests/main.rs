@@ -15,6 +15,7 @@ mod crowd;
 mod drain;
 mod floods;
 mod frames;
+mod growth;
 mod http_abuse;
 mod keys;
 mod limits;
