@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::panic::PanicHookInfo;
 
 use env_logger::{Builder, Env};
-use log::error;
+use log::{LevelFilter, error};
 
 use crate::config::LogFormat;
 
@@ -20,12 +20,18 @@ pub mod metrics;
 /// What is shown unless `RUST_LOG` says otherwise; the server's crate announces each worker at `info`.
 const DEFAULT_FILTER: &str = "info,actix_server=warn";
 
+/// Modules that tell whole addresses, and an issuer's may have a key in it: quiet, whatever `RUST_LOG` asks for.
+const INDISCREET: [&str; 2] = ["ureq", "ureq_proto"];
+
 /// Longer messages are cut.
 const MESSAGE_CHARS_MAX: usize = 2_000;
 
 /// Starts the log. Called once, as soon as its settings are known; a second call changes nothing.
 pub fn init(format: LogFormat) {
     let mut builder = Builder::from_env(Env::default().default_filter_or(DEFAULT_FILTER));
+    for module in INDISCREET {
+        builder.filter_module(module, LevelFilter::Warn);
+    }
     match format {
         LogFormat::Plain => builder.format(|line, record| {
             let level_style = line.default_level_style(record.level());

@@ -26,6 +26,7 @@ mod retention;
 mod rights;
 mod room_settings;
 mod rooms;
+mod secrets;
 mod sessions;
 mod signals;
 mod state;
