@@ -68,11 +68,11 @@ const SEND_BUFFER: usize = 64 << 10;
 const BACKLOG: i32 = 4_096;
 /// How long issuers may keep us from the start; later their keys come while we serve.
 const KEYS_PATIENCE: Duration = Duration::from_secs(5);
-/// How long clients may take to hear that they have to go.
+/// How long the last client may take to hear that it has to go.
 const DRAIN: Duration = Duration::from_secs(4);
 /// An HTTP connection on which nothing happens for so long is ended.
 const IDLE: Duration = Duration::from_mins(1);
-/// How many clients return in a second after a drain, at most.
+/// How many clients are sent away in a second, and return in one after a drain.
 const RETURNS_PER_S: u32 = 1_000;
 
 /// Runs a node until it is told to end.
@@ -176,17 +176,19 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
 
 /// Says goodbye to every client and waits until they are gone, or long enough.
 async fn drain(node: &Node) {
+    node.admission.close();
     let standing = u32::try_from(node.admission.standing()).unwrap_or(u32::MAX);
-    let spread = Duration::from_millis(u64::from(standing) * 1_000 / u64::from(RETURNS_PER_S));
+    let returns = Duration::from_millis(u64::from(standing) * 1_000 / u64::from(RETURNS_PER_S));
+    let over = returns.min(node.config.server.drain);
     for hub in node.hubs.all() {
-        hub.addr.do_send(EndAll { code: CloseCode::Restarting, spread });
+        hub.addr.do_send(EndAll { code: CloseCode::Restarting, over, returns });
     }
     let gone = async {
         while node.admission.standing() > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    let _ = tokio::time::timeout(DRAIN, gone).await;
+    let _ = tokio::time::timeout(over + DRAIN, gone).await;
 }
 
 /// Has written down when everybody was here who still could have returned.

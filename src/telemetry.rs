@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::panic::PanicHookInfo;
 
 use env_logger::{Builder, Env};
-use log::error;
+use log::{LevelFilter, error};
 
 use crate::config::LogFormat;
 
@@ -25,6 +25,9 @@ const DEFAULT_FILTER: &str = "info,actix_server=warn";
 /// are any stranger's to send. We count them, and tell a few (`web/takeover`).
 const ALWAYS: &str = "actix_http=off";
 
+/// Modules that tell whole addresses, and an issuer's may have a key in it: quiet, whatever `RUST_LOG` asks for.
+const INDISCREET: [&str; 2] = ["ureq", "ureq_proto"];
+
 /// Longer messages are cut.
 const MESSAGE_CHARS_MAX: usize = 2_000;
 
@@ -32,6 +35,9 @@ const MESSAGE_CHARS_MAX: usize = 2_000;
 pub fn init(format: LogFormat) {
     let mut builder = Builder::new();
     builder.parse_filters(ALWAYS).parse_env(Env::default().default_filter_or(DEFAULT_FILTER));
+    for module in INDISCREET {
+        builder.filter_module(module, LevelFilter::Warn);
+    }
     match format {
         LogFormat::Plain => builder.format(|line, record| {
             let level_style = line.default_level_style(record.level());

@@ -179,3 +179,89 @@ async fn many_connections_that_break_off_anywhere_do_no_harm() {
     }
     still_works(&node).await;
 }
+
+#[tokio::test]
+async fn each_reserved_bit_and_each_unknown_opcode_ends_with_1002() {
+    let node = Node::start(NodeConfig::default()).await;
+    let reserved = (1..8).map(|reserved| Frame { reserved, ..Frame::text(PING_MESSAGE) });
+    let on_control = (1..8).map(|reserved| Frame { reserved, ..Frame::of(PING, "x") });
+    let unknown = [3, 4, 5, 6, 7, 11, 12, 13, 14, 15].map(|opcode| Frame::of(opcode, "x"));
+    for frame in reserved.chain(on_control).chain(unknown) {
+        let what = (frame.reserved, frame.opcode);
+        let mut raw = Raw::guest(&node).await;
+        raw.send(&frame).await;
+        assert_eq!(raw.close_code().await, Some(1002), "bits and opcode {what:?}");
+    }
+    still_works(&node).await;
+}
+
+#[tokio::test]
+async fn a_length_of_64_bits_is_believed_only_where_it_can_be_true() {
+    let node = Node::start(NodeConfig::default()).await;
+    for claimed in [u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 62, 1 << 32, (1 << 32) - 1, 1 << 31, (4 * 65_536) + 1] {
+        for opcode in [TEXT, BINARY] {
+            // In a first frame, and in one that goes on with a message.
+            for is_first in [true, false] {
+                let mut raw = Raw::guest(&node).await;
+                if !is_first {
+                    raw.send(&Frame::of(opcode, "{").unfinished()).await;
+                }
+                let opcode = if is_first { opcode } else { CONTINUATION };
+                raw.send(&Frame { claimed: Some(claimed), ..Frame::of(opcode, "x") }).await;
+                let code = raw.close_code().await;
+                assert!(matches!(code, Some(4413 | 1002)), "{claimed}, opcode {opcode}: {code:?}");
+            }
+        }
+    }
+    // A short message may say its length in 64 bits; the connection lives, or it is told why not.
+    let mut raw = Raw::guest(&node).await;
+    let mask = [0; 4];
+    let mut long_form = vec![0x81, 0xff];
+    long_form.extend((PING_MESSAGE.len() as u64).to_be_bytes());
+    long_form.extend(mask);
+    long_form.extend(PING_MESSAGE.as_bytes());
+    raw.send_bytes(&long_form).await;
+    answers(&mut raw).await;
+    still_works(&node).await;
+}
+
+#[tokio::test]
+async fn a_thousand_pings_inside_of_a_message_are_answered_and_the_message_is_whole() {
+    let node = Node::start(NodeConfig::default()).await;
+    let mut raw = Raw::guest(&node).await;
+    let bytes = PING_MESSAGE.as_bytes();
+    for (place, byte) in bytes.iter().enumerate() {
+        let opcode = if place == 0 { TEXT } else { CONTINUATION };
+        let fragment = Frame::of(opcode, vec![*byte]);
+        let is_last = place + 1 == bytes.len();
+        raw.send(&if is_last { fragment } else { fragment.unfinished() }).await;
+        if !is_last {
+            let pings: Vec<u8> = (0..40).flat_map(|n| Frame::of(PING, vec![n; 125]).bytes()).collect();
+            raw.send_bytes(&pings).await;
+            raw.send(&Frame::of(PONG, "not asked for")).await;
+            for n in 0..40 {
+                assert_eq!(raw.frame().await, Some((PONG, vec![n; 125])));
+            }
+        }
+    }
+    answers(&mut raw).await;
+}
+
+#[tokio::test]
+async fn empty_fragments_are_fragments_and_few_of_them_do_no_harm() {
+    let node = Node::start(NodeConfig::default()).await;
+    let mut raw = Raw::guest(&node).await;
+    raw.send(&Frame::text("").unfinished()).await;
+    for _ in 0..500 {
+        raw.send(&Frame::of(CONTINUATION, "").unfinished()).await;
+    }
+    raw.send(&Frame::of(CONTINUATION, PING_MESSAGE)).await;
+    answers(&mut raw).await;
+    // One bad packet ends one connection: its neighbour, in the middle of a message, finishes it.
+    let mut neighbour = Raw::guest(&node).await;
+    neighbour.send(&Frame::text(&PING_MESSAGE[..5]).unfinished()).await;
+    raw.send(&Frame { reserved: 1, ..Frame::text("{") }).await;
+    assert_eq!(raw.close_code().await, Some(1002));
+    neighbour.send(&Frame::of(CONTINUATION, &PING_MESSAGE[5..])).await;
+    answers(&mut neighbour).await;
+}

@@ -270,8 +270,13 @@ impl Reader {
 
     /// Joins [`ROOM`] since the cursor, page by page, as far as the log goes.
     pub(crate) async fn catch_up(&mut self, client: &mut Client) {
+        self.catch_up_in(ROOM, client).await;
+    }
+
+    /// As [`Self::catch_up`], in any room.
+    pub(crate) async fn catch_up_in(&mut self, room: &str, client: &mut Client) {
         loop {
-            let page = client.join_since(ROOM, &self.cursor).await;
+            let page = client.join_since(room, &self.cursor).await;
             assert_eq!(page["recovered"], true, "{}", page.text);
             for entry in page["entries"].as_array().unwrap() {
                 self.apply(entry);

@@ -112,7 +112,7 @@ impl WorkerContext {
 /// The count of connections, and its bound.
 pub struct Admission {
     standing: AtomicUsize,
-    max: usize,
+    max: AtomicUsize,
 }
 
 /// One connection that was let in; dropping it lets another one in.
@@ -122,15 +122,21 @@ impl Admission {
     /// Nobody yet, and never more than `max`.
     #[must_use]
     pub fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { standing: AtomicUsize::new(0), max })
+        Arc::new(Self { standing: AtomicUsize::new(0), max: AtomicUsize::new(max) })
     }
 
     /// Lets one more in, while there is room.
     #[must_use]
     pub fn admit(self: &Arc<Self>) -> Option<Admitted> {
-        let below_max = |standing| (standing < self.max).then_some(standing + 1);
+        let max = self.max.load(Ordering::Relaxed);
+        let below_max = |standing| (standing < max).then_some(standing + 1);
         self.standing.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below_max).ok()?;
         Some(Admitted(Arc::clone(self)))
+    }
+
+    /// Lets nobody in any more; who stands, stands.
+    pub fn close(&self) {
+        self.max.store(0, Ordering::Relaxed);
     }
 
     /// How many stand now.

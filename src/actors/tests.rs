@@ -18,10 +18,12 @@ use super::*;
 use crate::bridge::solo::{Config as BridgeConfig, Solo};
 use crate::delivery::Outbox;
 use crate::domain::ids::{RoomKey, RoomName, Tenant};
+use crate::domain::log::Keep;
 use crate::domain::presence::Device;
 use crate::supervise;
 
 mod faulty_log;
+mod neighbours;
 mod retiring;
 
 /// A letter that its actor does not survive.
@@ -40,7 +42,10 @@ macro_rules! panics {
         }
     )*};
 }
-panics!(Room, Directory, Session);
+panics!(Room, Directory, Session, Hub);
+
+/// A room over whose appends the bridge panics.
+const POISON: &str = "memory-poison";
 
 /// A node on the calling thread, with its log in a folder of its own.
 struct Bare {
@@ -57,9 +62,14 @@ impl Bare {
     fn over(between: impl FnOnce(Bridge) -> Bridge) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::system();
-        let settings = "[limits]\nenabled = false\n[[rooms]]\nmatch = 'memory'\nlog = 'memory'";
+        let settings = "[limits]\nenabled = false\n[[rooms]]\nmatch = 'memory*'\nlog = 'memory'";
         let config = Config::from_toml(settings).unwrap();
-        let started = Solo::start(&BridgeConfig::new(folder.path().join("test.db")), &clock).unwrap();
+        let mut bridge = BridgeConfig::new(folder.path().join("test.db"));
+        bridge.keep = Arc::new(|room| match room.as_str() {
+            POISON => panic!("as the test wants it"),
+            _ => Keep::DISK,
+        });
+        let started = Solo::start(&bridge, &clock).unwrap();
         let bridge = started.bridge;
         let gate =
             Gate::new(&config.auth, started.store.guest_key(), true, clock.clone()).expect("no key needs reading");
@@ -105,11 +115,15 @@ struct Client {
 
 impl Client {
     async fn connect(node: &Bare, name: &str) -> Self {
+        Self::connect_on(&node.context, name).await
+    }
+
+    /// As [`Self::connect`], on the thread of `context`, which is the calling one.
+    async fn connect_on(context: &Rc<WorkerContext>, name: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         stream.writable().await.unwrap();
-        let context = &node.context;
         let outbox = Rc::new(Outbox::new(Rc::new(stream), context.node.outbox_limits, context.node.clock.now()));
         let id = context.worker.register(Rc::clone(&outbox));
         let facts = Facts { address: IpAddr::V4(Ipv4Addr::LOCALHOST), device: Device::Other, name_is_ours: true };
@@ -129,11 +143,20 @@ impl Client {
     }
 
     /// The reply to a command; what comes before is kept.
-    async fn ask(&mut self, mut command: Value) -> Value {
+    async fn ask(&mut self, command: Value) -> Value {
+        let id = self.post(command);
+        self.reply(id).await
+    }
+
+    /// Sends a command; its id.
+    fn post(&mut self, mut command: Value) -> u64 {
         self.ids += 1;
         command["id"] = self.ids.into();
-        let id = command["id"].clone();
         self.session.do_send(Incoming(command.to_string().into()));
+        self.ids
+    }
+
+    async fn reply(&mut self, id: u64) -> Value {
         loop {
             let message = self.read().await;
             if message["id"] == id && (message["offset"].is_null() || message["type"] == "published") {

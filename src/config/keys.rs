@@ -132,6 +132,7 @@ pub(super) const KEYS: &[Key] = &[
     key("server.workers", Kind::Whole(0, 256), ""),
     key("server.connections_max", Kind::Whole(1, 1_000_000), ""),
     key("server.request_timeout_s", Kind::Number(1.0, 300.0), " of seconds"),
+    key("server.drain_s", Kind::Number(0.0, 300.0), " of seconds"),
     key("store.path", Kind::Text, "the path of a file, such as \"data/copresence.db\""),
     key("auth.secret", Kind::Text, "a text that is not empty, at best the output of `openssl rand -hex 32`"),
     key(

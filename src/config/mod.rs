@@ -89,6 +89,9 @@ pub struct ServerSettings {
     /// How long the head of a request may take to arrive.
     #[serde(rename = "request_timeout_s", deserialize_with = "values::seconds")]
     pub request_timeout: Duration,
+    /// Over how long, at most, clients are sent away when the server ends.
+    #[serde(rename = "drain_s", deserialize_with = "values::seconds")]
+    pub drain: Duration,
 }
 
 impl Default for ServerSettings {
@@ -101,6 +104,7 @@ impl Default for ServerSettings {
             workers: 0,
             connections_max: 50_000,
             request_timeout: Duration::from_secs(5),
+            drain: Duration::from_secs(5),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use rustc_hash::FxHashMap;
@@ -108,8 +108,10 @@ pub struct DropRoom {
 pub struct EndAll {
     /// Why.
     pub code: CloseCode,
-    /// Over how long the clients shall spread their returns.
-    pub spread: Duration,
+    /// Over how long they are ended, one after the other. What is said meanwhile is still taken.
+    pub over: Duration,
+    /// Over how long the clients shall spread their returns, once the last is ended.
+    pub returns: Duration,
 }
 
 /// The address of a hub, and how much it has not worked off yet.
@@ -159,6 +161,18 @@ struct Seat {
     receive: Receive,
 }
 
+/// Connections that are ended one after the other.
+struct Ending {
+    letter: EndAll,
+    outboxes: Vec<Rc<Outbox>>,
+    began: Instant,
+    /// The first that still stands.
+    next: u32,
+}
+
+/// How often those whose turn has come are ended.
+const ENDING_STEP: Duration = Duration::from_millis(10);
+
 /// A hub lets its writers write after so much, lest a long mailbox become a long silence.
 const FLUSH_BYTES: usize = 256 << 10;
 
@@ -191,6 +205,22 @@ impl Hub {
                 Verdict::TooSlow => self.worker.end(&outbox, CloseCode::TooSlow),
                 Verdict::Reset => outbox.cut(),
             }
+        }
+    }
+
+    /// Ends the connections whose turn has come, and looks again in a moment.
+    fn end_due(&self, mut ending: Ending, ctx: &mut Context<Self>) {
+        let EndAll { code, over, returns } = ending.letter;
+        let elapsed = self.clock.now().saturating_duration_since(ending.began);
+        let slots = u32::try_from(ending.outboxes.len()).unwrap_or(u32::MAX);
+        for (slot, outbox) in (0..slots).zip(&ending.outboxes).skip(ending.next as usize) {
+            let due = over * slot / slots;
+            if due > elapsed {
+                ctx.run_later(ENDING_STEP, move |hub, ctx| hub.end_due(ending, ctx));
+                return;
+            }
+            self.worker.end_after(outbox, code, Some(over.saturating_sub(due) + returns * slot / slots));
+            ending.next = slot + 1;
         }
     }
 
@@ -315,12 +345,9 @@ impl Handler<DropRoom> for Hub {
 impl Handler<EndAll> for Hub {
     type Result = ();
 
-    fn handle(&mut self, end: EndAll, _: &mut Self::Context) {
-        let all = self.worker.all();
-        let slots = u32::try_from(all.len()).unwrap_or(u32::MAX);
-        for (slot, (_, outbox)) in (0u32..).zip(&all) {
-            self.worker.end_after(outbox, end.code, Some(end.spread * slot / slots));
-        }
+    fn handle(&mut self, letter: EndAll, ctx: &mut Self::Context) {
+        let outboxes = self.worker.all().into_iter().map(|(_, outbox)| outbox).collect();
+        self.end_due(Ending { letter, outboxes, began: self.clock.now(), next: 0 }, ctx);
     }
 }
 

@@ -271,6 +271,64 @@ mod tests {
         }
     }
 
+    /// Five thousand names that mean something to a shell, a path, a key of Redis, an SQL text, a URL or an eye.
+    fn hostile() -> Vec<String> {
+        let pieces = [
+            "..", "/", "\\", "{", "}", "*", "?", "[", "]", "'", "\"", ";", "`", "$", "&", "|", "<", ">", "!", "#", "%",
+            "^", "(", ")", "=", "+", ",", "~", "@", " ", "\t", "\r", "\n", "\0", "\u{1b}", "\u{7f}", "\u{85}",
+            "\u{a0}", "\u{ad}", "\u{200b}", "\u{200d}", "\u{202e}", "\u{2028}", "\u{feff}", "\u{fffd}", "é", "ß", "а",
+            "ａ", "İ", "🦊", "e\u{301}", "%2f", "%00", "\\u0000", "--", "/*", "${x}", "{{x}}", "../", "..\\",
+            "file://", "{t:r}", "KEYS[1]", "&lt;",
+        ];
+        let places = ["", "a", "dashboard:sales", "x.y-z_1", "0"];
+        let mut names = Vec::new();
+        for piece in pieces {
+            for (before, after) in places.iter().flat_map(|before| places.map(|after| (before, after))) {
+                names.extend([format!("{before}{piece}{after}"), format!("{before}{piece}{piece}{after}")]);
+                names.push(format!("{before}{}{after}", piece.repeat(40)));
+            }
+        }
+        names.extend((201..=400).map(|length| "a".repeat(length)));
+        names.extend((0x80..=0x2ff).filter_map(char::from_u32).map(String::from));
+        names.retain(|name| {
+            !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte)) || name.len() > 200
+        });
+        names
+    }
+
+    #[test]
+    fn five_thousand_hostile_names_are_no_names() {
+        let names = hostile();
+        assert!(names.len() > 5_000, "{}", names.len());
+        for name in &names {
+            assert!(RoomName::parse(name).is_err(), "a room {name:?} was taken");
+            assert!(Tenant::parse(name).is_err(), "a tenant {name:?} was taken");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_name_is_taken_exactly_when_its_rule_says_so(text in ".{0,12}|[A-Za-z0-9_.:-]{0,210}") {
+            let is_first = |byte: u8| byte.is_ascii_alphanumeric();
+            let of_room = |byte: u8| is_first(byte) || b"_.:-".contains(&byte);
+            let is_room = (1..=200).contains(&text.len()) && is_first(text.as_bytes()[0]) && text.bytes().all(of_room);
+            proptest::prop_assert_eq!(RoomName::parse(&text).is_ok(), is_room);
+            let of_tenant = |byte: u8| is_first(byte) || b"_-".contains(&byte);
+            let is_tenant = (1..=64).contains(&text.len()) && text.bytes().all(of_tenant);
+            proptest::prop_assert_eq!(Tenant::parse(&text).is_ok(), is_tenant);
+        }
+
+        #[test]
+        fn distinct_rooms_of_tenants_have_distinct_keys(
+            one in ("[ab_-]{1,4}", "[ab][ab:._-]{0,5}"), other in ("[ab_-]{1,4}", "[ab][ab:._-]{0,5}"),
+        ) {
+            let key = |(tenant, room): &(String, String)| {
+                RoomKey::new(Tenant::parse(tenant).unwrap(), RoomName::parse(room).unwrap()).to_string()
+            };
+            proptest::prop_assert_eq!(key(&one) == key(&other), one == other);
+        }
+    }
+
     #[test]
     fn a_personal_room_is_named_by_its_owner_and_by_no_client() {
         for id in ["ada", "me", "@:ada", "räume 😀"] {

@@ -297,7 +297,7 @@ impl ReaderActor {
     }
 
     /// Runs `read`, tells what went wrong, and survives its panic.
-    fn read<T>(
+    pub(super) fn read<T>(
         &mut self,
         log: Option<&RoomKey>,
         ctx: &mut SyncContext<Self>,

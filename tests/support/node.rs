@@ -160,6 +160,14 @@ impl Node {
         assert!(status.success(), "kill -s {name} {pid} failed");
     }
 
+    /// Memory that the process has from the system.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        let pid = self.child.id().expect("the process still runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process still runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
+        line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number of kB") * 1_024
+    }
+
     /// How the process ended; waits for it.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let status = soon("the process to end", self.child.wait()).await.expect("the process can be awaited");

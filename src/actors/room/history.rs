@@ -3,7 +3,7 @@
 use actix::prelude::*;
 
 use super::Room;
-use crate::actors::session::{Answered, Outcome, Session};
+use crate::actors::session::{Asker, Outcome};
 use crate::bridge::{LogPlace, Select, Selection};
 use crate::domain::entry::Kind;
 use crate::domain::ids::RoomKey;
@@ -15,10 +15,8 @@ use crate::protocol::{Refusal, push};
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct History {
-    /// Who gets the answer, under which ticket.
-    pub reply: Addr<Session>,
-    /// See `reply`.
-    pub ticket: u64,
+    /// Who gets the answer.
+    pub asker: Asker,
     /// The command's id.
     pub id: CommandId,
     /// Which part of the log.
@@ -56,7 +54,7 @@ impl Handler<History> for Room {
         // What has not arrived here yet will be pushed, and is news.
         let Some(tail) = &self.tail else { return };
         let (log, below) = ((self.key.clone(), self.settings.log), tail.head().offset + 1);
-        let History { reply, ticket, id, part, limit, kinds } = history;
+        let History { asker, id, part, limit, kinds } = history;
         let select = question(log, part, below, limit, kinds);
         let reading = self.context.bridge.select.send(select).into_actor(self);
         ctx.spawn(reading.map(move |selection, room, _| {
@@ -66,7 +64,7 @@ impl Handler<History> for Room {
             } else {
                 Outcome::Refused(Refusal::unavailable("the log can't be read now"))
             };
-            reply.do_send(Answered { ticket, outcome });
+            asker.answer(outcome);
         }));
     }
 }

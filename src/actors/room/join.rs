@@ -9,7 +9,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use super::{Room, Seat};
-use crate::actors::session::{Answered, JoinDone, Moved, Outcome, Session};
+use crate::actors::session::{Asker, Moved};
 use crate::bridge::Read;
 use crate::delivery::{Frame, HubHandle, OutboxId, Receive};
 use crate::domain::cursor::{Cursor, ResetReason};
@@ -31,10 +31,8 @@ pub struct Join {
     pub session: SessionId,
     /// By which connection.
     pub generation: u64,
-    /// Who hears how it ended, under which ticket.
-    pub reply: Addr<Session>,
-    /// See `reply`.
-    pub ticket: u64,
+    /// Who hears how it ended.
+    pub asker: Asker,
     /// The command's id, for `joined`.
     pub id: Option<CommandId>,
     /// Where its frames go.
@@ -62,10 +60,10 @@ impl Handler<Join> for Room {
 
     fn handle(&mut self, join: Join, ctx: &mut Self::Context) {
         if self.is_retired {
-            return join.reply.clone().do_send(Moved(Box::new(join)));
+            return join.asker.session().clone().do_send(Moved(Box::new(join)));
         }
         let Some(tail) = &self.tail else {
-            return refuse(&join, Refusal::unavailable("the room's log is not open"));
+            return join.asker.refuse(Refusal::unavailable("the room's log is not open"));
         };
         if self.seats.get(&join.session).is_some_and(|seat| seat.generation > join.generation) {
             return;
@@ -103,7 +101,7 @@ impl Room {
                 return;
             }
             let (Ok(Ok(page)), Some(tail)) = (page, &room.tail) else {
-                refuse(&join, Refusal::unavailable("the log can't be read now"));
+                join.asker.refuse(Refusal::unavailable("the log can't be read now"));
                 return room.retire_when_idle(ctx);
             };
             let ends = (&page.ends.head, &page.ends.floor);
@@ -128,7 +126,7 @@ impl Room {
         let page = Frame::text(&push::joined_page(join.id.as_ref(), &self.key.room, &cursor, entries));
         let was_listening = self.seats.remove(&join.session).is_some();
         self.audience.detach(&join.hub, join.outbox, Some(page), was_listening);
-        join.reply.do_send(JoinDone { ticket: join.ticket, is_in: false });
+        join.asker.joined(false);
     }
 
     fn attach(&mut self, join: &Join, cursor: Cursor, recovery: push::Recovery<'_>, ctx: &mut Context<Self>) {
@@ -154,7 +152,7 @@ impl Room {
         self.audience.attach(&join.hub, join.outbox, receive, Frame::text(&joined), !is_same_outbox);
         let seat = Seat {
             generation: join.generation,
-            addr: join.reply.clone(),
+            addr: join.asker.session().clone(),
             hub: join.hub.clone(),
             outbox: join.outbox,
             user: Arc::clone(&join.user),
@@ -163,7 +161,7 @@ impl Room {
             receive,
         };
         self.seats.insert(join.session.clone(), seat);
-        join.reply.do_send(JoinDone { ticket: join.ticket, is_in: true });
+        join.asker.joined(true);
         self.presence_changed(ctx);
     }
 
@@ -207,10 +205,6 @@ impl Room {
         let picture = push::Picture { state: &state, activity: &activity, members, count, is_large };
         push::joined(join.id.as_ref(), &self.key.room, &cursor, recovery, picture)
     }
-}
-
-fn refuse(join: &Join, refusal: Refusal) {
-    join.reply.do_send(Answered { ticket: join.ticket, outcome: Outcome::Refused(refusal) });
 }
 
 /// A session leaves.

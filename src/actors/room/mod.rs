@@ -349,7 +349,7 @@ impl Supervised for Room {
         self.timers = Timers::default();
         self.signals = Signals::new(SignalBounds::default());
         self.member_texts.clear();
-        // Their reads went with the context; they are answered by their own deadline.
+        // Their reads went with the context, which told who waited for them.
         self.joining.clear();
         self.roster = std::mem::take(&mut self.roster).rebuilt();
     }

@@ -1,14 +1,14 @@
 //! Writing into a room's log.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
 use uuid::Uuid;
 
 use super::Room;
-use crate::actors::session::{Answered, Outcome, Session};
+use crate::actors::session::{Asker, Outcome};
 use crate::bridge::{Append, DedupeKey};
 use crate::domain::entry::{Draft, Kind};
 use crate::domain::ids::{EntryId, SessionId};
@@ -22,10 +22,8 @@ pub struct Publish {
     pub session: SessionId,
     /// By which connection.
     pub generation: u64,
-    /// Who gets the answer, under which ticket.
-    pub reply: Addr<Session>,
-    /// See `reply`.
-    pub ticket: u64,
+    /// Who gets the answer.
+    pub asker: Asker,
     /// What kind of entry it is.
     pub kind: Kind,
     /// Its fields as JSON without braces.
@@ -40,15 +38,13 @@ impl Handler<Publish> for Room {
     type Result = ();
 
     fn handle(&mut self, publish: Publish, _: &mut Self::Context) {
-        let Publish { reply, ticket, .. } = publish;
-        let refuse = |refusal| reply.do_send(Answered { ticket, outcome: Outcome::Refused(refusal) });
+        let asker = publish.asker;
         let Some(seat) = self.seats.get(&publish.session).filter(|seat| seat.generation == publish.generation) else {
-            return refuse(Refusal::not_joined());
+            return asker.refuse(Refusal::not_joined());
         };
         if self.audience.is_behind() {
-            return refuse(
-                Refusal::unavailable("the room is far behind with its readers").after(Duration::from_secs(1)),
-            );
+            return asker
+                .refuse(Refusal::unavailable("the room is far behind with its readers").after(Duration::from_secs(1)));
         }
         let wall = self.context.clock.wall();
         let draft = Draft {
@@ -59,8 +55,7 @@ impl Handler<Publish> for Room {
             body: publish.body,
         };
         let key = publish.key.map(|key| DedupeKey { publisher: Arc::clone(&seat.publisher), key });
-        self.in_flight.fetch_add(1, Ordering::AcqRel);
-        let in_flight = Arc::clone(&self.in_flight);
+        let in_flight = InFlight::of(&self.in_flight);
         self.context.bridge.append.do_send(Append {
             log: self.key.clone(),
             place: self.settings.log,
@@ -68,9 +63,25 @@ impl Handler<Publish> for Room {
             key,
             if_offset: publish.if_offset,
             done: Box::new(move |result| {
-                in_flight.fetch_sub(1, Ordering::AcqRel);
-                reply.do_send(Answered { ticket, outcome: Outcome::Appended(result) });
+                drop(in_flight);
+                asker.answer(Outcome::Appended(result));
             }),
         });
+    }
+}
+
+/// One append that the bridge has not answered; given up however it ends, or the room would never retire.
+struct InFlight(Arc<AtomicUsize>);
+
+impl InFlight {
+    fn of(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }

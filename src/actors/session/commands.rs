@@ -9,7 +9,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::{Answered, DEADLINE, JoinDone, Moved, Open, Outcome, Phase, Session, Slot, SlotState, Waiting};
+use super::{Answered, Asker, DEADLINE, JoinDone, Moved, Open, Outcome, Phase, Session, Slot, SlotState, Waiting};
 use crate::actors::directory::{Locate, Located, NodeFull};
 use crate::actors::room::history::History as RoomHistory;
 use crate::actors::room::join::{Join as RoomJoin, Leave};
@@ -112,8 +112,7 @@ impl Session {
             room: join.room,
             session: open.opened.session.clone(),
             generation: open.opened.generation,
-            reply: ctx.address(),
-            ticket,
+            asker: Asker::new(ctx.address(), ticket),
             id,
             hub,
             outbox,
@@ -130,7 +129,7 @@ impl Session {
 
     /// Posts a join; a room that is gone by now is looked up again.
     fn post_join(&mut self, letter: RoomJoin, located: Located, ctx: &mut Context<Self>) {
-        let ticket = letter.ticket;
+        let ticket = letter.asker.ticket();
         let Some(slot) = self.open().and_then(|open| open.rooms.get_mut(&letter.room)) else { return };
         if !slot.is_joining(ticket) {
             return;
@@ -148,7 +147,7 @@ impl Session {
         let room = letter.room.clone();
         self.locate(&room, ctx, move |session, located, ctx| match located {
             Ok(located) => session.post_join(letter, located, ctx),
-            Err(refusal) => session.finish(letter.ticket, &refusal, ctx),
+            Err(refusal) => session.finish(letter.asker.ticket(), &refusal, ctx),
         });
     }
 
@@ -204,8 +203,7 @@ impl Session {
         let letter = RoomPublish {
             session: open.opened.session.clone(),
             generation: open.opened.generation,
-            reply: ctx.address(),
-            ticket,
+            asker: Asker::new(ctx.address(), ticket),
             kind: written.kind,
             body: written.body,
             key: written.key,
@@ -277,8 +275,7 @@ impl Session {
         let room = history.room.clone();
         self.locate(&room, ctx, move |session, located, ctx| {
             let letter = RoomHistory {
-                reply: ctx.address(),
-                ticket,
+                asker: Asker::new(ctx.address(), ticket),
                 id,
                 part: history.part,
                 limit: history.limit,

@@ -38,9 +38,12 @@ use crate::protocol::codes::CloseCode;
 use crate::protocol::command::{self, Command, CommandId, Incoming as Understood};
 use crate::protocol::{Refusal, push};
 
+mod asker;
 mod commands;
 mod connect;
 mod quota;
+
+pub use asker::Asker;
 
 use quota::Quota;
 

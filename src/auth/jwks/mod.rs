@@ -3,6 +3,7 @@
 //! Each set has a thread that fetches it at the start and every ten minutes, a minute after a failure, and at most once a
 //! minute because a token named a key that is not in it. What was fetched last counts whole; a failure changes nothing.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -67,7 +68,7 @@ impl KeySet {
         let host = this.url.host().to_owned();
         let fetcher = Fetcher::new(&this.url);
         let thread = std::thread::Builder::new().name("key-set".to_owned());
-        if let Err(error) = thread.spawn(move || run(&set, &fetcher, &clock)) {
+        if let Err(error) = thread.spawn(move || run(&set, || fetcher.fetch(), &clock)) {
             log::error!("no thread to fetch the keys of {host} by: {error}");
             this.failed();
         }
@@ -133,11 +134,13 @@ impl KeySet {
     }
 }
 
-/// Fetches until nobody needs the set any more.
-fn run(set: &Weak<KeySet>, fetcher: &Fetcher, clock: &Clock) {
+/// Fetches until nobody needs the set any more. A panic over what an issuer sent is a failure like any other: a thread
+/// that is gone would never fetch again, and nobody would hear of it.
+fn run(set: &Weak<KeySet>, fetch: impl Fn() -> Result<String, String>, clock: &Clock) {
     loop {
         let Some(this) = set.upgrade() else { return };
-        let result = fetcher.fetch().and_then(|text| parse::keys(&text, this.algorithm));
+        let fetched = AssertUnwindSafe(|| fetch().and_then(|text| parse::keys(&text, this.algorithm)));
+        let result = catch_unwind(fetched).unwrap_or_else(|_| Err("a defect of this server met them".to_owned()));
         let pause = match result {
             Ok(keys) => {
                 this.fetched(keys);

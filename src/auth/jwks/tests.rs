@@ -94,3 +94,49 @@ fn without_a_name_there_must_be_nothing_to_choose() {
     set.failed();
     assert!(found(Some("b")), "and a failure says nothing");
 }
+
+#[test]
+fn a_fetcher_that_panicked_fetches_again_and_what_was_had_before_counts_meanwhile() {
+    let clock = Clock::manual(Timestamp(0));
+    let set = Arc::new(KeySet::new("https://id.example/keys".parse().unwrap(), TokenAlgorithm::EdDsa));
+    let found = |kid| matches!(set.find(Some(kid)), Found::Key(_));
+    let (told, fetches) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn({
+        let (set, clock) = (Arc::downgrade(&set), clock.clone());
+        let count = std::cell::Cell::new(0);
+        move || {
+            let fetch = || {
+                count.set(count.get() + 1);
+                told.send(count.get()).unwrap();
+                match count.get() {
+                    1 => Ok(set_of(&[Signer::eddsa().jwk("a")])),
+                    2 => panic!("as the test wants it"),
+                    _ => Ok(set_of(&[Signer::eddsa().jwk("b")])),
+                }
+            };
+            run(&set, fetch, &clock);
+        }
+    });
+    // Time goes on until the thread, which may not have begun to wait yet, has seen enough of it.
+    let next = |pause| {
+        let tries = std::iter::repeat_with(|| {
+            clock.advance(pause);
+            fetches.recv_timeout(2 * Duration::from_millis(500)).ok()
+        });
+        tries.take(20).find_map(|fetch| fetch)
+    };
+    assert_eq!(next(Duration::ZERO), Some(1));
+    set.wait(Duration::from_secs(20));
+    assert!(found("a"));
+    assert_eq!(next(EVERY), Some(2));
+    while set.state().is_fetching {
+        std::thread::yield_now();
+    }
+    assert!(found("a"), "a failure takes no key away");
+    assert_eq!(next(AGAIN), Some(3));
+    while !found("b") {
+        std::thread::yield_now();
+    }
+    drop(set);
+    thread.join().unwrap();
+}

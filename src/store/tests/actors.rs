@@ -5,6 +5,7 @@ use actix::prelude::*;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
+use crate::domain::log::Unavailable;
 use crate::store::writer::PanicAt;
 use crate::store::{Close, Commit, Committed, ReadEnds, ReadPage, ReaderActor, WriterActor};
 
@@ -117,4 +118,30 @@ async fn old_keys_go_by_themselves_as_entries_are_written() {
     // The purge runs after the answer, and the next letter after the purge.
     bench.writer.send(Close).await.unwrap();
     assert_eq!(kept(), 0);
+}
+
+/// A read over which the reader panics.
+#[derive(Message)]
+#[rtype(result = "Result<(), Unavailable>")]
+struct Poison;
+
+impl Handler<Poison> for ReaderActor {
+    type Result = Result<(), Unavailable>;
+
+    fn handle(&mut self, _: Poison, ctx: &mut SyncContext<Self>) -> Self::Result {
+        self.read(Some(&room("a")), ctx, |_| panic!("as the test wants it"))
+    }
+}
+
+#[actix::test]
+async fn a_reader_that_panicked_says_so_and_reads_on() {
+    let mut bench = Bench::new();
+    bench.commit(vec![write("a", "1")]).await;
+    let read = || bench.reader.send(ReadPage { log: room("a"), from: 1, entries_max: 10, bytes_max: 1 << 20 });
+    for _ in 0..10 {
+        // What waits behind the letter that kills is read by the successor.
+        let (poisoned, waiting) = (bench.reader.send(Poison), read());
+        assert_eq!(poisoned.await.unwrap(), Err(Unavailable));
+        assert_eq!(waiting.await.unwrap().unwrap().entries.len(), 1);
+    }
 }
