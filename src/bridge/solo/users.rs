@@ -21,8 +21,8 @@ use crate::domain::ids::UserKey;
 use crate::domain::known_user::{Known, Learned, News};
 use crate::store::{self, RememberUsers, SelectUsers, UsersRemembered};
 
-/// Rows of one transaction: some 20 ms of the writer's time at the most.
-const BATCH_USERS: usize = 256;
+/// Users of one transaction. A batch of the logs that comes meanwhile waits for it, so it is a small one.
+const BATCH_USERS: usize = 128;
 
 /// News gather for so long, and a batch keeps so far from the one before.
 const GATHER: Duration = Duration::from_millis(100);
