@@ -153,4 +153,4 @@ impl Drop for Admitted {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

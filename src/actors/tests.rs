@@ -48,13 +48,13 @@ panics!(Room, Directory, Session, Hub);
 const POISON: &str = "memory-poison";
 
 /// A node on the calling thread, with its log in a folder of its own.
-struct Bare {
-    context: Rc<WorkerContext>,
+pub(crate) struct Bare {
+    pub(crate) context: Rc<WorkerContext>,
     _folder: TempDir,
 }
 
 impl Bare {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::over(|bridge| bridge)
     }
 

@@ -5,7 +5,7 @@
 //! blocks, and dies with its connection. After the handshake the socket is taken over; a small task per connection
 //! reads messages for the session, and the outbox writes.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
@@ -99,7 +99,7 @@ async fn run(context: Rc<WorkerContext>, stream: TcpStream, unread: &Bytes, clie
     let id = context.worker.register(Rc::clone(&outbox));
     let gauge = Rc::new(Gauge::default());
     let session = Session::start_here(&context, Rc::clone(&outbox), id, Rc::clone(&gauge), client, arrival);
-    let connection = Connection { context, stream, outbox, id, gauge, session };
+    let connection = Connection { context, stream, outbox, id, gauge, session, has_told: Cell::new(false) };
     connection.run(unread).await;
 }
 
@@ -110,6 +110,8 @@ struct Connection {
     id: OutboxId,
     gauge: Rc<Gauge>,
     session: Addr<Session>,
+    /// Whether the session knows how the connection ended.
+    has_told: Cell<bool>,
 }
 
 impl Connection {
@@ -128,7 +130,7 @@ impl Connection {
             Ended::ByUs(farewell) | Ended::ByClient(farewell) => farewell,
             Ended::Broken => self.outbox.farewell().unwrap_or(Farewell::Lost),
         };
-        self.session.do_send(ConnectionEnded { farewell });
+        self.tell_end(farewell);
         match ended {
             // Our close waits for the client's, so that a reset does not eat the code.
             Ended::ByUs(_) => self.discard_until_closed().await,
@@ -138,8 +140,12 @@ impl Connection {
             }
             Ended::Broken => {}
         }
-        self.context.worker.forget(self.id);
-        self.outbox.release();
+    }
+
+    fn tell_end(&self, farewell: Farewell) {
+        if !self.has_told.replace(true) {
+            self.session.do_send(ConnectionEnded { farewell });
+        }
     }
 
     /// Reads messages for the session until the connection ends.
@@ -236,6 +242,15 @@ impl Connection {
     }
 }
 
+impl Drop for Connection {
+    /// However its task ends, by a panic too: a session never outlives its connection, or others would see a ghost.
+    fn drop(&mut self) {
+        self.tell_end(Farewell::Lost);
+        self.context.worker.forget(self.id);
+        self.outbox.release();
+    }
+}
+
 /// How a connection ended.
 #[derive(Clone, Copy)]
 enum Ended {
@@ -253,5 +268,61 @@ fn close_code(violation: Violation) -> CloseCode {
         Violation::NotUtf8 => CloseCode::NotText,
         Violation::TooLarge => CloseCode::TooLarge,
         Violation::Fragments => CloseCode::BadProtocol,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::actors::directory::queries::FindUser;
+    use crate::actors::tests::Bare;
+    use crate::domain::ids::{Tenant, UserId, UserKey};
+
+    /// Whether the user's one session has lost its connection.
+    async fn is_gone(context: &WorkerContext, user: &UserId) -> bool {
+        let (reply, found) = oneshot::channel();
+        context.node.directory.do_send(FindUser { user: UserKey::new(Tenant::default(), user.clone()), reply });
+        found.await.unwrap()[0].gone_at.is_some()
+    }
+
+    #[actix_web::test]
+    async fn a_connection_whose_task_dies_takes_its_session_and_its_socket_along() {
+        let node = Bare::start();
+        let context = &node.context;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client_end = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let client = Client { address: IpAddr::V4(Ipv4Addr::LOCALHOST), device: Device::Other, name_is_ours: true };
+        let arrival = context.node.limits.arrive(client.address).unwrap();
+        // A masked text frame whose mask is nothing.
+        let connect = br#"{"type":"connect","id":1}"#;
+        let mut unread = vec![0x81, 0x80 | u8::try_from(connect.len()).unwrap(), 0, 0, 0, 0];
+        unread.extend(connect);
+        let task = actix_rt::spawn({
+            let context = Rc::clone(context);
+            async move { run(context, stream, &unread.into(), client, arrival).await }
+        });
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"}") {
+            assert!(client_end.read_buf(&mut heard).await.unwrap() > 0);
+        }
+        let connected = String::from_utf8_lossy(&heard).into_owned();
+        let (_, user) = connected.split_once(r#""user":{"id":""#).unwrap();
+        let user = UserId::parse(user.split('"').next().unwrap()).unwrap();
+        assert_eq!((context.worker.connections(), is_gone(context, &user).await), (1, false));
+
+        // What unwinding does to it: everything that it has is dropped where it stands.
+        task.abort();
+        assert!(task.await.is_err());
+        let ended = tokio::time::timeout(Duration::from_secs(10), async {
+            while client_end.read_buf(&mut heard).await.is_ok_and(|read| read > 0) {}
+            while !is_gone(context, &user).await {}
+        });
+        ended.await.expect("the socket and the session end within 10 s");
+        assert_eq!(context.worker.connections(), 0);
     }
 }
