@@ -45,7 +45,7 @@ impl Session {
                     Refused::KeysAwaited => CloseCode::Full,
                     _ => CloseCode::Unauthorized,
                 };
-                self.refuse(id.as_ref(), &refusal_of(&refused));
+                self.refuse(id.as_ref(), &(&refused).into());
                 return self.close(code);
             }
         };
@@ -156,7 +156,7 @@ impl Session {
         }
         let admitted = match self.node().gate.admit_by_name(self.client.name_is_ours, Some(token.expose()), None) {
             Ok(admitted) => admitted,
-            Err(refused) => return self.refuse(id, &refusal_of(&refused)),
+            Err(refused) => return self.refuse(id, &(&refused).into()),
         };
         let identity = admitted.identity;
         let Some(open) = self.open() else { return };
@@ -211,16 +211,6 @@ impl Open {
     fn remember(&self) {
         let news = self.identity.news(self.node.clock.wall());
         self.node.bridge.users.remember.do_send(Remember { user: self.identity.key(), news });
-    }
-}
-
-/// What somebody who may not come in hears.
-fn refusal_of(refused: &Refused) -> Refusal {
-    let message = refused.to_string();
-    match refused {
-        Refused::GuestName => Refusal::bad_message(message),
-        Refused::KeysAwaited => Refusal::unavailable(message).after(Duration::from_secs(1)),
-        _ => Refusal::unauthorized(message),
     }
 }
 
