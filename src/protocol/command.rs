@@ -15,6 +15,7 @@ use crate::domain::state;
 use super::refusal::Refusal;
 use super::scan;
 
+pub mod bodies;
 pub mod events;
 mod fields;
 use fields::Fields;

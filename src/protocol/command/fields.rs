@@ -78,6 +78,9 @@ pub(super) struct Fields<'a> {
     target: Field<'a>,
     #[serde(borrow)]
     metadata: Field<'a>,
+    /// Over HTTP alone: a session has its own.
+    #[serde(borrow)]
+    user: Field<'a>,
 }
 
 /// The fields of `since`.

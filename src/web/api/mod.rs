@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::protocol::Refusal;
 
+mod activity;
 mod asked;
 mod events;
 mod failures;
@@ -32,7 +33,9 @@ mod metrics;
 mod openapi;
 mod query;
 mod rooms;
+mod state;
 mod users;
+mod writing;
 
 use failures::Failures;
 
@@ -69,6 +72,8 @@ pub fn configure(cfg: &mut ServiceConfig, api: &Arc<Api>) {
         .service(only("/rooms", "GET", web::get().to(rooms::list)))
         .service(only("/rooms/{room}", "GET", web::get().to(rooms::room)))
         .service(only("/rooms/{room}/events", "POST", web::post().to(events::publish)))
+        .service(only("/rooms/{room}/state", "POST", web::post().to(state::set)))
+        .service(only("/rooms/{room}/activity", "POST", web::post().to(activity::track)))
         .service(only("/rooms/{room}/history", "GET", web::get().to(rooms::history)))
         .service(only("/users/{user}", "GET", web::get().to(users::user)))
         .service(only("/users/{user}/sessions", "DELETE", web::delete().to(users::end_sessions_of)))
