@@ -7,9 +7,10 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::quota::{Quota, too_fast};
+use super::quota::Quota;
 use super::{Open, Phase, Session};
 use crate::actors::directory::{OpenSession, Opened};
+use crate::actors::limits::too_fast;
 use crate::actors::room::join::Leave;
 use crate::auth::{Admitted, Identity, LEEWAY_MS, Refused};
 use crate::bridge::users::Remember;
@@ -137,7 +138,7 @@ impl Session {
         // Whoever took the token back ended the sessions that the Directory knew, and may not have met this one.
         if let Err(refused) = open.node.gate.look_at_age(&open.identity) {
             open.farewell = Farewell::AtOnce;
-            self.refuse(id, &refusal_of(&refused));
+            self.refuse(id, &(&refused).into());
             return self.close(CloseCode::Unauthorized);
         }
         open.remember();

@@ -15,7 +15,7 @@ use crate::protocol::{Refusal, push};
 
 /// Tells that somebody did something: the user whose token it is, or whom a backend names, or the backend itself.
 pub(super) async fn track(request: HttpRequest, body: web::Payload) -> Answer {
-    let (asked, log) = writing::asked(&request, Right::Track)?;
+    let (asked, log) = writing::asked(&request, Kind::Activity, Right::Track)?;
     let Activity { user, action, target, metadata, key } = bodies::activity(&writing::message(&asked, body).await?)?;
     let author = author(&asked, user.as_ref())?;
     let body = push::track_body(&action, target.as_deref(), metadata.as_deref());

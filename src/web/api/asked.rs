@@ -8,6 +8,7 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::Api;
+use super::quota::Quota;
 use crate::actors::{Node, WorkerContext};
 use crate::auth::{ApiKey, Identity};
 use crate::domain::grants::Right;
@@ -23,6 +24,8 @@ pub(super) struct Asked {
     pub(super) node: Arc<Node>,
     /// Who calls.
     pub(super) caller: Caller,
+    /// What the caller pays from.
+    pub(super) quota: Quota,
 }
 
 /// Who calls.
@@ -53,7 +56,10 @@ impl Asked {
                 log::warn!("a call of the API from {address} was refused: {why}; more within a minute are not told");
             }
         })?;
-        Ok(Self { node, caller })
+        let quota = Quota::of(&caller, &node.limits, address);
+        // A call costs something however short it is.
+        quota.pay_for_bytes(0)?;
+        Ok(Self { node, caller, quota })
     }
 
     /// The world of the caller.

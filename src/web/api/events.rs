@@ -10,6 +10,7 @@ use crate::bridge::{AppendAll, DedupeKey, OneOfAll};
 use crate::domain::entry::Kind;
 use crate::domain::grants::Right;
 use crate::domain::ids::{RoomKey, RoomName};
+use crate::domain::limits::Kind as Paid;
 use crate::protocol::command::events::{self, Event};
 use crate::protocol::{Refusal, push};
 
@@ -20,7 +21,7 @@ const BATCH_MESSAGES: usize = 64;
 
 /// `POST /v1/rooms/{room}/events`.
 pub(super) async fn publish(request: HttpRequest, body: web::Payload) -> Answer {
-    let (asked, log) = writing::asked(&request, Right::Publish)?;
+    let (asked, log) = writing::asked(&request, Kind::Event, Right::Publish)?;
     let Event { event, data, key } = events::event(&writing::message(&asked, body).await?)?;
     let body = push::publish_body(&event, &data);
     let entry = ToWrite { kind: Kind::Event, body, author: asked.author(), key, if_offset: None };
@@ -32,10 +33,10 @@ pub(super) async fn batch(request: HttpRequest, body: web::Payload) -> Answer {
     let asked = Asked::of(&request)?;
     asked.backend_with(Right::Publish)?;
     let message_bytes = asked.node.config.limits.message_bytes;
-    let text = writing::read(body, message_bytes * BATCH_MESSAGES).await?;
+    let text = writing::read(&asked, body, message_bytes * BATCH_MESSAGES).await?;
     let items = events::batch(&text, BATCH_MAX, message_bytes)?;
     writing::can_take_more(&asked.node)?;
-    // What is wrong in itself keeps its place; the others go together.
+    // What is wrong in itself, or too fast for its room, keeps its place; the others go together.
     let mut results: Vec<Result<String, Refusal>> = Vec::with_capacity(items.len());
     let (mut entries, mut places) = (Vec::new(), Vec::new());
     for (place, item) in items.into_iter().enumerate() {
@@ -64,8 +65,9 @@ pub(super) async fn batch(request: HttpRequest, body: web::Payload) -> Answer {
 fn one(asked: &Asked, room: RoomName, event: Event) -> Result<OneOfAll, Refusal> {
     asked.may(&room, Right::Publish)?;
     let log = RoomKey::new(asked.tenant().clone(), room);
-    let place = asked.node.config.room(&log.room).log;
+    let settings = asked.node.config.room(&log.room);
+    asked.quota.pay_in_room(&log, settings.rates, Paid::Publish)?;
     let (from, publisher) = asked.author();
     let draft = writing::draft(&asked.node, Kind::Event, from, push::publish_body(&event.event, &event.data));
-    Ok(OneOfAll { log, place, draft, key: event.key.map(|key| DedupeKey { publisher, key }) })
+    Ok(OneOfAll { log, place: settings.log, draft, key: event.key.map(|key| DedupeKey { publisher, key }) })
 }

@@ -32,6 +32,7 @@ mod failures;
 mod metrics;
 mod openapi;
 mod query;
+mod quota;
 mod rooms;
 mod state;
 mod users;

@@ -15,6 +15,7 @@ use crate::bridge::{Append, Appended, DedupeKey};
 use crate::domain::entry::{Draft, Kind};
 use crate::domain::grants::Right;
 use crate::domain::ids::{EntryId, RoomKey};
+use crate::domain::limits::Kind as Paid;
 use crate::protocol::command::events;
 use crate::protocol::{Refusal, push};
 
@@ -34,16 +35,18 @@ pub(super) struct ToWrite {
     pub(super) if_offset: Option<u64>,
 }
 
-/// Who calls, and the log of the room in the path, where that takes this right.
-pub(super) fn asked(request: &HttpRequest, right: Right) -> Result<(Asked, RoomKey), Refusal> {
+/// Who calls, and the log of the room in the path, where that takes this right. Paid for before the right is looked
+/// at, as a session's commands are.
+pub(super) fn asked(request: &HttpRequest, kind: Kind, right: Right) -> Result<(Asked, RoomKey), Refusal> {
     let asked = Asked::of(request)?;
+    asked.quota.pay(Paid::of_entry(kind))?;
     let log = asked.room(request, right)?;
     Ok((asked, log))
 }
 
 /// The body of a call that brings one message.
 pub(super) async fn message(asked: &Asked, body: web::Payload) -> Result<String, Refusal> {
-    read(body, asked.node.config.limits.message_bytes).await
+    read(asked, body, asked.node.config.limits.message_bytes).await
 }
 
 /// Writes one entry and says where it stands: 201, or 200 when it had been written under its key before.
@@ -51,9 +54,11 @@ pub(super) async fn write(asked: &Asked, request: &HttpRequest, log: RoomKey, en
     let ToWrite { kind, body, author: (from, publisher), key, if_offset } = entry;
     let key = idempotency_key(request)?.or(key);
     can_take_more(&asked.node)?;
+    let settings = asked.node.config.room(&log.room);
+    asked.quota.pay_in_room(&log, settings.rates, Paid::of_entry(kind))?;
     let (reply, outcome) = oneshot::channel();
     let append = Append {
-        place: asked.node.config.room(&log.room).log,
+        place: settings.log,
         log,
         draft: draft(&asked.node, kind, from, body),
         key: key.map(|key| DedupeKey { publisher, key }),
@@ -86,13 +91,14 @@ pub(super) fn can_take_more(node: &Node) -> Result<(), Refusal> {
 }
 
 /// The body as text, whatever its type is said to be.
-pub(super) async fn read(body: web::Payload, bytes_max: usize) -> Result<String, Refusal> {
+pub(super) async fn read(asked: &Asked, body: web::Payload, bytes_max: usize) -> Result<String, Refusal> {
     let reading = tokio::time::timeout(BODY_TIME, body.to_bytes_limited(bytes_max)).await;
     let bytes = match reading {
         Ok(Ok(Ok(bytes))) => bytes,
         Ok(Err(_)) => return Err(Refusal::too_large(format!("a body has at most {bytes_max} bytes here"))),
         Ok(Ok(Err(_))) | Err(_) => return Err(Refusal::bad_message("the body did not come whole")),
     };
+    asked.quota.pay_for_bytes(bytes.len())?;
     String::from_utf8(bytes.into()).map_err(|_| Refusal::bad_message("not JSON: the body is not UTF-8"))
 }
 
