@@ -1,6 +1,10 @@
-//! How fast a caller may be: what users pay over HTTP, and what everybody pays in a room.
+//! How fast and how slow a caller may be: what users pay over HTTP, and how long a body is waited for.
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::api::{KEY, call, config, get, request};
 use crate::support::{Client, Node, NodeConfig, soon, token_of};
@@ -41,6 +45,8 @@ async fn every_kind_of_call_of_a_user_has_the_rate_of_the_users_sessions() {
             .set("limits.burst_s", 1)
             .set("limits.publishes_per_s", 1)
             .set("limits.publish_burst", 1)
+            .set("limits.sets_per_s", 1)
+            .set("limits.tracks_per_s", 1)
             .set("limits.sets_per_s", 1)
             .set("limits.tracks_per_s", 1)
             .set("limits.joins_per_s", 1)
@@ -120,4 +126,50 @@ async fn a_backend_pays_for_what_it_writes_alone() {
         assert_eq!(get(&node, KEY, "/v1/rooms/sales/history").await.0, 200);
         assert_eq!(get(&node, KEY, "/v1/rooms/sales").await.0, 200);
     }
+}
+
+/// Sends the head of a request and then a byte of its body now and then; what the server says before it ends the
+/// connection.
+async fn drip(node: &Node, head: &str, chunk: &[u8]) -> String {
+    let mut stream = TcpStream::connect(&node.address).await.expect("the server accepts");
+    stream.write_all(head.as_bytes()).await.expect("the server reads");
+    let mut answer = Vec::new();
+    soon("the end of a body that drips", async {
+        loop {
+            tokio::select! {
+                read = stream.read_buf(&mut answer) => if !matches!(read, Ok(1..)) { return },
+                () = tokio::time::sleep(Duration::from_millis(50)) => if stream.write_all(chunk).await.is_err() {
+                    return;
+                },
+            }
+        }
+    })
+    .await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_told_and_ended_and_so_is_one_that_nobody_reads() {
+    let node = Node::start(config().set("server.request_timeout_s", 1)).await;
+    let head = |path: &str, length: &str| {
+        format!("POST {path} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {KEY}\r\n{length}\r\n\r\n")
+    };
+    let (sized, chunked) = ("Content-Length: 60000", "Transfer-Encoding: chunked");
+    // An empty line within what is not read any more must not buy time.
+    let drips = [
+        ("/v1/rooms/sales/events", sized, "x", "408"),
+        ("/v1/rooms/sales/state", chunked, "1\r\nx\r\n", "408"),
+        ("/v1/batch", chunked, "2\r\n\n\n\r\n", "408"),
+        ("/v1/nothing", sized, "x", "404"),
+        ("/v1/nothing", chunked, "1\r\nx\r\n", "404"),
+        ("/v1/nothing", chunked, "5\r\na\n\n\n\n\r\n", "404"),
+    ];
+    let heads = drips.map(|(path, length, ..)| head(path, length));
+    let answers = drips.iter().zip(&heads).map(|((.., chunk, _), head)| drip(&node, head, chunk.as_bytes()));
+    let answers = futures_util::future::join_all(answers).await;
+    for ((path, length, _, status), answer) in drips.into_iter().zip(answers) {
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path} {length}: {answer}");
+        assert_eq!(answer.contains("\"bad_message\""), status == "408", "{path} {length}: {answer}");
+    }
+    assert_eq!(call(&node, KEY, "POST", events().0, &events().1).await.0, 201);
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{ConnectionType, Method, StatusCode, header};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, HttpResponseBuilder, Resource, ResponseError, Route};
@@ -89,18 +89,43 @@ fn only(path: &str, allowed: &'static str, route: Route) -> Resource {
 
 /// A refusal as the error of a handler.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-struct Refused(#[from] Refusal);
+#[error("{refusal}")]
+struct Refused {
+    refusal: Refusal,
+    /// Whether the connection ends with the answer.
+    closes: bool,
+}
+
+impl Refused {
+    /// The body drips, and whoever sends it would hold the connection with it.
+    fn too_slow(within: Duration) -> Self {
+        let message = format!("the body did not come within {} s", within.as_secs_f64());
+        Self { refusal: Refusal::bad_message(message), closes: true }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, closes: false }
+    }
+}
 
 impl ResponseError for Refused {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        if self.closes {
+            return StatusCode::REQUEST_TIMEOUT;
+        }
+        StatusCode::from_u16(self.refusal.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = refusal(&self.0);
+        let mut response = refusal(&self.refusal);
+        *response.status_mut() = self.status_code();
         if response.status() == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
+        if self.closes {
+            response.head_mut().set_connection_type(ConnectionType::Close);
         }
         response
     }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::asked::Asked;
-use super::{Answer, answer, told};
+use super::{Answer, Refused, answer, told};
 use crate::actors::Node;
 use crate::bridge::{Append, Appended, DedupeKey};
 use crate::domain::entry::{Draft, Kind};
@@ -18,9 +18,6 @@ use crate::domain::ids::{EntryId, RoomKey};
 use crate::domain::limits::Kind as Paid;
 use crate::protocol::command::events;
 use crate::protocol::{Refusal, push};
-
-/// A body that takes longer to come is not waited for.
-const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// Who writes, as the entry says it, and under whose name keys count.
 pub(super) type Author = (Arc<str>, Arc<str>);
@@ -45,7 +42,7 @@ pub(super) fn asked(request: &HttpRequest, kind: Kind, right: Right) -> Result<(
 }
 
 /// The body of a call that brings one message.
-pub(super) async fn message(asked: &Asked, body: web::Payload) -> Result<String, Refusal> {
+pub(super) async fn message(asked: &Asked, body: web::Payload) -> Result<String, Refused> {
     read(asked, body, asked.node.config.limits.message_bytes).await
 }
 
@@ -91,15 +88,18 @@ pub(super) fn can_take_more(node: &Node) -> Result<(), Refusal> {
 }
 
 /// The body as text, whatever its type is said to be.
-pub(super) async fn read(asked: &Asked, body: web::Payload, bytes_max: usize) -> Result<String, Refusal> {
-    let reading = tokio::time::timeout(BODY_TIME, body.to_bytes_limited(bytes_max)).await;
+pub(super) async fn read(asked: &Asked, body: web::Payload, bytes_max: usize) -> Result<String, Refused> {
+    let within = asked.node.config.server.body_time();
+    let reading = tokio::time::timeout(within, body.to_bytes_limited(bytes_max)).await;
     let bytes = match reading {
         Ok(Ok(Ok(bytes))) => bytes,
-        Ok(Err(_)) => return Err(Refusal::too_large(format!("a body has at most {bytes_max} bytes here"))),
-        Ok(Ok(Err(_))) | Err(_) => return Err(Refusal::bad_message("the body did not come whole")),
+        Ok(Err(_)) => return Err(Refusal::too_large(format!("a body has at most {bytes_max} bytes here")).into()),
+        Ok(Ok(Err(_))) => return Err(Refusal::bad_message("the body did not come whole").into()),
+        Err(_) => return Err(Refused::too_slow(within)),
     };
     asked.quota.pay_for_bytes(bytes.len())?;
-    String::from_utf8(bytes.into()).map_err(|_| Refusal::bad_message("not JSON: the body is not UTF-8"))
+    let text = String::from_utf8(bytes.into()).map_err(|_| Refusal::bad_message("not JSON: the body is not UTF-8"))?;
+    Ok(text)
 }
 
 fn idempotency_key(request: &HttpRequest) -> Result<Option<Arc<str>>, Refusal> {
