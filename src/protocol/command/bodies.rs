@@ -77,6 +77,18 @@ mod tests {
     }
 
     #[test]
+    fn an_offset_is_a_whole_number_however_it_is_written() {
+        let if_offset =
+            |json: &str| state(&format!(r#"{{"set":{{"a":1}},"if_offset":{json}}}"#)).map(|read| read.if_offset);
+        for (json, offset) in [("7", 7), ("7.0", 7), ("1e3", 1_000), ("-0.0", 0), ("18446744073709551615", u64::MAX)] {
+            assert_eq!(if_offset(json), Ok(Some(offset)), "{json}");
+        }
+        for json in ["-1", "7.5", "1e30", "18446744073709551616", "\"7\"", "true", "[]"] {
+            assert!(if_offset(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_in_a_body_is_named() {
         for (body, named) in [
             ("{}", "set or remove"),

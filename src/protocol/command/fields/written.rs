@@ -7,7 +7,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Fields, OFFSET_RULE, cut, missing};
+use super::{Fields, cut, missing};
 use crate::domain::ids::UserId;
 use crate::domain::state::{Change, KEY_CHARS_MAX};
 use crate::protocol::refusal::Refusal;
@@ -66,7 +66,7 @@ impl Fields<'_> {
     }
 
     pub(in super::super) fn if_offset(&self) -> Result<Option<u64>, Refusal> {
-        self.if_offset.optional("if_offset", OFFSET_RULE)
+        self.if_offset.offset("if_offset")
     }
 
     pub(in super::super) fn action(&self) -> Result<Arc<str>, Refusal> {
