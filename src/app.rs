@@ -134,6 +134,7 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     let builder = actix_server::Server::build().workers(workers).disable_signals().shutdown_timeout(1);
     let patience = Patience {
         head: node.config.server.request_timeout,
+        body: node.config.server.body_time(),
         // Whoever is answered slowly hears something twice in that time.
         idle: (node.config.session.heartbeat * 2).max(IDLE),
         clock: node.clock.clone(),

@@ -2,45 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::support::api::{FOREIGN_KEY, KEY, WEAK_KEY, call, config, get, node, request};
 use crate::support::client::End;
 use crate::support::token::token_with_rooms;
-use crate::support::{Client, Node, NodeConfig, http, token_of};
-
-const KEY: &str = "an-api-key-for-tests-8e1d07";
-const WEAK_KEY: &str = "another-key-that-may-only-read-3c";
-const FOREIGN_KEY: &str = "a-key-of-another-tenant-77b1e0";
-
-/// A node with a key of every kind.
-async fn node() -> Node {
-    Node::start(config()).await
-}
-
-fn config() -> NodeConfig {
-    let key =
-        |name: &str, key: &str, rest: &str| format!("[[auth.api_keys]]\nname = \"{name}\"\nkey = \"{key}\"\n{rest}\n");
-    let keys = [
-        key("billing", KEY, ""),
-        key("reader", WEAK_KEY, "rights = [\"join\", \"history\"]"),
-        key("foreign", FOREIGN_KEY, "tenant = \"acme\""),
-    ];
-    NodeConfig::default().appendix(&keys.concat())
-}
-
-/// Calls with a key or token; the status and the JSON of the answer, null when it has none.
-async fn call(node: &Node, bearer: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
-    let answer = request(node, &format!("Authorization: Bearer {bearer}\r\n"), method, path, &body.to_string()).await;
-    (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
-}
-
-async fn get(node: &Node, bearer: &str, path: &str) -> (u16, Value) {
-    call(node, bearer, "GET", path, &Value::Null).await
-}
-
-async fn request(node: &Node, headers: &str, method: &str, path: &str, body: &str) -> http::Response {
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}", node.address);
-    let body = if method == "POST" { body } else { "" };
-    http::send(&node.address, &format!("{head}Content-Length: {}\r\n\r\n{body}", body.len())).await
-}
+use crate::support::{Client, Node, token_of};
 
 fn event(text: &str) -> Value {
     json!({"event": "paid", "data": {"text": text}})

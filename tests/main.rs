@@ -6,6 +6,8 @@
 #![allow(clippy::disallowed_methods, reason = "the tests live in real time, outside the server and its clock")]
 
 mod api;
+mod api_limits;
+mod api_state;
 mod bad_input;
 mod command_line;
 mod config;

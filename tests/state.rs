@@ -231,3 +231,18 @@ async fn rooms_without_a_disk_have_state_while_they_are_open() {
         assert_eq!(offsets(&joined["activity"]), [2], "{place}");
     }
 }
+
+#[tokio::test]
+async fn refreshing_the_state_takes_being_in_the_room_and_the_right_to_it() {
+    let node = Node::start(NodeConfig::default()).await;
+    let (mut ada, _) = Client::user_in(&node, "ada", "sales").await;
+    let refresh = |room: &str| json!({"type": "refresh_state", "room": room});
+    assert_eq!(ada.ask(refresh("sales")).await.kind(), "ok");
+    assert_eq!(ada.refused(refresh("other")).await.code(), "not_joined");
+    assert_eq!(ada.refused(json!({"type": "refresh_state"})).await.code(), "bad_message");
+    let token = token_with_rooms("bob", &json!({"sales": ["join"]}));
+    let mut bob = Client::with(&node, json!({"token": token})).await;
+    assert_eq!(bob.refused(refresh("other")).await.code(), "forbidden", "looked at before not_joined");
+    bob.join("sales").await;
+    assert_eq!(bob.ask(refresh("sales")).await.kind(), "ok");
+}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::api;
 use crate::support::client::End;
 use crate::support::issuer::Issuer;
 use crate::support::signer::Signer;
@@ -105,6 +106,30 @@ async fn a_rotated_key_is_taken_after_one_fetch_and_a_flood_of_unknown_ones_brin
     }
     assert_eq!(issuer.asked(), 2, "one fetch a minute, however many ask");
     assert!(is_admitted(&node, &of_new).await);
+}
+
+#[tokio::test]
+async fn a_call_whose_key_is_being_fetched_is_asked_to_come_again_and_nobody_has_guessed() {
+    let (old, new) = (Signer::eddsa(), Signer::eddsa());
+    let issuer = Issuer::with(&[old.jwk("old")]).await;
+    let node = Node::start(set_at(&issuer, "").set("limits.enabled", true)).await;
+    issuer.publish(&[old.jwk("old"), new.jwk("new")]);
+    let headers = format!("Authorization: Bearer {}\r\n", new.token_of("new", &claims(&json!({}))));
+    let mut was_asked_to = false;
+    soon("the call to be taken", async {
+        loop {
+            let answer = api::request(&node, &headers, "GET", "/v1/rooms/sales", "").await;
+            if answer.status == 200 {
+                return;
+            }
+            assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")), "{}", answer.text());
+            was_asked_to = true;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert!(was_asked_to);
+    assert!(!node.output().contains("a call of the API from"));
 }
 
 #[tokio::test]

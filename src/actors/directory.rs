@@ -215,7 +215,7 @@ impl Directory {
         let addr = supervise::start_restarting_in(arbiter, format!("room {key}"), &self.context.clock, move |ctx| {
             Room::new(name, number, context, directory, counted, ctx)
         });
-        let meters = self.context.limits.room(self.context.config.room(&key.room).rates);
+        let meters = self.context.limits.room(key, self.context.config.room(&key.room).rates);
         let located = Located { addr, number, meters, members };
         self.rooms.insert(key.clone(), Place { located: located.clone(), parked: None });
         located

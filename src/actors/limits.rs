@@ -1,7 +1,8 @@
 //! What sessions share with others: the buckets of their user and their address, and how many of them there are.
 //!
-//! A session is handed both when it comes and keeps them, so a command takes no lock and posts no letter. Buckets that
-//! nobody holds stay until they would be full again: whoever reconnects finds them as they were left.
+//! A session is handed both when it comes and keeps them, so a command takes no lock and posts no letter. Whoever writes
+//! without one, over HTTP, looks the same buckets up, and a room's too. Buckets that nobody holds stay until they would
+//! be full again: whoever reconnects finds them as they were left.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -14,8 +15,8 @@ use governor::clock::Clock as GovernorClock;
 
 use crate::clock::Clock;
 use crate::config::{LimitSettings, RoomRates};
-use crate::domain::ids::{Tenant, UserId};
-use crate::domain::limits::{self, Kind, Rates};
+use crate::domain::ids::{RoomKey, Tenant, UserId};
+use crate::domain::limits::{self, Kind, Rates, TooFast};
 use crate::protocol::Refusal;
 
 /// The buckets of one scope.
@@ -43,9 +44,10 @@ pub struct Limits {
     user: Arc<Scope>,
     address: Arc<Scope>,
     /// By what is set for a room: publishes and signals a second. There are as many as settings.
-    rooms: Mutex<HashMap<RoomRates, Arc<Scope>>>,
+    rates_of_rooms: Mutex<HashMap<RoomRates, Arc<Scope>>>,
     users: Shelf<(Tenant, UserId), Meters>,
     addresses: Shelf<Network, Address>,
+    rooms: Shelf<RoomKey, Meters>,
 }
 
 /// Where a client is, as far as limits go: an IPv4 address, or the /64 that one holder of IPv6 addresses has.
@@ -80,9 +82,10 @@ impl Limits {
             session: scope(settings.session()),
             user: scope(settings.user()),
             address: scope(settings.address()),
-            rooms: Mutex::default(),
+            rates_of_rooms: Mutex::default(),
             users: Shelf::new(settings.user().fill_time()),
             addresses: Shelf::new(settings.address().fill_time()),
+            rooms: Shelf::new(settings.room(RoomRates { publishes_per_s: 1, signals_per_s: 1 }).fill_time()),
             clock,
         })
     }
@@ -92,12 +95,7 @@ impl Limits {
     /// # Errors
     /// The refusal for the client: `rate_limited` when its address is to blame, else `unavailable`.
     pub fn arrive(&self, address: IpAddr) -> Result<Arrival, Refusal> {
-        let network = Network::of(address);
-        let address = self.addresses.get(&network, || Address {
-            network,
-            meters: self.address.meters(),
-            unconnected: AtomicUsize::new(0),
-        });
+        let address = self.address(address);
         // The address first: what it is refused costs the others nothing.
         address.meters.take(Kind::Connect, 1).map_err(|refused| {
             Refusal::rate_limited(
@@ -128,14 +126,27 @@ impl Limits {
         self.users.get(&(tenant.clone(), user.clone()), || self.user.meters())
     }
 
-    /// The buckets of a new room with these rates.
+    /// What all clients of an address share.
     #[must_use]
-    pub fn room(&self, rates: RoomRates) -> Arc<Meters> {
-        let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        let scope = rooms
-            .entry(rates)
-            .or_insert_with(|| Scope::new(&kept(&self.settings, self.settings.room(rates)), &self.clock));
-        Arc::new(scope.meters())
+    pub fn address(&self, address: IpAddr) -> Arc<Address> {
+        let network = Network::of(address);
+        self.addresses.get(&network, || Address {
+            network,
+            meters: self.address.meters(),
+            unconnected: AtomicUsize::new(0),
+        })
+    }
+
+    /// The buckets that all who write into a room of these rates share, whether it is open or not.
+    #[must_use]
+    pub fn room(&self, room: &RoomKey, rates: RoomRates) -> Arc<Meters> {
+        self.rooms.get(room, || {
+            let mut known = self.rates_of_rooms.lock().unwrap_or_else(PoisonError::into_inner);
+            let scope = known
+                .entry(rates)
+                .or_insert_with(|| Scope::new(&kept(&self.settings, self.settings.room(rates)), &self.clock));
+            scope.meters()
+        })
     }
 
     /// Clears away what nobody holds and would be full again. To be called now and then.
@@ -143,7 +154,15 @@ impl Limits {
         let now = self.clock.now();
         self.users.sweep(now);
         self.addresses.sweep(now);
+        self.rooms.sweep(now);
     }
+}
+
+/// The refusal of what was too fast; `whose` is whose bucket refused it, as in "room's".
+#[must_use]
+pub fn too_fast(kind: Kind, refused: &TooFast, whose: &str, wait: Duration) -> Refusal {
+    let per_s = u64::from(refused.rate.per_s) * u64::from(kind.unit());
+    Refusal::rate_limited(format!("{per_s} {} a second is this {whose} limit", kind.words()), wait)
 }
 
 /// The rates, or none while limits are switched off.
@@ -339,6 +358,20 @@ mod tests {
         limits.sweep();
         assert_eq!(limits.users.len(), 1);
         drop(held);
+    }
+
+    #[test]
+    fn a_room_that_closes_and_opens_again_is_not_refilled_by_it() {
+        let (limits, _) = limits(LimitSettings { burst_s: 2, ..LimitSettings::default() });
+        let rates = RoomRates { publishes_per_s: 1, signals_per_s: 1 };
+        let room = |name: &str| {
+            let name = crate::domain::ids::RoomName::parse(name).unwrap();
+            limits.room(&RoomKey::new(Tenant::default(), name), rates)
+        };
+        assert_eq!(room("a").take(Kind::Publish, 2), Ok(()));
+        limits.sweep();
+        assert!(room("a").take(Kind::Publish, 1).is_err());
+        assert_eq!(room("b").take(Kind::Publish, 1), Ok(()));
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::domain::ids::{Tenant, UserKey};
 use crate::domain::known_user::{News, Profile};
 use crate::domain::pattern::RoomPattern;
 use crate::domain::user::User;
+use crate::protocol::Refusal;
 
 mod api_key;
 mod claims;
@@ -43,6 +44,9 @@ use taken_back::TakenBack;
 
 /// How far the clocks of us and of who made a token may be apart: a token holds so much longer, and so much earlier.
 pub const LEEWAY_MS: i64 = 5_000;
+
+/// After so long keys that are being fetched should be here.
+const KEYS_PAUSE: Duration = Duration::from_secs(1);
 
 /// Who somebody is and what they may do, as far as a token can say.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -171,6 +175,19 @@ impl Refused {
             Self::TakenBack => "token taken back",
             Self::Claim { .. } => "wrong claim",
             Self::GuestName => "wrong guest name",
+        }
+    }
+}
+
+impl From<&Refused> for Refusal {
+    /// What somebody who may not come in hears.
+    fn from(refused: &Refused) -> Self {
+        let message = refused.to_string();
+        match refused {
+            Refused::GuestName => Self::bad_message(message),
+            // The token may be good, so it is no reason to ask for another one.
+            Refused::KeysAwaited => Self::unavailable(message).after(KEYS_PAUSE),
+            _ => Self::unauthorized(message),
         }
     }
 }

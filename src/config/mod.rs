@@ -86,12 +86,20 @@ pub struct ServerSettings {
     pub workers: usize,
     /// Open connections over all workers; beyond that new ones wait.
     pub connections_max: usize,
-    /// How long the head of a request may take to arrive.
+    /// How long the head of a request may take to arrive; its body gets twice as long, see [`Self::body_time`].
     #[serde(rename = "request_timeout_s", deserialize_with = "values::seconds")]
     pub request_timeout: Duration,
     /// Over how long, at most, clients are sent away when the server ends.
     #[serde(rename = "drain_s", deserialize_with = "values::seconds")]
     pub drain: Duration,
+}
+
+impl ServerSettings {
+    /// How long the body of a request may take to arrive.
+    #[must_use]
+    pub fn body_time(&self) -> Duration {
+        self.request_timeout * 2
+    }
 }
 
 impl Default for ServerSettings {

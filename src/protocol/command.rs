@@ -15,6 +15,7 @@ use crate::domain::state;
 use super::refusal::Refusal;
 use super::scan;
 
+pub mod bodies;
 pub mod events;
 mod fields;
 use fields::Fields;
@@ -120,6 +121,11 @@ pub enum Command {
     },
     /// Read what was before.
     History(History),
+    /// Have the room's source read now, if it has one.
+    RefreshState {
+        /// Which room.
+        room: RoomName,
+    },
     /// Take a new token of the same user.
     Refresh {
         /// The token.
@@ -142,7 +148,8 @@ impl Command {
             | Self::Set(Set { room, .. })
             | Self::Track(Track { room, .. })
             | Self::Signal(Signal { room, .. })
-            | Self::History(History { room, .. }) => Some(room),
+            | Self::History(History { room, .. })
+            | Self::RefreshState { room } => Some(room),
             Self::Presence { room, .. } => room.as_ref(),
             Self::Connect(_) | Self::Refresh { .. } | Self::Ping | Self::Pong => None,
         }
@@ -358,6 +365,7 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
             limit: fields.limit()?,
             kinds: fields.kinds()?,
         }),
+        "refresh_state" => Command::RefreshState { room: fields.room()? },
         "refresh" => Command::Refresh { token: fields.token.text("token", "a text")?.into_owned().into() },
         "ping" => Command::Ping,
         "pong" => Command::Pong,

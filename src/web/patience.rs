@@ -2,8 +2,9 @@
 //!
 //! actix-http has a deadline for the head of the first request and for the pause between two, and none for the head of
 //! a later one: the first byte of it clears the one timer and sets no other, so that a connection that sends a byte now
-//! and then would stand as long as it likes. Here every head has its deadline, and a connection on which nothing at all
-//! happens has one too. What takes the socket over after an upgrade has deadlines of its own.
+//! and then would stand as long as it likes. For a body it has none at all, and one that nobody reads is drained for as
+//! long as it comes. Here every head and every body has its deadline, and a connection on which nothing at all happens
+//! has one too. What takes the socket over after an upgrade has deadlines of its own.
 
 use std::io;
 use std::pin::Pin;
@@ -16,11 +17,16 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::clock::Clock;
 
+/// Whoever reads a body answers when it is late. So much later the socket ends, which is for bodies that nobody reads.
+const BODY_UNREAD: Duration = Duration::from_secs(2);
+
 /// How long a connection is waited for.
 #[derive(Clone)]
 pub struct Patience {
     /// From the first byte of a request to the end of its head.
     pub head: Duration,
+    /// From there to the end of its body.
+    pub body: Duration,
     /// Without a byte in either direction.
     pub idle: Duration,
     /// Where "now" comes from.
@@ -34,6 +40,8 @@ pub struct Impatient {
     head: Head,
     /// When the present head, or the present silence, began.
     since: Instant,
+    /// When the present body began.
+    body_since: Instant,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -63,6 +71,11 @@ impl Head {
         })
     }
 
+    fn answered(self, bytes: &[u8]) -> Self {
+        // "Go on" is no answer yet: the body comes behind it.
+        if bytes.starts_with(b"HTTP/1.1 100 ") { self } else { Self::Before }
+    }
+
     fn is_awaited(self) -> bool {
         matches!(self, Self::Leading | Self::Within { .. })
     }
@@ -73,7 +86,7 @@ impl Impatient {
     #[must_use]
     pub fn new(io: TcpStream, patience: Patience) -> Self {
         let since = patience.clock.now();
-        Self { io, patience, head: Head::Before, since, timer: None }
+        Self { io, patience, head: Head::Before, since, body_since: since, timer: None }
     }
 
     /// The socket, without a deadline.
@@ -85,17 +98,27 @@ impl Impatient {
     fn read(&mut self, bytes: &[u8]) {
         let before = self.head;
         self.head = before.after(bytes);
+        let now = self.patience.clock.now();
         // Within a head the time runs on, whatever comes.
         if before == Head::Before || !self.head.is_awaited() {
+            self.since = now;
+        }
+        if before != Head::Behind {
+            self.body_since = now;
+        }
+    }
+
+    fn wrote(&mut self, bytes: &[u8], result: &Poll<io::Result<usize>>) {
+        if matches!(result, Poll::Ready(Ok(1..))) {
+            self.head = self.head.answered(bytes);
             self.since = self.patience.clock.now();
         }
     }
 
-    fn wrote(&mut self, result: &Poll<io::Result<usize>>) {
-        if matches!(result, Poll::Ready(Ok(1..))) {
-            self.head = Head::Before;
-            self.since = self.patience.clock.now();
-        }
+    /// Whether a body still comes after its time.
+    fn is_dripping(&self) -> bool {
+        let is_body = self.head == Head::Behind;
+        is_body && self.patience.clock.now() >= self.body_since + self.patience.body + BODY_UNREAD
     }
 
     /// Whether the client took too long; else wakes the task when it has.
@@ -125,6 +148,9 @@ impl AsyncRead for Impatient {
         let result = Pin::new(&mut self.io).poll_read(task, buffer);
         if let Some(bytes) = buffer.filled().get(filled..).filter(|bytes| !bytes.is_empty()) {
             self.read(bytes);
+            if self.is_dripping() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
         }
         // Bytes that came are no excuse within a head: a byte now and then is how a slow one holds a connection.
         let is_due = result.is_pending() || self.head.is_awaited();
@@ -138,7 +164,7 @@ impl AsyncRead for Impatient {
 impl AsyncWrite for Impatient {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.io).poll_write(task, bytes);
-        self.wrote(&result);
+        self.wrote(bytes, &result);
         result
     }
 
@@ -156,7 +182,7 @@ impl AsyncWrite for Impatient {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.io).poll_write_vectored(task, slices);
-        self.wrote(&result);
+        self.wrote(slices.first().map_or(&[], |slice| slice), &result);
         result
     }
 
@@ -185,5 +211,12 @@ mod tests {
         {
             assert!(Head::default().after(unfinished.as_bytes()).is_awaited(), "{unfinished:?}");
         }
+    }
+
+    #[test]
+    fn a_body_that_waits_to_be_asked_for_is_no_head() {
+        let body = Head::default().after(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n");
+        assert_eq!(body.answered(b"HTTP/1.1 100 Continue\r\n\r\n").after(b"{"), Head::Behind);
+        assert!(body.answered(b"HTTP/1.1 200 OK\r\n").after(b"{").is_awaited());
     }
 }

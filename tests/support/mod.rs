@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+pub(crate) mod api;
 pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod issuer;

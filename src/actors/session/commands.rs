@@ -49,6 +49,7 @@ impl Session {
             Command::Signal(signal) => self.signal(id.as_ref(), signal),
             Command::Presence { room, change } => self.set_presence(id.as_ref(), room.as_ref(), &change),
             Command::History(history) => self.history(id, history, ctx),
+            Command::RefreshState { room } => self.refresh_state(id.as_ref(), &room),
             Command::Refresh { token } => self.refresh(id.as_ref(), &token, ctx),
             Command::Ping => match &id {
                 Some(id) => self.reply(&push::pong(id)),
@@ -286,6 +287,14 @@ impl Session {
                 session.finish(ticket, &refusal, ctx);
             }
         });
+    }
+
+    /// No room has a source yet, so there is nothing to read once it is clear that the session may ask.
+    fn refresh_state(&mut self, id: Option<&CommandId>, room: &RoomName) {
+        match self.room_for(room, Right::Join, "refresh the state") {
+            Ok(_) => self.ok(id),
+            Err(refusal) => self.refuse(id, &refusal),
+        }
     }
 
     /// Where a command for a room goes; the right is looked at before whether the session is in it.

@@ -7,9 +7,10 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
-use super::quota::{Quota, too_fast};
+use super::quota::Quota;
 use super::{Open, Phase, Session};
 use crate::actors::directory::{OpenSession, Opened};
+use crate::actors::limits::too_fast;
 use crate::actors::room::join::Leave;
 use crate::auth::{Admitted, Identity, LEEWAY_MS, Refused};
 use crate::bridge::users::Remember;
@@ -45,7 +46,7 @@ impl Session {
                     Refused::KeysAwaited => CloseCode::Full,
                     _ => CloseCode::Unauthorized,
                 };
-                self.refuse(id.as_ref(), &refusal_of(&refused));
+                self.refuse(id.as_ref(), &(&refused).into());
                 return self.close(code);
             }
         };
@@ -137,7 +138,7 @@ impl Session {
         // Whoever took the token back ended the sessions that the Directory knew, and may not have met this one.
         if let Err(refused) = open.node.gate.look_at_age(&open.identity) {
             open.farewell = Farewell::AtOnce;
-            self.refuse(id, &refusal_of(&refused));
+            self.refuse(id, &(&refused).into());
             return self.close(CloseCode::Unauthorized);
         }
         open.remember();
@@ -156,7 +157,7 @@ impl Session {
         }
         let admitted = match self.node().gate.admit_by_name(self.client.name_is_ours, Some(token.expose()), None) {
             Ok(admitted) => admitted,
-            Err(refused) => return self.refuse(id, &refusal_of(&refused)),
+            Err(refused) => return self.refuse(id, &(&refused).into()),
         };
         let identity = admitted.identity;
         let Some(open) = self.open() else { return };
@@ -211,16 +212,6 @@ impl Open {
     fn remember(&self) {
         let news = self.identity.news(self.node.clock.wall());
         self.node.bridge.users.remember.do_send(Remember { user: self.identity.key(), news });
-    }
-}
-
-/// What somebody who may not come in hears.
-fn refusal_of(refused: &Refused) -> Refusal {
-    let message = refused.to_string();
-    match refused {
-        Refused::GuestName => Refusal::bad_message(message),
-        Refused::KeysAwaited => Refusal::unavailable(message).after(Duration::from_secs(1)),
-        _ => Refusal::unauthorized(message),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Open, Session};
-use crate::actors::limits::{Address, Meters};
+use crate::actors::limits::{Address, Meters, too_fast};
 use crate::domain::limits::{Kind, Patience, TooFast, blocks, take_all};
 use crate::protocol::Refusal;
 use crate::protocol::codes::CloseCode;
@@ -94,9 +94,4 @@ impl Session {
             self.close_for(CloseCode::RateLimited, self.node().config.limits.pause.max(refused.wait));
         }
     }
-}
-
-pub(super) fn too_fast(kind: Kind, refused: &TooFast, whose: &str, wait: Duration) -> Refusal {
-    let per_s = u64::from(refused.rate.per_s) * u64::from(kind.unit());
-    Refusal::rate_limited(format!("{per_s} {} a second is this {whose} limit", kind.words()), wait)
 }

@@ -59,15 +59,19 @@ pub fn batch(body: &str, count_max: usize, bytes_max: usize) -> Result<Vec<Batch
     Ok(items.iter().map(read).collect())
 }
 
-/// Reads a key that stands in a header.
+/// Reads a key that stands in a header, where nothing but ASCII is carried by everybody alike.
 ///
 /// # Errors
-/// `bad_message` for one that is empty or too long.
-pub fn key(text: &str) -> Result<Arc<str>, Refusal> {
-    if (1..=200).contains(&text.chars().count()) {
-        return Ok(text.into());
-    }
-    Err(Refusal::bad_message("Idempotency-Key must be 1 to 200 characters"))
+/// `bad_message` for one that is empty, too long, or not ASCII.
+pub fn key(line: &[u8]) -> Result<Arc<str>, Refusal> {
+    let is_carried = line.iter().all(|byte| (b' '..=b'~').contains(byte)) && line.trim_ascii().len() == line.len();
+    std::str::from_utf8(line)
+        .ok()
+        .filter(|text| is_carried && (1..=200).contains(&text.len()))
+        .map(Into::into)
+        .ok_or_else(|| {
+            Refusal::bad_message("Idempotency-Key must be 1 to 200 ASCII characters without control characters")
+        })
 }
 
 /// Which entries a query asks for.
@@ -133,6 +137,18 @@ mod tests {
         assert!(read[1].is_err() && read[2].is_err());
         assert!(batch(body, 2, 1_000).is_err() && batch("[]", 2, 1_000).is_err() && batch("{}", 2, 1_000).is_err());
         assert!(batch(body, 3, 20).unwrap().iter().take(2).all(Result::is_err), "each is bounded by itself");
+    }
+
+    #[test]
+    fn a_key_in_a_header_is_ascii() {
+        let longest = "k".repeat(200);
+        for good in ["k", "order 17: paid", "!\"#~", &longest] {
+            assert_eq!(key(good.as_bytes()).as_deref(), Ok(good));
+        }
+        for bad in ["", " k", "k ", "a\tb", "ключ", "a\u{7f}", &"k".repeat(201)] {
+            assert!(key(bad.as_bytes()).is_err(), "{bad:?}");
+        }
+        assert!(key(&[b'k', 0xff]).is_err());
     }
 
     #[test]

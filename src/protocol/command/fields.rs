@@ -78,6 +78,9 @@ pub(super) struct Fields<'a> {
     target: Field<'a>,
     #[serde(borrow)]
     metadata: Field<'a>,
+    /// Over HTTP alone: a session has its own.
+    #[serde(borrow)]
+    user: Field<'a>,
 }
 
 /// The fields of `since`.
@@ -134,12 +137,26 @@ impl<'a> Field<'a> {
         decode(json).filter(|text| fits(text)).map(Some).ok_or_else(|| wrong(name, rule))
     }
 
+    /// An offset that may be there.
+    fn offset(self, name: &str) -> Result<Option<u64>, Refusal> {
+        self.given().map(|json| whole(json).ok_or_else(|| wrong(name, OFFSET_RULE))).transpose()
+    }
+
     fn optional<T: DeserializeOwned>(self, name: &str, rule: &str) -> Result<Option<T>, Refusal> {
         let Some(json) = self.given() else {
             return Ok(None);
         };
         serde_json::from_str(json).map(Some).map_err(|_| wrong(name, rule))
     }
+}
+
+/// A whole number that fits, however it is written: to JSON 7 and 7.0 are one number, and some writers know no other.
+fn whole(json: &str) -> Option<u64> {
+    json.parse().ok().or_else(|| {
+        let number: f64 = serde_json::from_str(json).ok()?;
+        let is_whole = number >= 0.0 && number.fract() == 0.0;
+        is_whole.then(|| format!("{:.0}", number.abs()).parse().ok()).flatten()
+    })
 }
 
 fn missing(name: &str, rule: &str) -> Refusal {
@@ -249,7 +266,7 @@ impl<'a> Fields<'a> {
         };
         let since: SinceFields<'_> = cut("since", json)?;
         let epoch = since.epoch.text("since.epoch", "a text")?;
-        let offset = since.offset.optional("since.offset", OFFSET_RULE)?;
+        let offset = since.offset.offset("since.offset")?;
         let offset = offset.ok_or_else(|| missing("since.offset", OFFSET_RULE))?;
         let entry_rule = "the id of the entry at since.offset";
         let entry = since.entry.optional_text("since.entry", entry_rule, |_| true)?;
@@ -308,8 +325,8 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn history_part(&self) -> Result<HistoryPart, Refusal> {
-        let before = self.before.optional("before", OFFSET_RULE)?;
-        let after = self.after.optional("after", OFFSET_RULE)?;
+        let before = self.before.offset("before")?;
+        let after = self.after.offset("after")?;
         match (before, after) {
             (None, None) => Ok(HistoryPart::Newest),
             (Some(offset), None) => Ok(HistoryPart::Before(offset)),

@@ -182,7 +182,7 @@ fn half_a_cursor_is_refused() {
         (r#"{"epoch":7}"#.to_owned(), "since.epoch must be a text".to_owned()),
         (r#"{"epoch":"e"}"#.to_owned(), format!("since.offset is missing: it must be {offset_rule}")),
         (r#"{"epoch":"e","offset":-1}"#.to_owned(), format!("since.offset must be {offset_rule}")),
-        (r#"{"epoch":"e","offset":1.0}"#.to_owned(), format!("since.offset must be {offset_rule}")),
+        (r#"{"epoch":"e","offset":1.5}"#.to_owned(), format!("since.offset must be {offset_rule}")),
         (r#"{"epoch":"e","offset":18446744073709551616}"#.to_owned(), format!("since.offset must be {offset_rule}")),
         (
             r#"{"epoch":"e","offset":1,"entry":null}"#.to_owned(),

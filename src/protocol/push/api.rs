@@ -86,6 +86,16 @@ pub fn from_backend(name: &str) -> Arc<str> {
     from("{\"api\":", name)
 }
 
+/// The `from` of what a backend writes for a user: `{"api":"billing","user":"ada"}`.
+#[must_use]
+pub fn from_backend_for(name: &str, user: &UserId) -> Arc<str> {
+    let mut out = String::with_capacity(64);
+    put::text(&mut out, "{\"api\":", name);
+    put::text(&mut out, ",\"user\":", user.as_str());
+    out.push('}');
+    out.into()
+}
+
 /// The `from` of what a user writes without a session: `{"user":"ada"}`.
 #[must_use]
 pub fn from_user(user: &UserId) -> Arc<str> {

@@ -8,12 +8,13 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::Api;
+use super::quota::Quota;
 use crate::actors::{Node, WorkerContext};
 use crate::auth::{ApiKey, Identity};
 use crate::domain::grants::Right;
 use crate::domain::ids::{RoomKey, RoomName, Tenant, UserId};
-use crate::protocol::Refusal;
-use crate::protocol::push;
+use crate::protocol::codes::ErrorCode;
+use crate::protocol::{Refusal, push};
 use crate::telemetry::metrics::COUNTS;
 use crate::web::identity;
 
@@ -23,6 +24,8 @@ pub(super) struct Asked {
     pub(super) node: Arc<Node>,
     /// Who calls.
     pub(super) caller: Caller,
+    /// What the caller pays from.
+    pub(super) quota: Quota,
 }
 
 /// Who calls.
@@ -42,17 +45,21 @@ impl Asked {
         if let Some(wait) = api.failures.blocked(address) {
             return Err(Refusal::rate_limited("too many refused keys from this address", wait));
         }
-        caller(request, &node, api)
-            .map_err(|why| {
-                COUNTS.call_refused();
-                if api.failures.note(address) {
-                    log::warn!(
-                        "a call of the API from {address} was refused: {why}; more within a minute are not told"
-                    );
-                }
-                Refusal::unauthorized(why)
-            })
-            .map(|caller| Self { node, caller })
+        let caller = caller(request, &node, api).inspect_err(|refusal| {
+            // While an issuer's keys are being fetched nobody has guessed anything.
+            if refusal.code != ErrorCode::Unauthorized {
+                return;
+            }
+            COUNTS.call_refused();
+            if api.failures.note(address) {
+                let why = &refusal.message;
+                log::warn!("a call of the API from {address} was refused: {why}; more within a minute are not told");
+            }
+        })?;
+        let quota = Quota::of(&caller, &node.limits, address);
+        // A call costs something however short it is.
+        quota.pay_for_bytes(0)?;
+        Ok(Self { node, caller, quota })
     }
 
     /// The world of the caller.
@@ -143,12 +150,12 @@ fn no_context() -> Refusal {
 }
 
 /// What the caller proves; else why not, in words without any of it.
-fn caller(request: &HttpRequest, node: &Node, api: &Api) -> Result<Caller, String> {
+fn caller(request: &HttpRequest, node: &Node, api: &Api) -> Result<Caller, Refusal> {
     let mut lines = request.headers().get_all(header::AUTHORIZATION);
     let line = lines.next().filter(|_| lines.next().is_none()).and_then(|line| line.to_str().ok());
     let bearer = line.and_then(|line| line.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let Some((_, secret)) = bearer else {
-        return Err("Authorization must be `Bearer` and an API key, or a user's token".to_owned());
+        return Err(Refusal::unauthorized("Authorization must be `Bearer` and an API key, or a user's token"));
     };
     let secret = secret.trim();
     if let Some(key) = api.keys.find(secret) {
@@ -156,9 +163,10 @@ fn caller(request: &HttpRequest, node: &Node, api: &Api) -> Result<Caller, Strin
     }
     // Two dots make a token; anything else was meant as a key.
     if secret.split('.').count() != 3 {
-        return Err("this is no API key of this server".to_owned());
+        return Err(Refusal::unauthorized("this is no API key of this server"));
     }
     let name_is_ours = identity::name_is_ours(request.headers(), &node.config.server.origins);
-    let admitted = node.gate.admit_by_name(name_is_ours, Some(secret), None).map_err(|refused| refused.to_string())?;
+    let admitted =
+        node.gate.admit_by_name(name_is_ours, Some(secret), None).map_err(|refused| Refusal::from(&refused))?;
     Ok(Caller::User(Box::new(admitted.identity)))
 }

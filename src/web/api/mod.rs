@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{ConnectionType, Method, StatusCode, header};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, HttpResponseBuilder, Resource, ResponseError, Route};
@@ -25,14 +25,18 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::protocol::Refusal;
 
+mod activity;
 mod asked;
 mod events;
 mod failures;
 mod metrics;
 mod openapi;
 mod query;
+mod quota;
 mod rooms;
+mod state;
 mod users;
+mod writing;
 
 use failures::Failures;
 
@@ -69,6 +73,8 @@ pub fn configure(cfg: &mut ServiceConfig, api: &Arc<Api>) {
         .service(only("/rooms", "GET", web::get().to(rooms::list)))
         .service(only("/rooms/{room}", "GET", web::get().to(rooms::room)))
         .service(only("/rooms/{room}/events", "POST", web::post().to(events::publish)))
+        .service(only("/rooms/{room}/state", "POST", web::post().to(state::set)))
+        .service(only("/rooms/{room}/activity", "POST", web::post().to(activity::track)))
         .service(only("/rooms/{room}/history", "GET", web::get().to(rooms::history)))
         .service(only("/users/{user}", "GET", web::get().to(users::user)))
         .service(only("/users/{user}/sessions", "DELETE", web::delete().to(users::end_sessions_of)))
@@ -83,18 +89,43 @@ fn only(path: &str, allowed: &'static str, route: Route) -> Resource {
 
 /// A refusal as the error of a handler.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-struct Refused(#[from] Refusal);
+#[error("{refusal}")]
+struct Refused {
+    refusal: Refusal,
+    /// Whether the connection ends with the answer.
+    closes: bool,
+}
+
+impl Refused {
+    /// The body drips, and whoever sends it would hold the connection with it.
+    fn too_slow(within: Duration) -> Self {
+        let message = format!("the body did not come within {} s", within.as_secs_f64());
+        Self { refusal: Refusal::bad_message(message), closes: true }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, closes: false }
+    }
+}
 
 impl ResponseError for Refused {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        if self.closes {
+            return StatusCode::REQUEST_TIMEOUT;
+        }
+        StatusCode::from_u16(self.refusal.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = refusal(&self.0);
+        let mut response = refusal(&self.refusal);
+        *response.status_mut() = self.status_code();
         if response.status() == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
+        if self.closes {
+            response.head_mut().set_connection_type(ConnectionType::Close);
         }
         response
     }

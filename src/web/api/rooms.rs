@@ -11,6 +11,7 @@ use crate::actors::room::history::question;
 use crate::actors::room::look::Look;
 use crate::bridge::{ReadPicture, Selection};
 use crate::domain::grants::Right;
+use crate::domain::limits::Kind as Paid;
 use crate::protocol::command::events::{self, HistoryQuery};
 use crate::protocol::{Refusal, push};
 
@@ -36,6 +37,8 @@ pub(super) async fn list(request: HttpRequest) -> Answer {
 /// `GET /v1/rooms/{room}`.
 pub(super) async fn room(request: HttpRequest) -> Answer {
     let asked = Asked::of(&request)?;
+    // The picture that a join brings, so it is paid for as one.
+    asked.quota.pay(Paid::Join)?;
     let key = asked.room(&request, Right::Join)?;
     let (reply, found) = oneshot::channel();
     asked.node.directory.do_send(Find { key: key.clone(), reply });
@@ -65,6 +68,7 @@ pub(super) async fn room(request: HttpRequest) -> Answer {
 /// `GET /v1/rooms/{room}/history`.
 pub(super) async fn history(request: HttpRequest) -> Answer {
     let asked = Asked::of(&request)?;
+    asked.quota.pay(Paid::History)?;
     let key = asked.room(&request, Right::History)?;
     let query = Query::of(&request)?;
     let HistoryQuery { part, below, limit, kinds } = events::history(|name| query.get(name))?;

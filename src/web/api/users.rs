@@ -15,12 +15,15 @@ use crate::bridge::users::{ReadUser, RefuseTokens};
 use crate::domain::entry::Timestamp;
 use crate::domain::grants::Right;
 use crate::domain::ids::{SessionId, UserKey};
+use crate::domain::limits::Kind as Paid;
 use crate::protocol::codes::ErrorCode;
 use crate::protocol::{Refusal, push};
 
 /// `GET /v1/users/{user}`.
 pub(super) async fn user(request: HttpRequest) -> Answer {
     let asked = Asked::of(&request)?;
+    // Each of the user's sessions is asked, so it is paid for as dearly as a look into a room.
+    asked.quota.pay(Paid::Join)?;
     if let Caller::Backend(_) = asked.caller {
         asked.backend_with(Right::Join)?;
     }

@@ -7,7 +7,8 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Fields, OFFSET_RULE, cut, missing};
+use super::{Fields, cut, missing};
+use crate::domain::ids::UserId;
 use crate::domain::state::{Change, KEY_CHARS_MAX};
 use crate::protocol::refusal::Refusal;
 
@@ -65,7 +66,7 @@ impl Fields<'_> {
     }
 
     pub(in super::super) fn if_offset(&self) -> Result<Option<u64>, Refusal> {
-        self.if_offset.optional("if_offset", OFFSET_RULE)
+        self.if_offset.offset("if_offset")
     }
 
     pub(in super::super) fn action(&self) -> Result<Arc<str>, Refusal> {
@@ -75,6 +76,11 @@ impl Fields<'_> {
 
     pub(in super::super) fn target(&self) -> Result<Option<Arc<str>>, Refusal> {
         Ok(self.target.optional_text("target", SHORT_RULE, is_short)?.map(Into::into))
+    }
+
+    pub(in super::super) fn user(&self) -> Result<Option<UserId>, Refusal> {
+        let user = self.user.optional_text("user", "a text", |_| true)?;
+        user.map(|user| UserId::parse(&user).map_err(|bad| Refusal::bad_message(bad.to_string()))).transpose()
     }
 
     /// Any value, null too.
