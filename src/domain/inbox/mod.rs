@@ -6,13 +6,34 @@
 //! ```
 //!
 //! Nothing changes a count but an entry, and counts are taken where the entry gets its number: so they always travel
-//! with the offset that they are true at, and cannot drift.
+//! with the offset that they are true at, and cannot drift. What time does (a snooze that ends, an expiry, trimming, a
+//! digest) is an entry as well, and every change first writes what is due.
+//!
+//! The fold holds what the rules ask for and no texts: `title`, `message`, `actions` and the like are rendered once
+//! ([`Arrival::new`]), kept by the store and joined with an item's state where somebody sees it ([`body`]).
+
+mod arrive;
+pub mod body;
+mod decide;
+mod fold;
+mod item;
+mod list;
+mod mark;
+mod settle;
 
 use std::sync::Arc;
 
 use super::entry::Timestamp;
 use super::ids::RoomName;
 use super::notification::{Level, NotificationId};
+
+pub use self::arrive::{Arrival, Arrived};
+pub use self::decide::{By, Change, Decided, Keep, Refused, Written};
+pub use self::fold::{GONE_KEPT, Inbox, Snapshot, UNDOS_KEPT};
+pub use self::item::{Item, Removed};
+pub use self::list::Page;
+pub use self::mark::{Before, Undo};
+pub use self::settle::Pile;
 
 /// What a user wants done to notifications.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,9 +85,9 @@ pub enum Status {
     Unread,
     /// Put away; it counts no more.
     Archived,
-    /// Back again.
+    /// Back again where it was in the list, from the archive or before its snooze ended.
     Unarchived,
-    /// Away until then; it surfaces again.
+    /// Away until then; it surfaces again, unread.
     Snoozed {
         /// When.
         until: Timestamp,
