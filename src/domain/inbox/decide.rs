@@ -73,6 +73,8 @@ pub enum Refused {
 }
 
 /// What happens then. The entries get the offsets that follow the log's head, in their order.
+///
+/// Whoever keeps the fold as rows writes what stands here, and [`Inbox::seen`] and [`Inbox::pile`] as they are now.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Decided {
     /// The entries to append; none when nothing changes.
@@ -83,8 +85,8 @@ pub struct Decided {
     pub removed: Vec<(NotificationId, Removed)>,
     /// The fixed fields of the items that are new, as [`Arrival::text`].
     pub texts: Vec<(NotificationId, Arc<str>)>,
-    /// Marks that can be taken back from now on, oldest first; the oldest beyond [`super::UNDOS_KEPT`] go.
-    pub undos: Vec<Undo>,
+    /// What can be taken back from now on; of all that can the oldest beyond [`super::UNDOS_KEPT`] goes.
+    pub undo: Option<Undo>,
     /// Of an arrival: what became of it.
     pub arrived: Option<Arrived>,
     /// The critical one that was acknowledged by this, and was not before: it is pushed and escalated no more.
@@ -187,9 +189,12 @@ impl Deciding<'_> {
         if before == after {
             return;
         }
-        // Whoever wants no digest any more gets none of what piled up so far either.
-        if !after.digest {
-            self.inbox.pile = None;
+        self.inbox.pile = self.inbox.pile.take().filter(|_| after.digest);
+        // Other quiet hours end at another time, or are over already; then what piled up is told at once.
+        if let Some(pile) = &mut self.inbox.pile
+            && before.quiet_hours != after.quiet_hours
+        {
+            pile.until = after.quiet_until(self.now).unwrap_or(self.now);
         }
         let body = format!("\"preferences\":{}", after.to_json());
         self.out.entries.push(Written { kind: Kind::Preferred, by: By::Sender, body: body.into() });

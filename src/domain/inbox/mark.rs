@@ -163,7 +163,7 @@ impl Deciding<'_> {
     }
 
     fn remember(&mut self, undo: Undo) {
-        self.out.undos.push(undo.clone());
+        self.out.undo = Some(undo.clone());
         self.inbox.undos.push_back(undo);
         if self.inbox.undos.len() > UNDOS_KEPT {
             self.inbox.undos.pop_front();

@@ -20,6 +20,8 @@ mod item;
 mod list;
 mod mark;
 mod settle;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

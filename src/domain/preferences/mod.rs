@@ -8,6 +8,8 @@
 
 mod json;
 mod quiet_hours;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

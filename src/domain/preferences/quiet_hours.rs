@@ -68,7 +68,10 @@ impl QuietHours {
     /// When the quiet ends that `at` lies in; `None` outside. `from` belongs to it, `to` does not.
     #[must_use]
     pub fn until(&self, at: Timestamp) -> Option<Timestamp> {
-        let mut end = self.stretch_end(DateTime::from_timestamp_millis(at.0)?)?;
+        let now = DateTime::from_timestamp_millis(at.0)?;
+        // The calendar has ends, and so near to them a neighbouring day need not exist.
+        let _ = (now.checked_sub_days(Days::new(7))?, now.checked_add_days(Days::new(7))?);
+        let mut end = self.stretch_end(now)?;
         // Where a day is missing or an hour comes twice, the next stretch can begin before this one ends. Two changes
         // of the clock so near each other that three meet were never made.
         for _ in 0..3 {
