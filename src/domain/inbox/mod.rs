@@ -11,6 +11,18 @@
 //!
 //! The fold holds what the rules ask for and no texts: `title`, `message`, `actions` and the like are rendered once
 //! ([`Arrival::new`]), kept by the store and joined with an item's state where somebody sees it ([`body`]).
+//!
+//! What must always be true:
+//! - An item stands on one shelf: current, archived or snoozed. It is read or not wherever it stands; `unread` of one
+//!   that is away counts when it is back.
+//! - No two items surfaced at the same offset, so pages can end anywhere. Snoozes that end together are entries of their
+//!   own, and what comes back is unread: whoever snoozes wants to hear of it again.
+//! - Only an `ack` ends a critical one, or an expiry, or one that takes its place. It can be read, archived by its id and
+//!   snoozed, and is pushed again all the same; "all as archived" passes over it. An `ack` reads nothing.
+//! - `dedupe` takes the place of the one that was neither read nor archived, snoozed or not; of several the newest.
+//! - An undo takes back whole items, where no newer mark or end of a snooze changed them. It is a mark itself and can be
+//!   taken back; `seen` and `ack` cannot.
+//! - What arrives past its use or too old leaves no entry: it would go in the same step in which it came.
 
 mod arrive;
 pub mod body;
