@@ -12,6 +12,7 @@ pub mod log;
 pub mod log_place;
 pub mod notification;
 pub mod pattern;
+pub mod preferences;
 pub mod presence;
 pub mod roster;
 pub mod signals;
