@@ -4,7 +4,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::bridge::{Arrived, Bridge, Page, Picture, Read, ReadPicture, Unavailable, Watch, Watching};
+use crate::bridge::{
+    Arrived, Bridge, Page, Picture, Read, ReadPicture, Select, Selection, Unavailable, Watch, Watching,
+};
 use crate::domain::entry::{Draft, Kind};
 use crate::domain::ids::{EntryId, Epoch};
 
@@ -39,7 +41,8 @@ impl Between {
             Bridge {
                 watch: between.clone().recipient(),
                 read: between.clone().recipient(),
-                picture: between.recipient(),
+                picture: between.clone().recipient(),
+                select: between.recipient(),
                 ..bridge
             }
         });
@@ -87,6 +90,16 @@ impl Handler<Read> for Between {
             }
             if is_refused { Err(Unavailable) } else { Ok(page) }
         })
+    }
+}
+
+impl Handler<Select> for Between {
+    type Result = ResponseFuture<Result<Selection, Unavailable>>;
+
+    fn handle(&mut self, select: Select, _: &mut Self::Context) -> Self::Result {
+        let asked = self.bridge.select.send(select);
+        let is_refused = happens(&self.faults.reads_refused);
+        Box::pin(async move { if is_refused { Err(Unavailable) } else { asked.await.unwrap() } })
     }
 }
 
