@@ -36,7 +36,10 @@ async fn listen(clock: &Clock, hub: &HubHandle, count: usize) {
         let outbox = Worker::current(clock).register(outbox);
         let first = Frame::text("{}");
         hub.pending.fetch_add(first.len(), std::sync::atomic::Ordering::Relaxed);
-        hub.addr.send(Attach { room: ROOM, outbox, receive: Receive::ALL, first }).await.expect("the hub lives");
+        hub.addr
+            .send(Attach { room: ROOM, outbox, receive: Receive::ALL, first: Some(first) })
+            .await
+            .expect("the hub lives");
     }
     std::thread::spawn(move || drain(ends));
 }

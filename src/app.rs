@@ -21,9 +21,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::actors::directory::Directory;
 use crate::actors::directory::queries::SeeOff;
 use crate::actors::limits::Limits;
+use crate::actors::notifier::Notifier;
 use crate::actors::room::RoomContext;
 use crate::actors::{Admission, Hubs, Node, WorkerContext};
 use crate::auth::{BadKey, Gate};
+use crate::bridge::inbox::WatchInboxes;
 use crate::bridge::solo::{self, Solo, Started};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -93,6 +95,7 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     let mut bridge_config = solo::Config::new(&config.store.path);
     bridge_config.limits.dedupe = config.limits.dedupe;
     bridge_config.limits.sweep_every = sweep_every(&config);
+    bridge_config.inboxes = config.inbox.keep();
     bridge_config.keep = Arc::new({
         let config = config.clone();
         move |room| config.room(room).keep
@@ -115,7 +118,15 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     });
     let rooms: Vec<_> = (0..(cores / 2).max(1)).map(|_| Arbiter::new()).collect();
     let room_threads = rooms.iter().map(Arbiter::handle).collect();
-    let directory = supervise::start_restarting("the directory", &clock, |_| Directory::new(context, room_threads));
+    let directory = {
+        let context = Arc::clone(&context);
+        supervise::start_restarting("the directory", &clock, |_| Directory::new(context, room_threads))
+    };
+    bridge.inboxes.watch.do_send(WatchInboxes { opener: directory.clone().recipient() });
+    let notifier = {
+        let directory = directory.clone();
+        supervise::start_restarting("the notifier", &clock, |_| Notifier::new(context, directory))
+    };
 
     let admission = Admission::new(config.server.connections_max);
     let node = Arc::new(Node {
@@ -125,6 +136,7 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
         gate,
         bridge,
         directory,
+        notifier,
         limits,
         admission: Arc::clone(&admission),
         hubs: Hubs::default(),

@@ -20,6 +20,7 @@ mod frames;
 mod growth;
 mod history;
 mod http_abuse;
+mod inbox;
 mod keys;
 mod limits;
 mod ops;

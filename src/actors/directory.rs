@@ -27,6 +27,7 @@ use crate::domain::known_user::News;
 use crate::protocol::Refusal;
 use crate::supervise;
 
+mod inboxes;
 pub mod queries;
 mod sessions;
 
@@ -108,6 +109,8 @@ pub struct Opened {
     pub generation: u64,
     /// Whether it was taken up.
     pub resumed: bool,
+    /// Whether the user's own room is open.
+    pub is_inbox_open: bool,
 }
 
 /// A session's connection has ended, in whatever way.
@@ -218,6 +221,7 @@ impl Directory {
         let meters = self.context.limits.room(key, self.context.config.room(&key.room).rates);
         let located = Located { addr, number, meters, members };
         self.rooms.insert(key.clone(), Place { located: located.clone(), parked: None });
+        self.call_owner(key);
         located
     }
 
@@ -253,6 +257,7 @@ impl Directory {
             secret: secret.clone(),
             generation: record.generation,
             resumed: true,
+            is_inbox_open: self.is_inbox_open(&open.user),
         })
     }
 
@@ -316,8 +321,9 @@ impl Handler<OpenSession> for Directory {
             return;
         }
         let opened = recalled.unwrap_or_else(|| {
-            let opened =
-                Opened { session: SessionId::random(), secret: Secret::random(), generation: 1, resumed: false };
+            let is_inbox_open = self.is_inbox_open(&open.user);
+            let (session, secret) = (SessionId::random(), Secret::random());
+            let opened = Opened { session, secret, generation: 1, resumed: false, is_inbox_open };
             let record = Record {
                 session: opened.session.clone(),
                 user: open.user.clone(),

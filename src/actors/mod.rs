@@ -4,6 +4,7 @@
 //! |---|---|---|---|
 //! | [`Directory`](directory::Directory) | node | which room and session lives where; what a return by secret needs | nothing: it is restarted with its struct |
 //! | [`Room`](room::Room) | open room | tail, roster, signals, audience, and watch over its sessions | the letter that it panicked over; it goes on where its audience is. If it can't, its place: its sessions end with 1012 and come back by cursor |
+//! | [`Notifier`](notifier::Notifier) | node | orders that wait for whom they reach | the step that it panicked over; what was answered goes on |
 //! | [`Session`](session::Session) | connection | identity, joined rooms, own rate limit | its connection, which comes back by secret and cursor |
 //! | [`Hub`] | worker thread | the listeners of its thread by room | the connections of its thread, which come back by cursor |
 //! | [`Solo`](crate::bridge::solo) | node | the way to the log | see `bridge` |
@@ -37,6 +38,7 @@ use crate::delivery::{Hub, HubHandle, Worker};
 
 pub mod directory;
 pub mod limits;
+pub mod notifier;
 pub mod room;
 pub mod session;
 
@@ -54,6 +56,8 @@ pub struct Node {
     pub directory: Addr<directory::Directory>,
     /// Bounds and deadlines of every connection.
     pub outbox_limits: OutboxLimits,
+    /// Who takes orders to notify.
+    pub notifier: Addr<notifier::Notifier>,
     /// How fast is too fast.
     pub limits: Arc<limits::Limits>,
     /// How many connections there are and may be.

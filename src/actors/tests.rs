@@ -15,6 +15,8 @@ use super::directory::{Directory, Locate, Located};
 use super::room::{Room, RoomContext};
 use super::session::{Client as Facts, Gauge, Incoming, Session};
 use super::*;
+use crate::actors::notifier::Notifier;
+use crate::bridge::inbox::WatchInboxes;
 use crate::bridge::solo::{Config as BridgeConfig, Solo};
 use crate::delivery::Outbox;
 use crate::domain::ids::{RoomKey, RoomName, Tenant};
@@ -81,14 +83,21 @@ impl Bare {
             bridge: between(bridge.clone()),
             limits: Arc::clone(&limits),
         };
-        let directory =
-            supervise::start_restarting("the directory", &clock, |_| Directory::new(Arc::new(shared), rooms));
+        let shared = Arc::new(shared);
+        let of_notifier = Arc::clone(&shared);
+        let directory = supervise::start_restarting("the directory", &clock, |_| Directory::new(shared, rooms));
+        bridge.inboxes.watch.do_send(WatchInboxes { opener: directory.clone().recipient() });
+        let notifier = {
+            let directory = directory.clone();
+            supervise::start_restarting("the notifier", &clock, |_| Notifier::new(of_notifier, directory))
+        };
         let node = Arc::new(Node {
             config,
             clock,
             gate,
             bridge,
             directory,
+            notifier,
             outbox_limits: OutboxLimits::default(),
             admission: Admission::new(1_000),
             hubs: Hubs::default(),

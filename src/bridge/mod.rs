@@ -21,6 +21,7 @@ use crate::domain::tail::Bounds;
 pub use crate::domain::log::{AppendError, Appended, DedupeKey, Ends, Page, Picture, Selection, Unavailable};
 pub use crate::domain::log_place::LogPlace;
 
+pub mod inbox;
 pub mod solo;
 pub mod users;
 
@@ -179,6 +180,8 @@ pub struct Bridge {
     pub picture: Recipient<ReadPicture>,
     /// Takes [`Select`]s.
     pub select: Recipient<Select>,
+    /// Users' own logs.
+    pub inboxes: inbox::InboxesPort,
     /// What is remembered of users.
     pub users: users::UsersPort,
 }

@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use crate::domain::grants::Rights;
 use crate::domain::ids::Tenant;
+use crate::domain::inbox;
 
 mod error;
 mod keys;
@@ -61,6 +62,8 @@ pub struct Config {
     pub presence: PresenceSettings,
     /// How often signals are told.
     pub signals: SignalSettings,
+    /// What inboxes keep.
+    pub inbox: InboxSettings,
     /// What the log looks like.
     pub log: LogSettings,
     /// Settings by pattern of rooms; [`Config::room`] picks the one that fits best.
@@ -199,6 +202,33 @@ pub enum BridgeKind {
     /// Embedded, for one node.
     #[default]
     Solo,
+}
+
+/// Section `inbox`.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InboxSettings {
+    /// How many notifications an inbox keeps.
+    pub keep: usize,
+    /// For how many days.
+    pub keep_days: u64,
+    /// How often a critical notification is shown again until somebody acknowledges it.
+    #[serde(rename = "again_s", deserialize_with = "values::seconds")]
+    pub again: Duration,
+}
+
+impl Default for InboxSettings {
+    fn default() -> Self {
+        Self { keep: 1_000, keep_days: 90, again: Duration::from_secs(30) }
+    }
+}
+
+impl InboxSettings {
+    /// How much an inbox keeps.
+    #[must_use]
+    pub fn keep(&self) -> inbox::Keep {
+        inbox::Keep { newest: self.keep, age: Duration::from_hours(24 * self.keep_days) }
+    }
 }
 
 /// Section `session`.

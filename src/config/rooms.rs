@@ -140,6 +140,18 @@ impl Config {
             publishes_per_s: self.limits.room_publishes_per_s,
             signals_per_s: self.limits.room_signals_per_s,
         };
+        if room.is_personal() {
+            // No pattern names it. What its log trims lives on in the inbox, which has bounds of its own.
+            let age_max = self.inbox.keep().age;
+            return RoomSettings {
+                log: LogPlace::Disk,
+                keep: Keep { age_max, ..Keep::PERSONAL },
+                presence: false,
+                large: self.presence.large,
+                rates: of_all,
+                retire_after: values::retire_after(),
+            };
+        }
         let fitting = self.rooms.iter().filter(|rule| rule.pattern.fits(room));
         let Some(rule) = fitting.max_by_key(|rule| rule.pattern.precision()) else {
             return RoomSettings {

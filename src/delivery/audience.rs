@@ -24,15 +24,17 @@ impl Audience {
         Self { room, hubs: Vec::new() }
     }
 
-    /// Lets an outbox hear the room from `first` on. `is_new` says that it did not before.
-    pub fn attach(&mut self, hub: &HubHandle, outbox: OutboxId, receive: Receive, first: Frame, is_new: bool) {
+    /// Lets an outbox hear the room, from `first` on if there is one. `is_new` says that it did not before.
+    pub fn attach(&mut self, hub: &HubHandle, outbox: OutboxId, receive: Receive, first: Option<Frame>, is_new: bool) {
         let place = self.hubs.iter().position(|listening| listening.hub.number == hub.number).unwrap_or_else(|| {
             self.hubs.push(Listening { hub: hub.clone(), outboxes: 0 });
             self.hubs.len() - 1
         });
         let listening = &mut self.hubs[place];
         listening.outboxes += usize::from(is_new);
-        count(&listening.hub, &first);
+        if let Some(first) = &first {
+            count(&listening.hub, first);
+        }
         listening.hub.addr.do_send(Attach { room: self.room, outbox, receive, first });
     }
 

@@ -44,7 +44,7 @@ impl Receive {
     }
 }
 
-/// Put an outbox among the listeners of a room, behind `first`. Once more replaces what it receives.
+/// Put an outbox among the listeners of a room, behind `first` if there is one. Once more replaces what it receives.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Attach {
@@ -55,7 +55,7 @@ pub struct Attach {
     /// What it wants to hear.
     pub receive: Receive,
     /// What comes ahead of everything else from this room.
-    pub first: Frame,
+    pub first: Option<Frame>,
 }
 
 /// Take an outbox off the listeners of a room.
@@ -261,10 +261,12 @@ impl Handler<Attach> for Hub {
     type Result = ();
 
     fn handle(&mut self, attach: Attach, _: &mut Self::Context) {
-        let bytes = attach.first.len();
+        let bytes = attach.first.as_ref().map_or(0, Frame::len);
         // The connection may have ended meanwhile; its session tells the room.
         if let Some(outbox) = self.worker.outbox(attach.outbox) {
-            self.worker.push(&outbox, &attach.first, self.clock.now());
+            if let Some(first) = &attach.first {
+                self.worker.push(&outbox, first, self.clock.now());
+            }
             let listeners = self.rooms.entry(attach.room).or_default();
             listeners.put(Seat { id: attach.outbox, outbox, receive: attach.receive });
         }

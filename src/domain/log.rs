@@ -72,6 +72,9 @@ impl Keep {
     /// What a log in memory keeps when nobody says otherwise, and at most: 10,000 entries and 4 MiB, for a day.
     pub const MEMORY: Self = Self { entries_max: 10_000, bytes_max: 4 << 20, age_max: Duration::from_hours(24) };
 
+    /// What a user's own log keeps: enough for a client that was away to go on by cursor.
+    pub const PERSONAL: Self = Self { entries_max: 10_000, bytes_max: 8 << 20, age_max: Duration::from_hours(90 * 24) };
+
     /// The time before which entries are too old at `now`.
     #[must_use]
     pub fn oldest(&self, now: Timestamp) -> Timestamp {

@@ -6,6 +6,7 @@ pub mod entry;
 pub mod grants;
 pub mod ids;
 pub mod inbox;
+pub mod inbox_log;
 pub mod known_user;
 pub mod limits;
 pub mod log;

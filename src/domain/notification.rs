@@ -13,8 +13,8 @@ use uuid::Uuid;
 use super::entry::Timestamp;
 use super::ids::{RoomName, UserId};
 
-/// A notification's name, the same in every inbox: a `UUIDv7` made with its order.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+/// A notification's name, the same in every inbox: a `UUIDv7` made with its order. The nil one is nobody's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct NotificationId(pub Uuid);
 
 impl NotificationId {

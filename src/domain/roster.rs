@@ -343,6 +343,11 @@ impl Roster {
         self.shown.len() + usize::from(is_new)
     }
 
+    /// Who is here now, whatever was told of it.
+    pub fn users(&self) -> impl Iterator<Item = &UserId> {
+        self.users.keys()
+    }
+
     /// A user as they are now.
     #[must_use]
     pub fn member(&self, user: &UserId) -> Option<Member> {

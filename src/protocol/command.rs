@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::domain::cursor::Cursor;
 use crate::domain::entry::Kind;
 use crate::domain::ids::RoomName;
+use crate::domain::notification::Notify;
 use crate::domain::presence::Change;
 use crate::domain::state;
 
@@ -18,7 +19,9 @@ use super::scan;
 pub mod bodies;
 pub mod events;
 mod fields;
+pub mod inbox;
 use fields::Fields;
+use inbox::{InboxQuery, MarkCommand};
 
 /// A message that was understood.
 #[derive(Clone, PartialEq, Debug)]
@@ -121,6 +124,24 @@ pub enum Command {
     },
     /// Read what was before.
     History(History),
+    /// Tell somebody something, wherever they are.
+    Notify(Box<Notify>),
+    /// Read one's inbox.
+    Inbox(InboxQuery),
+    /// Change what became of notifications; `ack` too.
+    Mark(MarkCommand),
+    /// Read one's preferences, or change them first.
+    Preferences {
+        /// The compact JSON object of what changes.
+        set: Option<Arc<str>>,
+    },
+    /// Hear of a room while away, or no longer.
+    Follow {
+        /// Which.
+        room: RoomName,
+        /// Whether from now on, or no longer.
+        follows: bool,
+    },
     /// Have the room's source read now, if it has one.
     RefreshState {
         /// Which room.
@@ -151,7 +172,16 @@ impl Command {
             | Self::History(History { room, .. })
             | Self::RefreshState { room } => Some(room),
             Self::Presence { room, .. } => room.as_ref(),
-            Self::Connect(_) | Self::Refresh { .. } | Self::Ping | Self::Pong => None,
+            Self::Connect(_)
+            | Self::Refresh { .. }
+            | Self::Ping
+            | Self::Pong
+            // What is done to one's own log waits for no room.
+            | Self::Notify(_)
+            | Self::Inbox(_)
+            | Self::Mark(_)
+            | Self::Preferences { .. }
+            | Self::Follow { .. } => None,
         }
     }
 }
@@ -365,6 +395,13 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
             limit: fields.limit()?,
             kinds: fields.kinds()?,
         }),
+        "notify" => Command::Notify(Box::new(fields.notify()?)),
+        "inbox" => Command::Inbox(fields.inbox()?),
+        "mark" => Command::Mark(fields.mark()?),
+        "ack" => Command::Mark(fields.ack()?),
+        "preferences" => Command::Preferences { set: fields.preferences()? },
+        "follow" => Command::Follow { room: fields.room()?, follows: true },
+        "unfollow" => Command::Follow { room: fields.room()?, follows: false },
         "refresh_state" => Command::RefreshState { room: fields.room()? },
         "refresh" => Command::Refresh { token: fields.token.text("token", "a text")?.into_owned().into() },
         "ping" => Command::Ping,

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::domain::cursor::{Cursor, ResetReason};
 use crate::domain::entry::{Entry, Timestamp};
 use crate::domain::ids::{EntryId, RoomName, SessionId, Tenant, UserId};
+use crate::domain::inbox::Counts;
 use crate::domain::user::User;
 
 use super::codes::{CloseCode, ErrorCode};
@@ -18,6 +19,8 @@ use super::command::CommandId;
 use super::refusal::Refusal;
 
 pub mod api;
+pub mod inbox;
+pub mod order;
 mod presence;
 mod signals;
 mod writer;
@@ -26,7 +29,7 @@ pub use presence::{member, presence_all, presence_count, presence_diff};
 pub use signals::SignalBatch;
 use writer::{Writer, put};
 
-/// What `connected` brings. Personal rooms come later; until then it counts nothing unread and brings no cursor of one.
+/// What `connected` brings.
 #[derive(Clone, Debug)]
 pub struct Connected<'a> {
     /// The id of the `connect`.
@@ -47,10 +50,25 @@ pub struct Connected<'a> {
     pub heartbeat: Duration,
     /// Whether the session was taken up again.
     pub resumed: bool,
+    /// Where the client is in its personal room, and what it missed there.
+    pub me: Me<'a>,
     /// What the client should not exceed.
     pub limits: Limits,
     /// When the token ends, if it does.
     pub expires: Option<Timestamp>,
+}
+
+/// A client's personal room, as `connected` tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct Me<'a> {
+    /// The badge, and the newest offset of the log, which it is true at.
+    pub counts: (Counts, u64),
+    /// Up to where the client has everything.
+    pub cursor: Cursor,
+    /// How it goes on from where it was.
+    pub recovery: Recovery<'a>,
+    /// Whether there are entries behind these, so that the client has to join `@me` from `cursor` on.
+    pub more: bool,
 }
 
 /// The limits that a client is told.
@@ -70,7 +88,9 @@ pub struct Limits {
 /// `connected`: the answer to `connect`.
 #[must_use]
 pub fn connected(connected: &Connected<'_>) -> String {
-    Writer::reply("connected", connected.id, 768)
+    let me = &connected.me;
+    let entries = if let Recovery::Recovered(entries) = me.recovery { entries } else { &[] };
+    let message = Writer::reply("connected", connected.id, 768 + encoded_size(entries))
         .text("session", connected.session.as_str())
         .text("secret", connected.secret)
         .value("user", connected.user)
@@ -79,14 +99,20 @@ pub fn connected(connected: &Connected<'_>) -> String {
         .text("node", connected.node)
         .seconds("heartbeat", connected.heartbeat)
         .raw("resumed", connected.resumed)
-        .raw("counts", r#"{"unread":0,"unseen":0,"offset":0}"#)
-        .raw("recovered", false)
-        .raw("entries", "[]")
-        .raw("more", false)
+        .raw("counts", inbox::counts(me.counts.0, me.counts.1))
+        .value("cursor", &me.cursor)
+        .raw("recovered", matches!(me.recovery, Recovery::Recovered(_)));
+    let message = if let Recovery::Reset(reason) = me.recovery { message.value("reason", &reason) } else { message };
+    message
+        .entries("entries", ME, entries)
+        .raw("more", me.more)
         .value("limits", &connected.limits)
         .value("expires", &connected.expires)
         .end()
 }
+
+/// A personal room on the wire.
+const ME: &str = "@me";
 
 /// How a `joined` goes on from where its reader was.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::inbox_log::InboxError;
 use crate::domain::log::AppendError;
 
 use super::codes::ErrorCode;
@@ -87,6 +88,18 @@ impl Refusal {
     #[must_use]
     pub fn after(self, retry_after: Duration) -> Self {
         Self { retry_after: Some(retry_after.as_secs_f64()), ..self }
+    }
+}
+
+impl From<InboxError> for Refusal {
+    fn from(error: InboxError) -> Self {
+        match error {
+            InboxError::NotFound(what) => Self::new(ErrorCode::NotFound, what),
+            InboxError::Bad(why) => Self::bad_message(why),
+            InboxError::OverLimit(what) => Self::over_limit(what),
+            InboxError::AnotherEpoch => Self::conflict(error.to_string()),
+            InboxError::Unavailable { retry_after } => Self::unavailable(error.to_string()).after(retry_after),
+        }
     }
 }
 

@@ -33,6 +33,9 @@ const PURGE_ROWS: usize = 512;
 /// After so long a time a batch is followed by a purge, also when few rows were written.
 const PURGE_EVERY: Duration = Duration::from_secs(10);
 
+/// What an entry of an inbox takes, about.
+const ROW_BYTES: usize = 1_024;
+
 /// Write a batch. Sent by `do_send`, and there is one at a time.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -137,7 +140,7 @@ impl WriterActor {
     }
 
     /// The connection; nothing is open before the first letter.
-    fn opened(&mut self) -> Result<&mut Writer, StoreError> {
+    pub(super) fn opened(&mut self) -> Result<&mut Writer, StoreError> {
         match &mut self.writer {
             Some(writer) => Ok(writer),
             closed => self.store.writer().map(|writer| closed.insert(writer)),
@@ -208,6 +211,25 @@ impl WriterActor {
                 }
                 Err(error) => self.store.tell_unreadable(&log, &error),
             }
+        }
+    }
+
+    /// Tells why other work than a batch could not be begun; without a reason it panicked, and the actor begins anew.
+    pub(super) fn failed(&mut self, why: Option<StoreError>, ctx: &mut SyncContext<Self>) {
+        match why {
+            Some(error) => self.store.writing.failed("the store can't be opened", &error),
+            None => self.begin_anew(ctx),
+        }
+    }
+
+    /// What follows an answer, so that nobody waits for it but the next batch.
+    pub(super) fn afterwards(&mut self, written: usize, ctx: &mut SyncContext<Self>) {
+        let afterwards = AssertUnwindSafe(|| {
+            self.purge(written);
+            self.checkpoint(written, written * ROW_BYTES);
+        });
+        if catch_unwind(afterwards).is_err() {
+            self.begin_anew(ctx);
         }
     }
 

@@ -34,6 +34,7 @@ mod boot;
 mod checkpoints;
 mod error;
 mod heads;
+pub mod inbox;
 mod place;
 mod reader;
 mod row;

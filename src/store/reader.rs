@@ -19,7 +19,7 @@ use super::writer::Placed;
 
 /// A connection that reads.
 pub struct Reader {
-    store: Epoch,
+    pub(super) store: Epoch,
     pub(super) connection: Connection,
 }
 
@@ -47,32 +47,10 @@ impl Reader {
         let Self { store, connection } = self;
         let transaction = connection.transaction()?;
         let (ends, log) = ends(&transaction, log, *store)?;
-        let mut page = Page { ends, entries: Vec::new() };
-        let first = from.max(ends.floor.offset + 1);
-        let Some(log) = log.filter(|_| first <= ends.head.offset) else { return Ok(page) };
-        let sql = concat!(
-            "select ",
-            row::columns!(),
-            " from entries where log = ?1 and offset >= ?2 order by offset limit ?3"
-        );
-        let mut statement = transaction.prepare_cached(sql)?;
-        let mut rows = statement.query((log.id, as_stored(first), as_stored(entries_max as u64)))?;
-        let (mut next, mut bytes) = (first, 0);
-        while let Some(row) = rows.next()? {
-            let entry = row::read(log.id, row)?;
-            // Offsets have no hole, so one that is missing was lost.
-            if entry.offset != next {
-                return Err(ReadError::Damaged { offset: next });
-            }
-            bytes += entry.weight();
-            if bytes > bytes_max && !page.entries.is_empty() {
-                break;
-            }
-            next += 1;
-            page.entries.push(entry.into());
+        match log {
+            Some(log) => page(&transaction, ends, &log, from, Bounds { entries_max, bytes_max }),
+            None => Ok(Page { ends, entries: Vec::new() }),
         }
-        let is_whole = next > ends.head.offset || bytes > bytes_max || page.entries.len() == entries_max;
-        if is_whole { Ok(page) } else { Err(ReadError::Damaged { offset: next }) }
     }
 
     /// State and newest activities of a log, and its ends of the same moment.
@@ -204,7 +182,42 @@ fn select(
     Ok(selection)
 }
 
-fn ends(connection: &Connection, key: &RoomKey, store: Epoch) -> Result<(Ends, Option<LogRow>), ReadError> {
+/// The entries of `log` from offset `from` on, inside a transaction that read `ends`.
+pub(super) fn page(
+    connection: &Connection,
+    ends: Ends,
+    log: &LogRow,
+    from: u64,
+    bounds: Bounds,
+) -> Result<Page, ReadError> {
+    let mut page = Page { ends, entries: Vec::new() };
+    let first = from.max(ends.floor.offset + 1);
+    if first > ends.head.offset {
+        return Ok(page);
+    }
+    let sql =
+        concat!("select ", row::columns!(), " from entries where log = ?1 and offset >= ?2 order by offset limit ?3");
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query((log.id, as_stored(first), as_stored(bounds.entries_max as u64)))?;
+    let (mut next, mut bytes) = (first, 0);
+    while let Some(row) = rows.next()? {
+        let entry = row::read(log.id, row)?;
+        // Offsets have no hole, so one that is missing was lost.
+        if entry.offset != next {
+            return Err(ReadError::Damaged { offset: next });
+        }
+        bytes += entry.weight();
+        if bytes > bounds.bytes_max && !page.entries.is_empty() {
+            break;
+        }
+        next += 1;
+        page.entries.push(entry.into());
+    }
+    let is_whole = next > ends.head.offset || bytes > bounds.bytes_max || page.entries.len() == bounds.entries_max;
+    if is_whole { Ok(page) } else { Err(ReadError::Damaged { offset: next }) }
+}
+
+pub(super) fn ends(connection: &Connection, key: &RoomKey, store: Epoch) -> Result<(Ends, Option<LogRow>), ReadError> {
     let Some(log) = row::log(connection, key, store)? else {
         let start = Cursor::start(store);
         return Ok((Ends { head: start, floor: start }, None));

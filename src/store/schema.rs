@@ -25,7 +25,7 @@ const APPLICATION_ID: i64 = 0x436f_5072;
 /// rooms costs is the pages that it touches, and a leaf of an index holds twenty times as many rows. Over 10,000 rooms
 /// that is 0.9 pages an entry in place of 2.2, 2.1 in place of 3.7 with a key; a page of a log read back costs 4 µs an
 /// entry in place of 1.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "
     create table meta (
         only integer primary key check (only = 1),
@@ -118,6 +118,7 @@ const STEPS: [&str; 4] = [
         primary key (tenant, user)
     ) strict, without rowid;
     ",
+    super::inbox::SCHEMA,
 ];
 
 /// What a connection is for.

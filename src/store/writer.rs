@@ -57,7 +57,7 @@ pub type Outcome = Result<Placed, AppendError>;
 pub struct Writer {
     pub(super) store: Arc<Store>,
     pub(super) connection: Connection,
-    heads: Heads,
+    pub(super) heads: Heads,
     /// What is known of the bytes of logs that were looked at for trimming.
     pub(super) counts: Counts,
 }
@@ -190,12 +190,12 @@ fn is_of_the_row(error: &rusqlite::Error) -> bool {
 }
 
 /// What one row needs, inside the transaction.
-struct RowWriter<'a> {
-    connection: &'a Connection,
-    heads: &'a mut Heads,
-    store: Epoch,
-    now: Timestamp,
-    dedupe_ms: i64,
+pub(super) struct RowWriter<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) heads: &'a mut Heads,
+    pub(super) store: Epoch,
+    pub(super) now: Timestamp,
+    pub(super) dedupe_ms: i64,
 }
 
 /// What is remembered under a key.
@@ -245,7 +245,7 @@ impl RowWriter<'_> {
     }
 
     /// Where the log stands; `None` for one that never had an entry.
-    fn head(&mut self, key: &RoomKey) -> Result<Option<Head>, ReadError> {
+    pub(super) fn head(&mut self, key: &RoomKey) -> Result<Option<Head>, ReadError> {
         if let Some(head) = self.heads.find(key) {
             return Ok(Some(head));
         }
@@ -257,13 +257,13 @@ impl RowWriter<'_> {
     }
 
     /// The row of a log that gets its first entry.
-    fn begin(&mut self, key: &RoomKey) -> rusqlite::Result<Head> {
+    pub(super) fn begin(&mut self, key: &RoomKey) -> rusqlite::Result<Head> {
         let mut statement = self.connection.prepare_cached("insert into logs (tenant, room) values (?1, ?2)")?;
         let log = statement.insert((key.tenant.as_str(), key.room.as_str()))?;
         Ok(Head { log, epoch: self.store, offset: 0 })
     }
 
-    fn insert(&mut self, at: Head, draft: &Draft) -> rusqlite::Result<()> {
+    pub(super) fn insert(&mut self, at: Head, draft: &Draft) -> rusqlite::Result<()> {
         let sql = concat!("insert into entries (log, ", row::columns!(), ") values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
         self.connection.prepare_cached(sql)?.execute((
             at.log,

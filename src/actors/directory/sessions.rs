@@ -80,6 +80,15 @@ impl Sessions {
         self.by_user.get(user).map_or(&[], |of_user| &of_user.secrets)
     }
 
+    /// The addresses of a user's connected sessions.
+    pub(super) fn addresses_of(&self, user: &UserKey) -> impl Iterator<Item = &Addr<Session>> {
+        let records = self.secrets_of(user).iter().filter_map(|secret| self.by_secret.get(secret));
+        records.filter_map(|record| match &record.connection {
+            Connection::Standing(addr) => Some(addr),
+            Connection::Gone { .. } => None,
+        })
+    }
+
     /// The secret of a session by its public name. There are few who ask, so it is looked for.
     pub(super) fn secret_of(&self, session: &SessionId) -> Option<&Secret> {
         self.by_secret.iter().find(|(_, record)| record.session == *session).map(|(secret, _)| secret)

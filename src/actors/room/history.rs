@@ -60,7 +60,7 @@ impl Handler<History> for Room {
         ctx.spawn(reading.map(move |selection, room, _| {
             let outcome = if let Ok(Ok(Selection { ends, entries, more })) = selection {
                 let oldest = ends.floor.offset + 1;
-                Outcome::Text(push::history(&id, &room.key.room, &ends.head, oldest, &entries, more))
+                Outcome::Text(push::history(&id, &room.name, &ends.head, oldest, &entries, more))
             } else {
                 Outcome::Refused(Refusal::unavailable("the log can't be read now"))
             };

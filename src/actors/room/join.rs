@@ -49,6 +49,8 @@ pub struct Join {
     pub device: Device,
     /// Where it goes on from.
     pub since: Option<Cursor>,
+    /// Whether the client asked for nothing: a personal room takes the session in with the entries alone, no `joined`.
+    pub is_quiet: bool,
     /// Whether it is a member, and what it shows of itself; without it, as it was, and a new one is a member.
     pub presence: Option<JoinPresence>,
     /// What it wants to hear; what it does not say stays.
@@ -79,8 +81,11 @@ impl Handler<Join> for Room {
 }
 
 impl Room {
-    fn answer(&mut self, join: Join, cursor: Cursor, since: Since, ctx: &mut Context<Self>) {
+    pub(super) fn answer(&mut self, join: Join, cursor: Cursor, since: Since, ctx: &mut Context<Self>) {
         match since {
+            Since::Recovered { entries, cursor, more: true } if join.is_quiet => {
+                self.go_on_quietly(join, &entries, cursor, ctx);
+            }
             Since::Recovered { entries, cursor, more: false } => self.let_in(&join, &entries, cursor, ctx),
             Since::Recovered { entries, cursor, more: true } => self.give_page(&join, &entries, cursor),
             Since::Reset(reason) => self.show_picture(&join, Some(reason), ctx),
@@ -112,6 +117,9 @@ impl Room {
 
     /// Lets a session in with exactly what it missed.
     fn let_in(&mut self, join: &Join, entries: &[Arc<Entry>], cursor: Cursor, ctx: &mut Context<Self>) {
+        if join.is_quiet {
+            self.push_to(join, entries);
+        }
         self.attach(join, cursor, push::Recovery::Recovered(entries), ctx);
     }
 
@@ -123,7 +131,7 @@ impl Room {
 
     /// A page that is not the last: nothing of the room is pushed until the reader has them all.
     fn give_page(&mut self, join: &Join, entries: &[Arc<Entry>], cursor: Cursor) {
-        let page = Frame::text(&push::joined_page(join.id.as_ref(), &self.key.room, &cursor, entries));
+        let page = Frame::text(&push::joined_page(join.id.as_ref(), &self.name, &cursor, entries));
         let was_listening = self.seats.remove(&join.session).is_some();
         self.audience.detach(&join.hub, join.outbox, Some(page), was_listening);
         join.asker.joined(false);
@@ -148,8 +156,10 @@ impl Room {
         if let Some(seat) = before.filter(|_| !is_same_outbox) {
             self.audience.detach(&seat.hub, seat.outbox, None, true);
         }
-        let joined = self.joined(join, cursor, recovery, member.is_some(), receive);
-        self.audience.attach(&join.hub, join.outbox, receive, Frame::text(&joined), !is_same_outbox);
+        // Who came quietly has had the entries, and hears of nothing but a picture that is to be taken as new.
+        let is_told = !join.is_quiet || matches!(recovery, push::Recovery::Reset(_));
+        let joined = is_told.then(|| Frame::text(&self.joined(join, cursor, recovery, member.is_some(), receive)));
+        self.audience.attach(&join.hub, join.outbox, receive, joined, !is_same_outbox);
         let seat = Seat {
             generation: join.generation,
             addr: join.asker.session().clone(),
@@ -161,6 +171,7 @@ impl Room {
             receive,
         };
         self.seats.insert(join.session.clone(), seat);
+        self.greet(&join.session);
         join.asker.joined(true);
         self.presence_changed(ctx);
     }
@@ -203,7 +214,7 @@ impl Room {
             }
         };
         let picture = push::Picture { state: &state, activity: &activity, members, count, is_large };
-        push::joined(join.id.as_ref(), &self.key.room, &cursor, recovery, picture)
+        push::joined(join.id.as_ref(), &self.name, &cursor, recovery, picture)
     }
 }
 

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::Room;
 use crate::domain::cursor::Cursor;
+use crate::domain::ids::UserId;
 use crate::domain::tail::Tail;
 use crate::protocol::push;
 
@@ -49,5 +50,21 @@ impl Handler<Look> for Room {
         }
         // Who asked may be gone by now.
         let _ = look.reply.send(View { cursor, members, count, is_large, state });
+    }
+}
+
+/// Who are the members, by name?
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct NameMembers {
+    /// Hears it.
+    pub reply: oneshot::Sender<Vec<UserId>>,
+}
+
+impl Handler<NameMembers> for Room {
+    type Result = ();
+
+    fn handle(&mut self, name: NameMembers, _: &mut Self::Context) {
+        let _ = name.reply.send(self.roster.users().cloned().collect());
     }
 }

@@ -26,17 +26,19 @@ use crate::clock::Clock;
 use crate::config::{Config, RoomSettings};
 use crate::delivery::{Audience, Farewell, Frame, HubHandle, OutboxId, Receive};
 use crate::domain::cursor::Cursor;
-use crate::domain::ids::{RoomKey, SessionId, UserId};
+use crate::domain::ids::{RoomKey, RoomName, SessionId, UserId};
 use crate::domain::roster::Roster;
 use crate::domain::signals::{SignalBounds, Signals};
 use crate::domain::tail::{Bounds, Order, Tail};
 use crate::domain::user::User;
 use crate::protocol::push;
 
+use inbox::Inbox;
 use opening::open_log;
 use picture::Shown;
 
 pub mod history;
+mod inbox;
 pub mod join;
 pub mod look;
 mod opening;
@@ -85,6 +87,8 @@ const RETIRED_LISTENS: Duration = Duration::from_secs(5);
 /// One open room. Its struct outlives a panic; see its `restarting`.
 pub struct Room {
     key: RoomKey,
+    /// What it is called on the wire.
+    name: RoomName,
     number: u64,
     context: Arc<RoomContext>,
     settings: RoomSettings,
@@ -112,6 +116,8 @@ pub struct Room {
     in_flight: Arc<AtomicUsize>,
     timers: Timers,
     is_retired: bool,
+    /// What a personal room does besides.
+    inbox: Option<Inbox>,
 }
 
 /// A session in the room.
@@ -181,8 +187,11 @@ impl Room {
     ) -> Self {
         ctx.set_mailbox_capacity(4_096);
         let settings = context.config.room(&key.room);
+        let inbox = key.room.is_personal().then(Inbox::default);
+        let name = key.room.on_the_wire();
         Self {
             key,
+            name,
             number,
             context,
             settings,
@@ -202,6 +211,7 @@ impl Room {
             in_flight: Arc::new(AtomicUsize::new(0)),
             timers: Timers::default(),
             is_retired: false,
+            inbox,
         }
     }
 
@@ -234,7 +244,7 @@ impl Room {
                 return ctx.stop();
             }
             for entry in missed {
-                let frame = Frame::text(&push::entry(&self.key.room, entry));
+                let frame = Frame::text(&push::entry(&self.name, entry));
                 self.audience.push(&frame, Receive::ENTRIES);
             }
             self.tell_all_members();
@@ -242,6 +252,7 @@ impl Room {
         }
         self.delivered = Some(tail.head());
         self.tail = Some(tail);
+        self.look_into_inbox(ctx);
         self.retire_when_idle(ctx);
     }
 
@@ -258,7 +269,7 @@ impl Room {
             match tail.push(Arc::clone(&entry)) {
                 Order::Next => {
                     self.shown.take(&entry);
-                    let frame = Frame::text(&push::entry(&self.key.room, &entry));
+                    let frame = Frame::text(&push::entry(&self.name, &entry));
                     self.audience.push(&frame, Receive::ENTRIES);
                     self.delivered = Some(tail.head());
                 }
@@ -269,6 +280,7 @@ impl Room {
         if let Some(floor) = arrived.floor {
             tail.raise_floor(floor);
         }
+        self.look_into_inbox(ctx);
     }
 
     /// Reads on from the head, with the mailbox held back meanwhile.
@@ -347,6 +359,7 @@ impl Supervised for Room {
     fn restarting(&mut self, _: &mut Self::Context) {
         self.tail = None;
         self.timers = Timers::default();
+        self.inbox = self.inbox.take().map(Inbox::restarted);
         self.signals = Signals::new(SignalBounds::default());
         self.member_texts.clear();
         // Their reads went with the context, which told who waited for them.

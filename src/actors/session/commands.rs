@@ -49,6 +49,11 @@ impl Session {
             Command::Signal(signal) => self.signal(id.as_ref(), signal),
             Command::Presence { room, change } => self.set_presence(id.as_ref(), room.as_ref(), &change),
             Command::History(history) => self.history(id, history, ctx),
+            Command::Notify(notify) => self.notify(id, *notify, ctx),
+            Command::Inbox(query) => self.inbox(id, query, ctx),
+            Command::Mark(mark) => self.mark(id, mark, ctx),
+            Command::Preferences { set } => self.preferences(id, set, ctx),
+            Command::Follow { room, follows } => self.follow(id, room, follows, ctx),
             Command::RefreshState { room } => self.refresh_state(id.as_ref(), &room),
             Command::Refresh { token } => self.refresh(id.as_ref(), &token, ctx),
             Command::Ping => match &id {
@@ -76,11 +81,11 @@ impl Session {
             return;
         }
         let Some(open) = self.open() else { return };
-        if !open.identity.grants.allow(&join.room, Right::Join) {
+        if !open.may(&join.room, Right::Join) {
             return self.refuse(id.as_ref(), &Refusal::forbidden("this user may not join this room"));
         }
         let before = open.rooms.remove(&join.room);
-        if before.is_none() && open.rooms.len() >= rooms_max {
+        if before.is_none() && !join.room.is_personal() && open.rooms_asked_for() >= rooms_max {
             return self
                 .refuse(id.as_ref(), &Refusal::over_limit(format!("a session is in at most {rooms_max} rooms")));
         }
@@ -90,19 +95,20 @@ impl Session {
         open.rooms.insert(join.room.clone(), Slot { state, located: located.clone() });
         self.watch_deadlines(ctx);
         match located {
-            Some(located) => self.ask_to_join(ticket, id, join, located, ctx),
+            Some(located) => self.ask_to_join(ticket, id, join, false, located, ctx),
             None => self.locate(&join.room.clone(), ctx, move |session, located, ctx| match located {
-                Ok(located) => session.ask_to_join(ticket, id, join, located, ctx),
+                Ok(located) => session.ask_to_join(ticket, id, join, false, located, ctx),
                 Err(refusal) => session.finish(ticket, &refusal, ctx),
             }),
         }
     }
 
-    fn ask_to_join(
+    pub(super) fn ask_to_join(
         &mut self,
         ticket: u64,
         id: Option<CommandId>,
         join: Join,
+        is_quiet: bool,
         located: Located,
         ctx: &mut Context<Self>,
     ) {
@@ -122,6 +128,7 @@ impl Session {
             publisher: Arc::clone(&open.publisher),
             device,
             since: join.since,
+            is_quiet,
             presence: join.presence,
             receive,
         };
@@ -239,7 +246,7 @@ impl Session {
     }
 
     fn set_presence(&mut self, id: Option<&CommandId>, room: Option<&RoomName>, change: &Change) {
-        let reached = if room.is_some() { 1 } else { self.open().map_or(0, |open| open.rooms.len()) };
+        let reached = if room.is_some() { 1 } else { self.open().map_or(0, |open| open.rooms_asked_for()) };
         if !self.pays(id, Paid::Presence, u32::try_from(reached).unwrap_or(u32::MAX)) {
             return;
         }
@@ -250,7 +257,10 @@ impl Session {
             change: change.clone(),
         };
         let rooms: Vec<_> = match room {
-            None => open.rooms.values().filter_map(|slot| slot.located.as_ref()).collect(),
+            None => {
+                let asked_for = open.rooms.iter().filter(|(room, _)| !room.is_personal());
+                asked_for.filter_map(|(_, slot)| slot.located.as_ref()).collect()
+            }
             Some(room) => open.rooms.get(room).and_then(|slot| slot.located.as_ref()).into_iter().collect(),
         };
         if room.is_some() && rooms.is_empty() {
@@ -266,7 +276,7 @@ impl Session {
         }
         let now = self.node().clock.now();
         let Some(open) = self.open() else { return };
-        if !open.identity.grants.allow(&history.room, Right::History) {
+        if !open.may(&history.room, Right::History) {
             return self.refuse(id.as_ref(), &Refusal::forbidden("this user may not read this room's history"));
         }
         // Without an id nobody would hear the answer.
@@ -307,14 +317,15 @@ impl Session {
     }
 
     /// Asks the Directory for a room; `then` hears the refusal when it can't say, or has no room for one more.
-    fn locate(
+    pub(super) fn locate(
         &mut self,
         room: &RoomName,
         ctx: &mut Context<Self>,
         then: impl FnOnce(&mut Self, Result<Located, Refusal>, &mut Context<Self>) + 'static,
     ) {
         let Some(open) = self.open() else { return };
-        let key = RoomKey::new(open.identity.tenant.clone(), room.clone());
+        let key =
+            if room.is_personal() { open.own_log() } else { RoomKey::new(open.identity.tenant.clone(), room.clone()) };
         let (reply, located) = oneshot::channel();
         if self.node().directory.try_send(Locate { key, reply }).is_err() {
             return then(self, Err(busy()), ctx);
@@ -326,11 +337,16 @@ impl Session {
     }
 
     /// Ends a command that waits with a refusal; a late answer of somebody else finds nothing any more.
-    fn finish(&mut self, ticket: u64, refusal: &Refusal, ctx: &mut Context<Self>) {
+    pub(super) fn finish(&mut self, ticket: u64, refusal: &Refusal, ctx: &mut Context<Self>) {
         let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&ticket)) else { return };
-        self.refuse(waiting.id.as_ref(), refusal);
+        if waiting.unasked.is_none() {
+            self.refuse(waiting.id.as_ref(), refusal);
+        }
         if let Some(room) = waiting.joining {
             self.join_ended(&room, ticket, None, ctx);
+            if room.is_personal() {
+                self.own_room_entered(None, waiting.unasked, ctx);
+            }
         }
     }
 
@@ -352,7 +368,7 @@ impl Session {
     }
 
     /// Sets a timer for the earliest deadline, if none is set.
-    fn watch_deadlines(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn watch_deadlines(&mut self, ctx: &mut Context<Self>) {
         let now = self.node().clock.now();
         let Some(open) = self.open() else { return };
         if open.deadline_timer.is_some() {
@@ -381,9 +397,9 @@ fn busy() -> Refusal {
 
 impl Open {
     /// Notes a command that waits for somebody else, and gives it a ticket.
-    fn wait(&mut self, id: Option<CommandId>, joining: Option<RoomName>, now: std::time::Instant) -> u64 {
+    pub(super) fn wait(&mut self, id: Option<CommandId>, joining: Option<RoomName>, now: std::time::Instant) -> u64 {
         self.last_ticket += 1;
-        self.waiting.insert(self.last_ticket, Waiting { id, deadline: now + DEADLINE, joining });
+        self.waiting.insert(self.last_ticket, Waiting { id, deadline: now + DEADLINE, joining, unasked: None });
         self.last_ticket
     }
 }
@@ -407,9 +423,14 @@ impl Handler<JoinDone> for Session {
 
     fn handle(&mut self, done: JoinDone, ctx: &mut Self::Context) {
         let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&done.ticket)) else { return };
-        self.gauge.answered();
+        if waiting.unasked.is_none() {
+            self.gauge.answered();
+        }
         if let Some(room) = waiting.joining {
             self.join_ended(&room, done.ticket, Some(done.is_in), ctx);
+            if room.is_personal() {
+                self.own_room_entered(Some(done.is_in), waiting.unasked, ctx);
+            }
         }
     }
 }
@@ -419,11 +440,23 @@ impl Handler<Answered> for Session {
 
     fn handle(&mut self, Answered { ticket, outcome }: Answered, ctx: &mut Self::Context) {
         let text = match outcome {
-            Outcome::Refused(refusal) => return self.finish(ticket, &refusal, ctx),
+            Outcome::Refused(refusal) | Outcome::Notified(Err(refusal)) => return self.finish(ticket, &refusal, ctx),
             Outcome::Appended(Err(error)) => return self.finish(ticket, &error.into(), ctx),
             Outcome::Appended(Ok(appended)) => {
                 let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&ticket)) else { return };
                 waiting.id.map(|id| push::published(&id, appended.offset, appended.entry, appended.duplicate))
+            }
+            Outcome::Notified(Ok(placed)) => {
+                let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&ticket)) else { return };
+                waiting.id.map(|id| push::inbox::notified(&id, placed.id, placed.recipients, placed.duplicate))
+            }
+            Outcome::Inbox(Err(error)) => return self.finish(ticket, &error.into(), ctx),
+            Outcome::Inbox(Ok(changed)) => {
+                let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&ticket)) else { return };
+                waiting.id.map(|id| match &changed.preferences {
+                    Some(preferences) => push::inbox::preferences(&id, preferences),
+                    None => push::inbox::marked(&id, changed.counts, changed.offset),
+                })
             }
             Outcome::Text(text) => {
                 let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&ticket)) else { return };

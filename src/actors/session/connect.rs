@@ -7,14 +7,17 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+use super::inbox::{Me, me_of};
 use super::quota::Quota;
 use super::{Open, Phase, Session};
 use crate::actors::directory::{OpenSession, Opened};
 use crate::actors::limits::too_fast;
 use crate::actors::room::join::Leave;
 use crate::auth::{Admitted, Identity, LEEWAY_MS, Refused};
+use crate::bridge::inbox::{Welcome, Welcomed};
 use crate::bridge::users::Remember;
 use crate::delivery::{Farewell, Frame};
+use crate::domain::cursor::Cursor;
 use crate::domain::grants::Right;
 use crate::domain::limits::Kind;
 use crate::protocol::codes::CloseCode;
@@ -59,6 +62,7 @@ impl Session {
         }
         let quota = Quota::new(self.node().limits.session(), user, Arc::clone(&self.arrival.address));
         self.phase = Phase::Connecting;
+        let since = connect.since;
         let (reply, opened) = oneshot::channel();
         let open = OpenSession {
             secret: connect.secret.as_ref().map(|secret| secret.expose().to_owned()),
@@ -75,7 +79,7 @@ impl Session {
             return self.close(CloseCode::Full);
         }
         ctx.spawn(opened.into_actor(self).map(move |opened, session, ctx| match opened {
-            Ok(Ok(opened)) => session.opened(id.as_ref(), admitted, opened, quota, ctx),
+            Ok(Ok(opened)) => session.opened(id, admitted, opened, quota, since, ctx),
             Ok(Err(full)) => {
                 session.refuse(id.as_ref(), &full.into_refusal());
                 session.close_for(CloseCode::Full, FULL_PAUSE);
@@ -84,41 +88,24 @@ impl Session {
         }));
     }
 
+    /// The session is registered: whatever happens in its user's own room from now on stirs it, and what is there by now is
+    /// read.
     fn opened(
         &mut self,
-        id: Option<&CommandId>,
+        id: Option<CommandId>,
         admitted: Admitted,
         opened: Opened,
         quota: Quota,
+        since: Option<Cursor>,
         ctx: &mut Context<Self>,
     ) {
         let node = Arc::clone(self.node());
         let Admitted { identity, guest_token } = admitted;
-        let user = &identity.user;
-        let from = push::from_member(&user.id, &opened.session);
-        let publisher = format!("user:{}", user.id).into();
-        let limits = &node.config.limits;
-        let text = push::connected(&push::Connected {
-            id,
-            session: &opened.session,
-            secret: opened.secret.as_str(),
-            user,
-            tenant: &identity.tenant,
-            node: &node.config.server.node,
-            heartbeat: node.config.session.heartbeat,
-            resumed: opened.resumed,
-            limits: push::Limits {
-                message_bytes: limits.message_bytes,
-                rooms: limits.rooms_per_session,
-                publishes_per_s: limits.enabled.then_some(limits.publishes_per_s),
-                dedupe_s: limits.dedupe.as_secs(),
-            },
-            expires: identity.expires,
-            guest_token: guest_token.as_deref(),
-        });
-        let is_closed = matches!(self.phase, Phase::Closing);
-        let mut open = Open {
+        let from = push::from_member(&identity.user.id, &opened.session);
+        let publisher = format!("user:{}", identity.user.id).into();
+        let open = Open {
             node,
+            me: Me::Behind,
             identity,
             opened,
             rooms: HashMap::new(),
@@ -131,7 +118,27 @@ impl Session {
             publisher,
             farewell: Farewell::Lost,
         };
-        if is_closed {
+        let welcome = self.node().bridge.inboxes.welcome.send(Welcome { log: open.own_log(), since });
+        // `open` goes along: if the connection ends meanwhile, its drop tells the Directory.
+        ctx.spawn(welcome.into_actor(self).map(move |welcomed, session, ctx| {
+            let Ok(Ok(welcomed)) = welcomed else {
+                let refusal = Refusal::unavailable("the inbox can't be read now").after(Duration::from_secs(1));
+                session.refuse(id.as_ref(), &refusal);
+                return session.close(CloseCode::Full);
+            };
+            session.welcomed(id.as_ref(), open, guest_token.as_deref(), &welcomed, ctx);
+        }));
+    }
+
+    fn welcomed(
+        &mut self,
+        id: Option<&CommandId>,
+        mut open: Open,
+        guest_token: Option<&str>,
+        welcomed: &Welcomed,
+        ctx: &mut Context<Self>,
+    ) {
+        if matches!(self.phase, Phase::Closing) {
             // The connection was ended meanwhile; dropping `open` tells the Directory.
             return;
         }
@@ -141,12 +148,17 @@ impl Session {
             self.refuse(id, &(&refused).into());
             return self.close(CloseCode::Unauthorized);
         }
+        let (me, place) = me_of(welcomed);
+        open.me = place;
+        let text = connected(id, &open, guest_token, me);
         open.remember();
+        let is_inbox_open = open.opened.is_inbox_open;
         self.phase = Phase::Open(Box::new(open));
         self.outbox.connected();
         self.gauge.open();
         self.reply(&text);
         self.watch_expiry(ctx);
+        self.enter_when_worth_it(welcomed, is_inbox_open, ctx);
     }
 
     /// Takes a new token of the same user; rooms that it no longer allows are left.
@@ -181,7 +193,7 @@ impl Session {
         let Some(open) = self.open() else { return };
         let Open { rooms, identity, opened, .. } = open;
         rooms.retain(|room, slot| {
-            let is_allowed = identity.grants.allow(room, Right::Join);
+            let is_allowed = room.is_personal() || identity.grants.allow(room, Right::Join);
             if let (false, Some(located)) = (is_allowed, &slot.located) {
                 let last = Some(Frame::text(&push::left(room, crate::protocol::codes::ErrorCode::Forbidden)));
                 let (session, generation) = (opened.session.clone(), opened.generation);
@@ -215,6 +227,30 @@ impl Open {
     }
 }
 
+/// The reply to a `connect` that opened a session.
+fn connected(id: Option<&CommandId>, open: &Open, guest_token: Option<&str>, me: push::Me<'_>) -> String {
+    let Open { node, identity, opened, .. } = open;
+    let limits = &node.config.limits;
+    push::connected(&push::Connected {
+        id,
+        session: &opened.session,
+        secret: opened.secret.as_str(),
+        user: &identity.user,
+        tenant: &identity.tenant,
+        node: &node.config.server.node,
+        heartbeat: node.config.session.heartbeat,
+        resumed: opened.resumed,
+        me,
+        limits: push::Limits {
+            message_bytes: limits.message_bytes,
+            rooms: limits.rooms_per_session,
+            publishes_per_s: limits.enabled.then_some(limits.publishes_per_s),
+            dedupe_s: limits.dedupe.as_secs(),
+        },
+        expires: identity.expires,
+        guest_token,
+    })
+}
 /// How long the identity's token still holds; `None` when it has no end that matters.
 fn remaining(identity: &Identity, wall_ms: i64) -> Option<Duration> {
     let left_ms = identity.expires?.0.saturating_sub(wall_ms).max(0);

@@ -13,7 +13,6 @@
 //! What a session has taken from its connection and not answered is bounded by its [`Gauge`]; beyond it the connection
 //! is not read. Every command that waits for somebody else has a deadline.
 
-use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -22,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytestring::ByteString;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use super::directory::{Located, Opened, SessionEnded};
 use super::limits::Arrival;
@@ -30,8 +29,10 @@ use super::room::Gone;
 use super::room::join::Join;
 use super::{Node, WorkerContext};
 use crate::auth::Identity;
+use crate::bridge::inbox::{InboxChanged, InboxError, Placed};
 use crate::bridge::{AppendError, Appended};
 use crate::delivery::{Farewell, Frame, Outbox, OutboxId};
+use crate::domain::cursor::Cursor;
 use crate::domain::ids::RoomName;
 use crate::domain::presence::Device;
 use crate::protocol::codes::CloseCode;
@@ -41,10 +42,16 @@ use crate::protocol::{Refusal, push};
 mod asker;
 mod commands;
 mod connect;
+mod gauge;
+mod inbox;
 mod quota;
 
 pub use asker::Asker;
 
+pub use gauge::Gauge;
+use gauge::IN_FLIGHT_MAX;
+pub use inbox::InboxOpen;
+use inbox::Me;
 use quota::Quota;
 
 /// A text message from the client.
@@ -120,6 +127,10 @@ pub struct Answered {
 pub enum Outcome {
     /// The log has, or has not, taken an entry.
     Appended(Result<Appended, AppendError>),
+    /// An order to notify was, or was not, taken.
+    Notified(Result<Placed, Refusal>),
+    /// The own inbox was, or was not, changed.
+    Inbox(Result<InboxChanged, InboxError>),
     /// The whole reply.
     Text(String),
     /// It was refused.
@@ -137,15 +148,6 @@ pub struct Client {
     pub name_is_ours: bool,
 }
 
-/// How much a session has taken from its connection and not answered. Shared with the connection's task on one thread.
-pub struct Gauge {
-    taken: Cell<usize>,
-    max: Cell<usize>,
-    has_room: Notify,
-}
-
-/// Commands of one session under way at once.
-const IN_FLIGHT_MAX: usize = 64;
 /// A command that waits for somebody else for so long is answered `unavailable`.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// So many unreadable messages within [`UNREADABLE_TIME`] are no accident.
@@ -153,39 +155,6 @@ const UNREADABLE_MAX: usize = 10;
 const UNREADABLE_TIME: Duration = Duration::from_mins(1);
 /// Errors without an id that a session hears in a second.
 const BARE_ERRORS_MAX: u32 = 10;
-
-impl Default for Gauge {
-    /// Until it is connected, a session takes one message at a time: what follows `connect` waits for it.
-    fn default() -> Self {
-        Self { taken: Cell::new(0), max: Cell::new(1), has_room: Notify::new() }
-    }
-}
-
-impl Gauge {
-    /// Waits until one more may be taken.
-    pub async fn wait_for_room(&self) {
-        while self.taken.get() >= self.max.get() {
-            self.has_room.notified().await;
-        }
-    }
-
-    /// One was taken.
-    pub fn taken(&self) {
-        self.taken.set(self.taken.get() + 1);
-    }
-
-    /// One was answered.
-    fn answered(&self) {
-        self.taken.set(self.taken.get().saturating_sub(1));
-        self.has_room.notify_one();
-    }
-
-    /// The session is connected.
-    fn open(&self) {
-        self.max.set(IN_FLIGHT_MAX);
-        self.has_room.notify_one();
-    }
-}
 
 /// One client's session, while its connection stands.
 pub struct Session {
@@ -198,6 +167,8 @@ pub struct Session {
     phase: Phase,
     unreadable: VecDeque<Instant>,
     bare_errors: (Option<Instant>, u32),
+    /// The user's own room was opened since this session was registered.
+    is_stirred: bool,
 }
 
 enum Phase {
@@ -224,6 +195,8 @@ struct Open {
     quota: Quota,
     from: Arc<str>,
     publisher: Arc<str>,
+    /// Where it is in its user's own room.
+    me: Me,
     farewell: Farewell,
 }
 
@@ -246,6 +219,8 @@ struct Waiting {
     deadline: Instant,
     /// The room, for a join.
     joining: Option<RoomName>,
+    /// For a join of `@me` that no command asked for: from where.
+    unasked: Option<Cursor>,
 }
 
 impl Session {
@@ -269,6 +244,7 @@ impl Session {
             phase: Phase::Fresh,
             unreadable: VecDeque::new(),
             bare_errors: (None, 0),
+            is_stirred: false,
         };
         session.start()
     }
@@ -453,7 +429,8 @@ impl Handler<TellRooms> for Session {
     type Result = ();
 
     fn handle(&mut self, ask: TellRooms, _: &mut Self::Context) {
-        let rooms = self.open().map(|open| open.rooms.keys().cloned().collect());
+        let asked_for = |open: &mut Open| open.rooms.keys().filter(|room| !room.is_personal()).cloned().collect();
+        let rooms = self.open().map(asked_for);
         // Who asked may be gone by now.
         let _ = ask.reply.send(rooms.unwrap_or_default());
     }
@@ -487,7 +464,10 @@ impl Drop for Open {
                 generation: self.opened.generation,
                 farewell: self.farewell,
             });
-            rooms.push((name.clone(), located.addr));
+            // Nobody returns into a room by name that the client never asked for.
+            if !name.is_personal() {
+                rooms.push((name.clone(), located.addr));
+            }
         }
         self.node.directory.do_send(SessionEnded {
             secret: self.opened.secret.clone(),

@@ -34,6 +34,7 @@ use super::{
 mod all;
 mod counters;
 mod gathering;
+mod inboxes;
 mod memory;
 mod readers;
 mod start;
@@ -48,6 +49,7 @@ pub use counters::{Counters, Counts};
 pub use start::{Config, KeepBy, Limits, Started, Stopper};
 
 use gathering::Gathering;
+use inboxes::Inboxes;
 use memory::{MemoryLogs, Offered};
 use readers::Readers;
 use trimming::Trimming;
@@ -64,6 +66,7 @@ pub struct Solo {
     memory: MemoryLogs,
     trimming: Trimming,
     users: Users,
+    inboxes: Inboxes,
     /// Who waits until so many appends are answered; ascending.
     drains: VecDeque<(u64, oneshot::Sender<()>)>,
     counters: Arc<Counters>,
@@ -93,6 +96,9 @@ impl Solo {
     /// Tells who waits for what is answered now.
     fn tell_drained(&mut self) {
         let answered = self.gathering.answered();
+        if !self.inboxes.are_quiet() {
+            return;
+        }
         while self.drains.front().is_some_and(|(upto, _)| *upto <= answered) {
             if let Some((_, waiting)) = self.drains.pop_front() {
                 // Who no longer waits needs no answer.

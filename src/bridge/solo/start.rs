@@ -12,14 +12,17 @@ use actix::prelude::*;
 use log::error;
 
 use crate::bridge::Bridge;
+use crate::bridge::inbox::InboxesPort;
 use crate::bridge::users::UsersPort;
 use crate::clock::Clock;
 use crate::domain::ids::RoomName;
+use crate::domain::inbox;
 use crate::domain::log::Keep;
 use crate::store::{ReaderActor, Store, StoreError, WriterActor};
 
 use super::counters::Counters;
 use super::gathering::Gathering;
+use super::inboxes::Inboxes;
 use super::memory::MemoryLogs;
 use super::readers::Readers;
 use super::trimming::Trimming;
@@ -38,6 +41,8 @@ pub struct Config {
     pub limits: Limits,
     /// How much of itself each log keeps.
     pub keep: KeepBy,
+    /// How much an inbox keeps.
+    pub inboxes: inbox::Keep,
 }
 
 /// How much a room's log keeps, by the room's name and where its log lives.
@@ -78,7 +83,13 @@ impl Config {
     /// A store at `path`, everything else as usual.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), readers: 2, limits: Limits::default(), keep: Arc::new(|_| Keep::DISK) }
+        Self {
+            path: path.into(),
+            readers: 2,
+            limits: Limits::default(),
+            keep: Arc::new(|_| Keep::DISK),
+            inboxes: inbox::Keep::default(),
+        }
     }
 }
 
@@ -141,6 +152,7 @@ impl Solo {
             memory: MemoryLogs::new(limits),
             trimming: Trimming::new(limits, Arc::clone(&config.keep), clock.clone()),
             users: Users::new(limits, clock.clone()),
+            inboxes: Inboxes::new(config.inboxes),
             drains: VecDeque::new(),
             counters: Arc::clone(&counters),
             is_closed: false,
@@ -164,6 +176,7 @@ impl Solo {
             read: solo.clone().recipient(),
             picture: solo.clone().recipient(),
             select: solo.clone().recipient(),
+            inboxes: inboxes_port(&solo),
             users: UsersPort {
                 remember: solo.clone().recipient(),
                 refuse_tokens: solo.clone().recipient(),
@@ -172,6 +185,19 @@ impl Solo {
             },
         };
         Ok(Started { bridge, store, counters, stopper: Stopper { solo, arbiter } })
+    }
+}
+
+fn inboxes_port(solo: &Addr<Solo>) -> InboxesPort {
+    InboxesPort {
+        change: solo.clone().recipient(),
+        welcome: solo.clone().recipient(),
+        list: solo.clone().recipient(),
+        preferences: solo.clone().recipient(),
+        followers: solo.clone().recipient(),
+        step: solo.clone().recipient(),
+        due: solo.clone().recipient(),
+        watch: solo.clone().recipient(),
     }
 }
 

@@ -30,7 +30,7 @@ async fn listener(clock: &Clock, hub: &HubHandle, receive: Receive) -> (TcpStrea
     let outbox = Outbox::new(Rc::new(stream), OutboxLimits::default(), clock.now());
     outbox.connected();
     let id = Worker::current(clock).register(Rc::new(outbox));
-    post(hub, Attach { room: ROOM, outbox: id, receive, first: Frame::text("joined") }, 8);
+    post(hub, Attach { room: ROOM, outbox: id, receive, first: Some(Frame::text("joined")) }, 8);
     (client, id)
 }
 
@@ -105,7 +105,7 @@ async fn who_is_detached_hears_its_last_frame_and_nothing_more() {
     let (mut client, id) = listener(&clock, &hub, Receive::ALL).await;
     post(&hub, Detach { room: ROOM, outbox: id, last: Some(Frame::text("left")) }, 6);
     push(&hub, "late", Receive::ENTRIES);
-    post(&hub, Attach { room: ROOM, outbox: id, receive: Receive::ALL, first: Frame::text("again") }, 7);
+    post(&hub, Attach { room: ROOM, outbox: id, receive: Receive::ALL, first: Some(Frame::text("again")) }, 7);
     for expected in ["joined", "left", "again"] {
         assert_eq!(next(&mut client).await, expected);
     }

@@ -115,7 +115,7 @@ pub fn history<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<HistoryQuery
 }
 
 /// Digits alone, and no zero ahead that JSON would not take.
-fn is_whole(text: &str) -> bool {
+pub(super) fn is_whole(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
 }
 

@@ -20,6 +20,8 @@ use crate::domain::presence::{Change, STATE_MAX, StateChange, Status};
 use super::super::refusal::Refusal;
 use super::{CommandId, HistoryPart, JoinPresence, Receive};
 
+mod inbox;
+mod notify;
 mod written;
 
 /// The fields that some command has.
@@ -78,6 +80,28 @@ pub(super) struct Fields<'a> {
     target: Field<'a>,
     #[serde(borrow)]
     metadata: Field<'a>,
+    #[serde(borrow)]
+    to: Field<'a>,
+    #[serde(borrow)]
+    notification: Field<'a>,
+    #[serde(borrow)]
+    notifications: Field<'a>,
+    #[serde(borrow)]
+    upto: Field<'a>,
+    #[serde(borrow, rename = "as")]
+    mark_as: Field<'a>,
+    #[serde(borrow)]
+    until: Field<'a>,
+    #[serde(borrow)]
+    undo: Field<'a>,
+    #[serde(borrow)]
+    epoch: Field<'a>,
+    #[serde(borrow)]
+    filter: Field<'a>,
+    #[serde(borrow)]
+    topic: Field<'a>,
+    #[serde(borrow)]
+    level: Field<'a>,
     /// Over HTTP alone: a session has its own.
     #[serde(borrow)]
     user: Field<'a>,
@@ -223,12 +247,9 @@ impl<'a> Fields<'a> {
         RoomName::parse(&name).map(Some).map_err(|bad| Refusal::bad_message(bad.to_string()))
     }
 
-    /// The room of a command that may name `@me`, which this version has not.
+    /// The room of a command that may name `@me`.
     pub(super) fn room_or_me(&self) -> Result<RoomName, Refusal> {
-        if self.room.given() == Some("\"@me\"") {
-            return Err(Refusal::bad_message("room @me is not known to this version"));
-        }
-        self.room()
+        if self.room.given() == Some("\"@me\"") { Ok(RoomName::me()) } else { self.room() }
     }
 
     pub(super) fn event(&self, rule: &str, characters_max: usize) -> Result<Arc<str>, Refusal> {
@@ -351,8 +372,10 @@ impl<'a> Fields<'a> {
                 "event" => kinds.push(Kind::Event),
                 "state" => kinds.push(Kind::State),
                 "activity" => kinds.push(Kind::Activity),
-                // Kinds that logs of this version never hold, so none is found.
-                "notification" | "marked" | "preferred" => {}
+                // Of personal rooms alone; elsewhere none is found.
+                "notification" => kinds.push(Kind::Notification),
+                "marked" => kinds.push(Kind::Marked),
+                "preferred" => kinds.push(Kind::Preferred),
                 _ => return Err(wrong("kinds", rule)),
             }
         }

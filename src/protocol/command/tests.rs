@@ -124,10 +124,16 @@ fn a_wrong_field_is_named_with_its_rule() {
 }
 
 #[test]
-fn personal_rooms_come_later() {
-    refused(r#"{"type":"join","room":"@me"}"#, "room @me is not known to this version");
-    refused(r#"{"type":"history","room":"@me"}"#, "room @me is not known to this version");
-    refused(r#"{"type":"publish","room":"@me","event":"e"}"#, "room can't be @me here");
+fn a_personal_room_is_named_by_join_and_history_alone() {
+    for named in [r#"{"type":"join","room":"@me"}"#, r#"{"type":"history","room":"@me"}"#] {
+        assert_eq!(command_of(named).room(), Some(&RoomName::me()));
+    }
+    for kind in ["publish", "set", "track", "signal", "leave", "presence", "follow", "refresh_state"] {
+        refused(&format!(r#"{{"type":"{kind}","room":"@me","event":"e"}}"#), "room can't be @me here");
+    }
+    for others in [r#"{"type":"join","room":"@:ada"}"#, r#"{"type":"history","room":"@:ada"}"#] {
+        assert_eq!(refusal(others).code, ErrorCode::BadMessage);
+    }
 }
 
 #[test]
@@ -223,7 +229,7 @@ fn a_history_asks_for_one_part() {
     };
     assert_eq!(history(""), (HistoryPart::Newest, 50, None));
     assert_eq!(history(r#","before":9,"limit":200"#), (HistoryPart::Before(9), 200, None));
-    let kinds = Some(vec![Kind::Event, Kind::Activity]);
+    let kinds = Some(vec![Kind::Event, Kind::Activity, Kind::Marked]);
     assert_eq!(
         history(r#","after":0,"kinds":["activity","event","marked","event"]"#),
         (HistoryPart::After(0), 50, kinds)

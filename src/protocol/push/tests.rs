@@ -147,14 +147,21 @@ fn connected_brings_what_the_protocol_page_shows() {
         node: "n1",
         heartbeat: Duration::from_secs(10),
         resumed: false,
+        me: Me {
+            counts: (Counts { unread: 3, unseen: 1 }, 88),
+            cursor: Cursor { epoch: Epoch(Uuid::nil()), offset: 88, entry: Some(EntryId(Uuid::nil())) },
+            recovery: Recovery::Recovered(&[]),
+            more: false,
+        },
         limits,
         expires: Some(Timestamp(0)),
     });
+    let nil = Uuid::nil();
     let expected = json!({
         "type": "connected", "id": "ab", "session": "s-7", "secret": "hush",
         "user": {"id": "ada", "name": "ada", "avatar": null, "color": ada.color}, "tenant": "default", "node": "n1",
-        "heartbeat": 10, "resumed": false, "counts": {"unread": 0, "unseen": 0, "offset": 0},
-        "recovered": false, "entries": [], "more": false,
+        "heartbeat": 10, "resumed": false, "counts": {"unread": 3, "unseen": 1, "offset": 88},
+        "cursor": {"epoch": nil.simple().to_string(), "offset": 88, "entry": nil.to_string()}, "recovered": true, "entries": [], "more": false,
         "limits": {"message_bytes": 65536, "rooms": 100, "publishes_per_s": 20, "dedupe_s": 86400},
         "expires": "1970-01-01T00:00:00.000Z",
     });

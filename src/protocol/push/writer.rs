@@ -29,6 +29,13 @@ impl Writer {
         Self(out)
     }
 
+    /// An answer over HTTP that begins with any field.
+    pub(super) fn object(size: usize) -> Self {
+        let mut out = String::with_capacity(size);
+        out.push('{');
+        Self(out)
+    }
+
     /// The answer to the command `id`.
     pub(super) fn reply(kind: &str, id: Option<&CommandId>, size: usize) -> Self {
         let message = Self::new(kind, size);
@@ -88,7 +95,9 @@ impl Writer {
     }
 
     fn name(&mut self, name: &str) {
-        put::parts(&mut self.0, &[",\"", name, "\":"]);
+        // Only an answer over HTTP has nothing ahead of its first field.
+        let comma = if self.0.len() == 1 { "" } else { "," };
+        put::parts(&mut self.0, &[comma, "\"", name, "\":"]);
     }
 }
 

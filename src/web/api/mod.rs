@@ -29,6 +29,7 @@ mod activity;
 mod asked;
 mod events;
 mod failures;
+mod inbox;
 mod metrics;
 mod openapi;
 mod query;
@@ -77,6 +78,13 @@ pub fn configure(cfg: &mut ServiceConfig, api: &Arc<Api>) {
         .service(only("/rooms/{room}/activity", "POST", web::post().to(activity::track)))
         .service(only("/rooms/{room}/history", "GET", web::get().to(rooms::history)))
         .service(only("/users/{user}", "GET", web::get().to(users::user)))
+        .service(only("/notifications", "POST", web::post().to(inbox::notify)))
+        .service(only("/users/{user}/inbox", "GET", web::get().to(inbox::inbox)))
+        .service(only("/users/{user}/inbox/mark", "POST", web::post().to(inbox::mark)))
+        .service(
+            only("/users/{user}/preferences", "GET, PATCH", web::get().to(inbox::preferences))
+                .route(web::patch().to(inbox::prefer)),
+        )
         .service(only("/users/{user}/sessions", "DELETE", web::delete().to(users::end_sessions_of)))
         .service(only("/sessions/{session}", "DELETE", web::delete().to(users::end_session)));
     cfg.service(scope);
@@ -161,7 +169,7 @@ async fn share_with_origins<B: MessageBody + 'static>(
         request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if asks_ahead && origin.is_some() {
         let mut granted = HttpResponse::NoContent();
-        granted.insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE"));
+        granted.insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PATCH, DELETE"));
         granted.insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, idempotency-key"));
         granted.insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"));
         request.into_response(granted.finish()).map_into_right_body()

@@ -102,7 +102,7 @@ pub(super) async fn read(asked: &Asked, body: web::Payload, bytes_max: usize) ->
     Ok(text)
 }
 
-fn idempotency_key(request: &HttpRequest) -> Result<Option<Arc<str>>, Refusal> {
+pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<Arc<str>>, Refusal> {
     let mut lines = request.headers().get_all("idempotency-key");
     let Some(line) = lines.next() else { return Ok(None) };
     if lines.next().is_some() {

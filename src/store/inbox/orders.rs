@@ -1,0 +1,199 @@
+//! Orders to notify: written first, with everybody whom they reach, and forgotten when nobody can ask for them again.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension};
+use uuid::Uuid;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::domain::entry::Timestamp;
+use crate::domain::ids::{Tenant, UserId};
+use crate::domain::inbox::Arrival;
+use crate::domain::inbox_log::{DueOrder, NewOrder, NotPlaced, Placed};
+use crate::domain::notification::{NotificationId, Notify};
+use crate::protocol::command::inbox::notify;
+use crate::protocol::push::order;
+use crate::store::error::ReadError;
+use crate::store::row::as_stored;
+
+/// Users of one chunk: as many inboxes as one transaction writes.
+pub(super) const CHUNK: usize = 256;
+
+/// Orders that are too old are forgotten in so many at a time.
+const PURGED_MAX: usize = 64;
+
+/// An order that has a chunk left.
+pub(super) struct Waiting {
+    pub(super) number: i64,
+    pub(super) tenant: Tenant,
+    pub(super) from: Arc<str>,
+    pub(super) arrival: Arc<Arrival>,
+}
+
+/// Writes an order, if its key is new.
+pub(super) fn place(
+    connection: &Connection,
+    new: &NewOrder,
+    oldest_key: Timestamp,
+) -> Result<Result<Placed, NotPlaced>, ReadError> {
+    let text = order::order(&new.notify);
+    let hash = xxh3_128(text.as_bytes()).to_be_bytes();
+    if let Some(key) = &new.notify.key
+        && let Some((id, recipients, before)) = remembered(connection, new, key, oldest_key)?
+    {
+        let placed = Placed { id, recipients, duplicate: true };
+        return Ok(if before == hash { Ok(placed) } else { Err(NotPlaced::Conflict) });
+    }
+    if let Some(escalated) = new.escalates
+        && !stop_waiting(connection, escalated)?
+    {
+        return Ok(Err(NotPlaced::Settled));
+    }
+    let wait = new.notify.escalation.as_ref().map(|escalation| escalation.after.as_millis());
+    let escalate_at = wait.map(|wait| new.at.0.saturating_add(i64::try_from(wait).unwrap_or(i64::MAX)));
+    // What is past its use by then is nothing to escalate.
+    let expires = new.notify.notification.expires;
+    let escalate_at = escalate_at.filter(|at| expires.is_none_or(|expires| expires.0 > *at));
+    let number = connection
+        .prepare_cached(
+            "insert into orders (id, tenant, at, \"from\", publisher, key, hash, recipients, escalate_at, notify)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .insert((
+            new.id.0.as_bytes(),
+            new.tenant.as_str(),
+            new.at.0,
+            &*new.from,
+            &*new.publisher,
+            new.notify.key.as_deref(),
+            hash,
+            as_stored(new.recipients.len() as u64),
+            escalate_at,
+            text,
+        ))?;
+    let mut statement =
+        connection.prepare_cached("insert into order_chunks (number, chunk, users) values (?1, ?2, ?3)")?;
+    for (chunk, users) in (0_i64..).zip(new.recipients.chunks(CHUNK)) {
+        let users: Vec<_> = users.iter().map(UserId::as_str).collect();
+        statement.execute((number, chunk, users.join("\n")))?;
+    }
+    Ok(Ok(Placed { id: new.id, recipients: new.recipients.len(), duplicate: false }))
+}
+
+/// The order written under a key, if that was not too long ago; one that is too old makes room for a new one.
+fn remembered(
+    connection: &Connection,
+    new: &NewOrder,
+    key: &str,
+    oldest: Timestamp,
+) -> rusqlite::Result<Option<(NotificationId, usize, [u8; 16])>> {
+    let found = connection
+        .prepare_cached(
+            "select id, recipients, hash, at, number from orders where tenant = ?1 and publisher = ?2 and key = ?3",
+        )?
+        .query_row((new.tenant.as_str(), &*new.publisher, key), |row| {
+            let recipients = usize::try_from(row.get::<_, i64>(1)?).unwrap_or(usize::MAX);
+            let order = (NotificationId(Uuid::from_bytes(row.get(0)?)), recipients, row.get(2)?);
+            Ok((order, row.get::<_, i64>(3)?, row.get::<_, i64>(4)?))
+        })
+        .optional()?;
+    let Some((order, at, number)) = found else { return Ok(None) };
+    if at > oldest.0 {
+        return Ok(Some(order));
+    }
+    // It may still be on its way to somebody, so only its key goes.
+    connection.prepare_cached("update orders set key = null where number = ?1")?.execute([number])?;
+    Ok(None)
+}
+
+/// The oldest order that has a chunk left.
+pub(super) fn next(connection: &Connection) -> Result<Option<Waiting>, ReadError> {
+    let found = connection
+        .prepare_cached(
+            "select number, id, tenant, at, \"from\", notify from orders
+             where number = (select number from order_chunks order by number, chunk limit 1)",
+        )?
+        .query_row([], |row| {
+            let id = NotificationId(Uuid::from_bytes(row.get(1)?));
+            let texts: (String, String, String) = (row.get(2)?, row.get(4)?, row.get(5)?);
+            Ok((row.get::<_, i64>(0)?, id, Timestamp(row.get(3)?), texts))
+        })
+        .optional()?;
+    let Some((number, id, at, (tenant, from, text))) = found else { return Ok(None) };
+    let Some((tenant, notify)) = Tenant::parse(&tenant).ok().zip(notify(&text).ok()) else {
+        return Err(ReadError::Damaged { offset: 0 });
+    };
+    let arrival = Arc::new(Arrival::new(id, at, notify.notification));
+    Ok(Some(Waiting { number, tenant, from: from.into(), arrival }))
+}
+
+/// Takes the next chunk of an order: whom it reaches next. Names that can't be read are passed over.
+pub(super) fn take_chunk(connection: &Connection, number: i64) -> rusqlite::Result<Vec<UserId>> {
+    let taken: Option<String> = connection
+        .prepare_cached(
+            "delete from order_chunks where number = ?1
+                 and chunk = (select min(chunk) from order_chunks where number = ?1) returning users",
+        )?
+        .query_row([number], |row| row.get(0))
+        .optional()?;
+    Ok(taken.unwrap_or_default().lines().filter_map(|user| UserId::parse(user).ok()).collect())
+}
+
+/// An order that can't be read is given up: what is left of it reaches nobody.
+pub(super) fn give_up_first(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute(
+        "delete from order_chunks where number = (select number from order_chunks order by number limit 1)",
+        [],
+    )?;
+    Ok(())
+}
+
+/// Whether some order has a chunk left.
+pub(super) fn has_more(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.prepare_cached("select exists (select 1 from order_chunks)")?.query_row([], |row| row.get(0))
+}
+
+/// Nobody waits for an acknowledgement of this one any more; whether somebody did.
+pub(super) fn stop_waiting(connection: &Connection, id: NotificationId) -> rusqlite::Result<bool> {
+    let mut statement =
+        connection.prepare_cached("update orders set escalate_at = null where id = ?1 and escalate_at is not null")?;
+    Ok(statement.execute([id.0.as_bytes()])? > 0)
+}
+
+/// When the next order escalates.
+pub(super) fn due(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    let mut statement =
+        connection.prepare_cached("select min(escalate_at) from orders where escalate_at is not null")?;
+    Ok(statement.query_row([], |row| row.get::<_, Option<i64>>(0))?.map(Timestamp))
+}
+
+/// Forgets orders that reached everybody, wait for nobody, and whose keys are too old.
+pub(super) fn purge(connection: &Connection, oldest: Timestamp) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "delete from orders where number in (select number from orders
+                 where at <= ?1 and escalate_at is null
+                     and not exists (select 1 from order_chunks where order_chunks.number = orders.number) limit ?2)",
+        )?
+        .execute((oldest.0, as_stored(PURGED_MAX as u64)))?;
+    Ok(())
+}
+
+/// The orders that nobody acknowledged in time, the oldest first. Those that expired by themselves, or can't be read, are
+/// no longer waited for and left out.
+pub(super) fn read_due(connection: &Connection, now: Timestamp, limit: usize) -> Result<Vec<DueOrder>, ReadError> {
+    let mut statement = connection.prepare_cached(
+        "select id, tenant, \"from\", notify from orders where escalate_at <= ?1 order by escalate_at limit ?2",
+    )?;
+    let mut rows = statement.query((now.0, as_stored(limit as u64)))?;
+    let mut due = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (tenant, from, text): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        let order: Option<(Tenant, Notify)> = Tenant::parse(&tenant).ok().zip(notify(&text).ok());
+        let Some((tenant, notify)) = order else { continue };
+        let Some(to) = notify.escalation.as_ref().map(|escalation| escalation.to.clone()) else { continue };
+        let id = NotificationId(Uuid::from_bytes(row.get(0)?));
+        due.push(DueOrder { id, tenant, from: from.into(), notify: Arc::new(notify), to });
+    }
+    Ok(due)
+}

@@ -1,0 +1,70 @@
+//! A step of notifying: new orders first, then the next inboxes of those that wait.
+
+use log::error;
+
+use super::change::Whose;
+use super::{Grown, Step, Stepped, orders};
+use crate::domain::entry::Timestamp;
+use crate::domain::ids::{RoomKey, RoomName};
+use crate::domain::inbox_log::NotifyProgress;
+use crate::store::error::ReadError;
+use crate::store::writer::{RowWriter, Writer};
+
+impl Writer {
+    /// Takes a step in one transaction, which is on the disk when this returns.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the file can't be written now; then nothing of the step was.
+    pub fn step(&mut self, step: &Step) -> Result<Stepped, ReadError> {
+        let oldest_key = Timestamp(step.now.0 - self.store.dedupe_ms);
+        self.in_one_transaction(|row| {
+            row.now = step.now;
+            orders::purge(row.connection, oldest_key)?;
+            let mut placed = Vec::with_capacity(step.orders.len());
+            for order in &step.orders {
+                placed.push(orders::place(row.connection, order, oldest_key)?);
+            }
+            let grown = row.deliver(step)?;
+            let (has_more, due) = (orders::has_more(row.connection)?, orders::due(row.connection)?);
+            Ok(Stepped { progress: NotifyProgress { placed, has_more, due }, grown })
+        })
+    }
+}
+
+impl RowWriter<'_> {
+    /// Brings waiting orders to the next inboxes, the oldest order first.
+    fn deliver(&mut self, step: &Step) -> Result<Vec<Grown>, ReadError> {
+        let mut grown = Vec::new();
+        let mut written = 0;
+        while written < step.inboxes_max {
+            let waiting = match orders::next(self.connection) {
+                Ok(Some(waiting)) => waiting,
+                Ok(None) => break,
+                Err(ReadError::Damaged { .. }) => {
+                    error!("an order to notify is damaged; who has it not by now won't get it");
+                    orders::give_up_first(self.connection)?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let users = orders::take_chunk(self.connection, waiting.number)?;
+            // A chunk whose names can't be read must not be met for ever.
+            written += users.len().max(1);
+            for user in users {
+                let log = RoomKey::new(waiting.tenant.clone(), RoomName::personal(&user));
+                let whose = Whose { log: &log, from: &waiting.from, now: step.now, keep: &step.keep };
+                match self.arrive(whose, &waiting.arrival) {
+                    Ok(Ok(applied)) if applied.grown.entries.is_empty() => {}
+                    Ok(Ok(applied)) => grown.push(applied.grown),
+                    // An arrival is never refused; an inbox that can't be read holds up nobody else's.
+                    Ok(Err(_)) => {}
+                    Err(ReadError::Damaged { offset }) => {
+                        error!("the inbox {log} is damaged at offset {offset} and did not get {}", waiting.arrival.id);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(grown)
+    }
+}
