@@ -27,7 +27,7 @@ impl Shown {
     pub(super) fn take(&mut self, entry: &Arc<Entry>) {
         match entry.kind {
             // What a personal room shows is its inbox, which is asked for by itself.
-            Kind::Event | Kind::Notification | Kind::Marked | Kind::Preferred => {}
+            Kind::Event | Kind::Hidden | Kind::Notification | Kind::Marked | Kind::Preferred => {}
             Kind::State => {
                 let Some(change) = Change::from_body(&entry.body) else { return };
                 self.state.apply(entry.offset, &change);
