@@ -38,3 +38,4 @@ mod support;
 mod tidy;
 mod tokens;
 mod users;
+mod views;

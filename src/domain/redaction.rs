@@ -134,7 +134,7 @@ impl Redaction {
     /// A room's state, one object of values by key, in this view; `{}` for a text that is none.
     #[must_use]
     pub fn state(&self, json: &str, view: View) -> String {
-        self.object(json, self.paths(view))
+        object_without(&self.paths(view), json)
     }
 
     /// What a writer who came too late is told of the keys it named, in this view. A key that is left out whole keeps
@@ -145,13 +145,7 @@ impl Redaction {
         for path in &mut paths {
             path.insert(1, "value");
         }
-        self.object(json, paths)
-    }
-
-    fn object(&self, json: &str, paths: Vec<Vec<&str>>) -> String {
-        let paths: Vec<&[&str]> = paths.iter().map(Vec::as_slice).collect();
-        let mut cutter = Cutter { out: String::with_capacity(json.len()), is_cut: false };
-        cutter.put(json, &paths).map_or_else(|| "{}".to_owned(), |()| cutter.out)
+        object_without(&paths, json)
     }
 
     /// The steps to each field that this view leaves out.
@@ -160,6 +154,13 @@ impl Redaction {
         let rules = self.0.iter().take(RULES_MAX).enumerate().filter(holds);
         rules.map(|(_, rule)| rule.path.0.iter().map(String::as_str).collect()).collect()
     }
+}
+
+/// An object without what the paths lead to; `{}` for a text that is none.
+fn object_without(paths: &[Vec<&str>], json: &str) -> String {
+    let paths: Vec<&[&str]> = paths.iter().map(Vec::as_slice).collect();
+    let mut cutter = Cutter { out: String::with_capacity(json.len()), is_cut: false };
+    cutter.put(json, &paths).map_or_else(|| "{}".to_owned(), |()| cutter.out)
 }
 
 /// Copies JSON texts and leaves out what paths lead to.

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::entry::{Entry, Kind};
 use super::ids::UserId;
+use super::log::AppendError;
 use super::redaction::{Redaction, View};
 
 /// So many roles, and so many users, may be named.
@@ -32,7 +33,7 @@ pub enum Reader {
     User {
         /// Who.
         id: UserId,
-        /// What they are.
+        /// What they are, sorted.
         roles: Arc<[String]>,
     },
 }
@@ -41,6 +42,8 @@ impl Reader {
     /// The reader that a user with these roles is.
     #[must_use]
     pub fn user(id: &UserId, roles: &[String]) -> Self {
+        let mut roles = roles.to_vec();
+        roles.sort_unstable();
         Self::User { id: id.clone(), roles: roles.into() }
     }
 
@@ -49,7 +52,7 @@ impl Reader {
     pub fn has_role(&self, role: &str) -> bool {
         match self {
             Self::Backend => true,
-            Self::User { roles, .. } => roles.iter().any(|one| one == role),
+            Self::User { roles, .. } => roles.binary_search_by(|one| one.as_str().cmp(role)).is_ok(),
         }
     }
 }
@@ -160,6 +163,23 @@ pub fn seen(entry: &Arc<Entry>, reader: &Reader, redaction: &Redaction) -> Arc<E
         Kept::For(..) | Kept::Unreadable => return Arc::new(hidden(entry)),
     };
     in_view(&opened, redaction, redaction.view(reader))
+}
+
+/// As [`seen`], of each of them.
+#[must_use]
+pub fn seen_all(entries: &[Arc<Entry>], reader: &Reader, redaction: &Redaction) -> Vec<Arc<Entry>> {
+    entries.iter().map(|entry| seen(entry, reader, redaction)).collect()
+}
+
+/// Why an append was not taken, as the writer may know it: of what is there now, what they would see there.
+#[must_use]
+pub fn seen_error(error: AppendError, reader: &Reader, redaction: &Redaction) -> AppendError {
+    match error {
+        AppendError::Stale { current } => {
+            AppendError::Stale { current: redaction.current(&current, redaction.view(reader)).into() }
+        }
+        other => other,
+    }
 }
 
 /// An opened entry as the readers of one view see it.

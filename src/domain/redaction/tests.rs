@@ -159,10 +159,10 @@ fn hide(value: &mut Value, turns: &[usize]) -> String {
 }
 
 fn without(value: &mut Value, path: &str) {
-    let (parent, last) = path.rsplit_once('/').unwrap();
+    let (parent, step) = path.rsplit_once('/').unwrap();
     match value.pointer_mut(parent).unwrap() {
-        Value::Object(map) => drop(map.remove(&last.replace("~1", "/").replace("~0", "~"))),
-        Value::Array(list) => drop(list.remove(last.parse().unwrap())),
+        Value::Object(map) => drop(map.remove(&step.replace("~1", "/").replace("~0", "~"))),
+        Value::Array(list) => drop(list.remove(step.parse().unwrap())),
         _ => panic!("{path} leads nowhere"),
     }
 }
