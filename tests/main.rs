@@ -39,3 +39,4 @@ mod tidy;
 mod tokens;
 mod users;
 mod views;
+mod visible_to;

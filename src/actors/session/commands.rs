@@ -22,7 +22,7 @@ use crate::domain::grants::Right;
 use crate::domain::ids::{RoomKey, RoomName};
 use crate::domain::limits::Kind as Paid;
 use crate::domain::presence::Change;
-use crate::domain::visibility::seen_error;
+use crate::domain::visibility::{seal, seen_error};
 use crate::protocol::command::{
     Command, CommandId, History, Incoming as Understood, Join, Publish, Set, Signal, Track,
 };
@@ -173,7 +173,7 @@ impl Session {
     }
 
     fn publish(&mut self, id: Option<CommandId>, publish: Publish, ctx: &mut Context<Self>) {
-        let body = push::publish_body(&publish.event, &publish.data);
+        let body = seal(publish.visible_to.as_ref(), push::publish_body(&publish.event, &publish.data));
         let written = Written { kind: Kind::Event, body, key: publish.key, if_offset: None };
         self.write(id, (&publish.room, Right::Publish, "publish"), written, ctx);
     }
@@ -185,6 +185,7 @@ impl Session {
 
     fn track(&mut self, id: Option<CommandId>, track: Track, ctx: &mut Context<Self>) {
         let body = push::track_body(&track.action, track.target.as_deref(), track.metadata.as_deref());
+        let body = seal(track.visible_to.as_ref(), body);
         let written = Written { kind: Kind::Activity, body, key: track.key, if_offset: None };
         self.write(id, (&track.room, Right::Track, "track"), written, ctx);
     }
