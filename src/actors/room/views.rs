@@ -11,7 +11,7 @@ use super::Room;
 use crate::delivery::{Frame, OutboxId, Receive};
 use crate::domain::entry::Entry;
 use crate::domain::ids::SessionId;
-use crate::domain::redaction::View;
+use crate::domain::redaction::{Redaction, View};
 use crate::domain::visibility::{Kept, Reader, hidden, in_view, seen_all, with_body};
 use crate::protocol::push;
 
@@ -68,14 +68,7 @@ impl Room {
                 admitted.push((seat.hub.number, seat.outbox));
             }
         }
-        // Views in which nothing was to be taken out share the frame too.
-        let mut whole: Option<Frame> = None;
-        let frames = views.into_iter().map(|view| {
-            let shown = in_view(&opened, &self.redaction, view);
-            let is_whole = Arc::ptr_eq(&shown, &opened);
-            (view, if is_whole { whole.get_or_insert_with(|| encode(&shown)).clone() } else { encode(&shown) })
-        });
-        let frames: Arc<[_]> = frames.collect();
+        let frames = frames(&opened, views, &self.redaction, encode);
         let hidden = visible_to.map(|_| encode(&hidden(entry)));
         let kept = hidden.as_ref().map(|hidden| (&*admitted, hidden));
         self.audience.push_views(&frames, kept, Receive::ENTRIES);
@@ -90,5 +83,60 @@ impl Room {
     pub(super) fn state_for(&mut self, reader: &Reader) -> Arc<str> {
         let view = self.redaction.view(reader);
         self.shown.state_json(&self.redaction, view)
+    }
+}
+
+/// A frame of the entry for each of the views. Those in which nothing was to be taken out share one.
+fn frames(
+    entry: &Arc<Entry>,
+    views: Vec<View>,
+    redaction: &Redaction,
+    encode: impl Fn(&Entry) -> Frame,
+) -> Arc<[(View, Frame)]> {
+    let mut whole: Option<Frame> = None;
+    let mut frame_of = |view| {
+        let shown = in_view(entry, redaction, view);
+        if Arc::ptr_eq(&shown, entry) { whole.get_or_insert_with(|| encode(entry)).clone() } else { encode(&shown) }
+    };
+    views.into_iter().map(|view| (view, frame_of(view))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::entry::{Draft, Kind, Timestamp};
+    use crate::domain::ids::{EntryId, RoomName, UserId};
+    use crate::domain::redaction::Rule;
+
+    #[test]
+    fn an_entry_is_encoded_once_for_all_views_that_show_it_whole_and_once_for_each_other() {
+        let rule = |path: &str, role: &str| Rule { path: path.parse().unwrap(), unless_role: role.to_owned() };
+        let redaction = Redaction::new(vec![rule("/a", "x"), rule("/b", "y"), rule("/not/there", "z")]);
+        let view = |roles: &[&str]| {
+            let roles: Vec<_> = roles.iter().map(ToString::to_string).collect();
+            redaction.view(&Reader::user(&UserId::parse("ada").unwrap(), &roles))
+        };
+        let draft = Draft {
+            id: EntryId(Uuid::from_u128(7)),
+            at: Timestamp(1),
+            kind: Kind::Event,
+            from: "{}".into(),
+            body: push::publish_body("e", r#"{"a":1,"b":2}"#),
+        };
+        let (entry, encoded) = (Arc::new(draft.at_offset(1)), Cell::new(0));
+        let encode = |entry: &Entry| {
+            encoded.set(encoded.get() + 1);
+            Frame::text(&push::entry(&RoomName::parse("desk").unwrap(), entry))
+        };
+        let views = vec![View::WHOLE, view(&["x", "y"]), view(&["x"]), view(&[])];
+        let frames = frames(&entry, views.clone(), &redaction, encode);
+        assert_eq!(frames.iter().map(|(view, _)| *view).collect::<Vec<_>>(), views);
+        assert_eq!(encoded.get(), 3);
+        assert_eq!(frames[0].1, frames[1].1);
+        assert!(frames[0].1 != frames[2].1 && frames[2].1 != frames[3].1);
     }
 }

@@ -70,6 +70,7 @@ fn an_entry_is_seen_without_its_readers_names_or_not_at_all() {
     let hidden = seen(&sealed, &reader("bob", &[]), &none);
     assert_eq!((hidden.kind, hidden.offset, hidden.id), (Kind::Hidden, 43, sealed.id));
     assert_eq!((&*hidden.body, &*hidden.from), ("", "null"), "nothing else is left of it");
+    assert_eq!(Kind::from_number(Kind::Hidden as u8), None, "no log holds one");
     let open = entry(BODY.into());
     assert!(Arc::ptr_eq(&seen(&open, &reader("bob", &[]), &none), &open), "nothing to change, nothing copied");
 }
