@@ -141,6 +141,33 @@ async fn a_token_with_fewer_roles_hides_what_comes_from_then_on() {
 }
 
 #[tokio::test]
+async fn a_refresh_on_the_heels_of_a_join_that_reads_the_log_counts() {
+    let node = node("").await;
+    let batch: Vec<_> = (0..300).map(|n| json!({"room": ROOM, "event": "note", "data": n})).collect();
+    assert_eq!(call(&node, KEY, "POST", "/v1/batch", &json!(batch)).await.0, 200);
+    let (mut bob, _) = in_room(&node, "bob", &[]).await;
+    let (_, room) = api::get(&node, KEY, &format!("/v1/rooms/{ROOM}")).await;
+    let start = json!({"epoch": room["cursor"]["epoch"], "offset": 0});
+    for round in 0..10 {
+        let (before, after): (&[&str], &[&str]) =
+            if round % 2 == 0 { (&["finance"], &[]) } else { (&[], &["finance"]) };
+        let mut ada = Client::with(&node, json!({"token": token_with_roles("ada", before)})).await;
+        // In every other pair of rounds the session knows where the room is, so the join is there before the refresh.
+        if round % 4 < 2 {
+            ada.join(ROOM).await;
+        }
+        let join = ada.command(json!({"type": "join", "room": ROOM, "since": start})).await;
+        let refresh = ada.command(json!({"type": "refresh", "token": token_with_roles("ada", after)})).await;
+        assert_eq!(ada.reply(refresh).await.kind(), "refreshed");
+        let joined = ada.reply(join).await;
+        assert_eq!((&joined["recovered"], &joined["more"]), (&json!(true), &json!(false)));
+        bob.ask(publish("secret", json!({"roles": ["finance"]}))).await;
+        let expected = if after.is_empty() { "hidden" } else { "secret" };
+        assert_eq!(shown(&pushed(&mut ada, 1).await), [expected]);
+    }
+}
+
+#[tokio::test]
 async fn backends_and_users_name_readers_over_http_too() {
     let node = node("").await;
     let (mut ada, _) = in_room(&node, "ada", &[]).await;
