@@ -14,6 +14,7 @@ use copresence::clock::Clock;
 use copresence::delivery::hub::{Attach, Push};
 use copresence::delivery::outbox::OutboxLimits;
 use copresence::delivery::{Frame, Hub, HubHandle, Outbox, Receive, Worker};
+use copresence::domain::redaction::View;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// What an event of 200 bytes is on the wire.
@@ -36,10 +37,8 @@ async fn listen(clock: &Clock, hub: &HubHandle, count: usize) {
         let outbox = Worker::current(clock).register(outbox);
         let first = Frame::text("{}");
         hub.pending.fetch_add(first.len(), std::sync::atomic::Ordering::Relaxed);
-        hub.addr
-            .send(Attach { room: ROOM, outbox, receive: Receive::ALL, first: Some(first) })
-            .await
-            .expect("the hub lives");
+        let attach = Attach { room: ROOM, outbox, receive: Receive::ALL, view: View::WHOLE, first: Some(first) };
+        hub.addr.send(attach).await.expect("the hub lives");
     }
     std::thread::spawn(move || drain(ends));
 }

@@ -41,7 +41,8 @@ async fn check_says_what_the_settings_mean_and_shows_no_secret() {
          [[auth.keys]]\nalgorithm = \"RS256\"\njwks_url = \"https://id.example/of/hidden-customer/jwks\"\n\
          issuer = \"https://id.example\"\ntenant = \"acme\"\n\
          [[auth.api_keys]]\nname = \"billing\"\nkey = \"{1}\"\n\
-         [[rooms]]\nmatch = \"cursors:*\"\nlog = \"none\"\nsignals_per_s = 300",
+         [[rooms]]\nmatch = \"cursors:*\"\nlog = \"none\"\nsignals_per_s = 300\n\
+         redact = [{{path = \"/a\", unless_role = \"x\"}}]",
         secrets[0], secrets[1]
     );
     let (code, out, err) = said(&run(&config, &[], &["check"]).await);
@@ -54,7 +55,7 @@ async fn check_says_what_the_settings_mean_and_shows_no_secret() {
         "RS256 by the key set of id.example, issuer https://id.example, tenant acme",
         "billing, of tenant default",
         "https://app.example",
-        "cursors:*  not kept, 300 signals a second of everybody",
+        "cursors:*  not kept, 300 signals a second of everybody, a field for one role alone",
         "Warning: auth.guests",
     ] {
         assert!(out.contains(word), "{word} is not in\n{out}");

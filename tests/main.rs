@@ -38,3 +38,6 @@ mod support;
 mod tidy;
 mod tokens;
 mod users;
+mod view_agreement;
+mod views;
+mod visible_to;

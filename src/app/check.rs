@@ -79,6 +79,11 @@ fn rows(config: &Config) -> Vec<(&'static str, Vec<String>)> {
                         if !config.limits.enabled && (rule.publishes_per_s.or(rule.signals_per_s)).is_some() {
                             line.push_str(" (off)");
                         }
+                        match rule.redact.rules().len() {
+                            0 => {}
+                            1 => line.push_str(", a field for one role alone"),
+                            fields => drop(write!(line, ", {fields} fields for one role alone")),
+                        }
                         line
                     })
                     .collect(),

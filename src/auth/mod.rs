@@ -22,6 +22,7 @@ use crate::domain::ids::{Tenant, UserKey};
 use crate::domain::known_user::{News, Profile};
 use crate::domain::pattern::RoomPattern;
 use crate::domain::user::User;
+use crate::domain::visibility::Reader;
 use crate::protocol::Refusal;
 
 mod api_key;
@@ -72,6 +73,12 @@ impl Identity {
     #[must_use]
     pub fn key(&self) -> UserKey {
         UserKey::new(self.tenant.clone(), self.user.id.clone())
+    }
+
+    /// Who they are as a reader.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::user(&self.user.id, &self.roles)
     }
 
     /// What is to be remembered of a token that was brought `now`.

@@ -218,5 +218,12 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key("rooms.publishes_per_s", Kind::Whole(1, 1_000_000), ""),
     key("rooms.signals_per_s", Kind::Whole(1, 1_000_000), ""),
+    key("rooms.redact", Kind::Tables, "tables [[rooms.redact]], each with path and unless_role"),
+    key(
+        "rooms.redact.path",
+        Kind::Text,
+        "a JSON pointer such as \"/customer/email\": 1 to 32 steps, each behind a `/`, `~1` for `/` and `~0` for `~` in one",
+    ),
+    key("rooms.redact.unless_role", Kind::Text, "a role of 1 to 100 characters, as tokens name it"),
     key("rooms.retire_after_s", Kind::Number(0.0, DAY_S), " of seconds"),
 ];

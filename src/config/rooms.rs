@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::domain::grants::{Right, Rights};
 use crate::domain::ids::RoomName;
 use crate::domain::log::Keep;
 use crate::domain::log_place::LogPlace;
 use crate::domain::pattern::RoomPattern;
+use crate::domain::redaction::{Pointer, RULES_MAX, Redaction, Rule};
 
 use super::{Config, values};
 
@@ -48,9 +49,28 @@ pub struct RoomRule {
     /// Signals a second of everybody in one room; `limits.room_signals_per_s` when it is not set.
     #[serde(default)]
     pub signals_per_s: Option<u32>,
+    /// Fields that are shown to some roles alone.
+    #[serde(default, deserialize_with = "redaction")]
+    pub redact: Redaction,
     /// How long a room without anybody in it stays open.
     #[serde(rename = "retire_after_s", default = "values::retire_after", deserialize_with = "values::seconds")]
     pub retire_after: Duration,
+}
+
+/// One `[[rooms.redact]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RedactRule {
+    #[serde(deserialize_with = "values::parsed")]
+    path: Pointer,
+    #[serde(deserialize_with = "values::role")]
+    unless_role: String,
+}
+
+fn redaction<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Redaction, D::Error> {
+    let rules = Vec::<RedactRule>::deserialize(deserializer)?;
+    let rules = rules.into_iter().map(|RedactRule { path, unless_role }| Rule { path, unless_role });
+    Ok(Redaction::new(rules.collect()))
 }
 
 /// What is set for one room.
@@ -123,6 +143,9 @@ impl RoomRule {
         if self.large.is_some() && !self.presence {
             return Some(("large", "must be left out while presence is false".into()));
         }
+        if self.redact.rules().len() > RULES_MAX {
+            return Some(("redact", format!("must be at most {RULES_MAX} tables")));
+        }
         let inside = [Right::Publish, Right::Signal, Right::Track, Right::Set];
         if !self.open_to.has(Right::Join) && inside.into_iter().any(|right| self.open_to.has(right)) {
             return Some(("open_to", "must have \"join\" when it has what is done inside the room".into()));
@@ -152,8 +175,7 @@ impl Config {
                 retire_after: values::retire_after(),
             };
         }
-        let fitting = self.rooms.iter().filter(|rule| rule.pattern.fits(room));
-        let Some(rule) = fitting.max_by_key(|rule| rule.pattern.precision()) else {
+        let Some(rule) = self.rule(room) else {
             return RoomSettings {
                 log: LogPlace::default(),
                 keep: Keep::DISK,
@@ -174,6 +196,21 @@ impl Config {
             },
             retire_after: rule.retire_after,
         }
+    }
+
+    /// Which fields not everybody sees in `room`.
+    #[must_use]
+    pub fn redaction(&self, room: &RoomName) -> Redaction {
+        self.rule(room).map(|rule| rule.redact.clone()).unwrap_or_default()
+    }
+
+    /// The `[[rooms]]` that is for `room`; none is for a personal room.
+    fn rule(&self, room: &RoomName) -> Option<&RoomRule> {
+        if room.is_personal() {
+            return None;
+        }
+        let fitting = self.rooms.iter().filter(|rule| rule.pattern.fits(room));
+        fitting.max_by_key(|rule| rule.pattern.precision())
     }
 
     /// What rooms are open to for guests and for tokens that name no rooms, by pattern.
@@ -201,5 +238,52 @@ impl Config {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(redact: &str) -> Result<Config, String> {
+        let file = format!("[[rooms]]\nmatch = 'desk:*'\n[[rooms]]\nmatch = 'desk:1'\nredact = [{redact}]");
+        Config::from_toml(&file).map_err(|error| error.to_string())
+    }
+
+    fn room(name: &str) -> RoomName {
+        RoomName::parse(name).unwrap()
+    }
+
+    #[test]
+    fn fields_are_kept_back_in_the_rooms_of_their_rule() {
+        let config = config("{path = '/a~1b/0', unless_role = 'support'}, {path = '/c', unless_role = 'x'}").unwrap();
+        let redaction = config.redaction(&room("desk:1"));
+        let rules: Vec<_> =
+            redaction.rules().iter().map(|rule| (rule.path.to_string(), rule.unless_role.as_str())).collect();
+        assert_eq!(rules, [("/a~1b/0".to_owned(), "support"), ("/c".to_owned(), "x")]);
+        assert!(config.redaction(&room("desk:2")).is_empty() && config.redaction(&room("lobby")).is_empty());
+    }
+
+    #[test]
+    fn a_rule_that_can_not_be_meant_is_refused_with_its_place() {
+        let many = vec!["{path = '/a', unless_role = 'x'}"; RULES_MAX + 1].join(",");
+        for (redact, place, remedy) in [
+            (
+                "{path = 'customer', unless_role = 'x'}",
+                "redact[0].path = \"customer\"",
+                "must be a JSON pointer such as",
+            ),
+            ("{path = '', unless_role = 'x'}", "redact[0].path = \"\"", "must be a JSON pointer"),
+            ("{path = '/a~', unless_role = 'x'}", "redact[0].path = \"/a~\"", "must be a JSON pointer"),
+            ("{path = '/a', unless_role = ''}", "redact[0].unless_role = \"\"", "must be a role of 1 to 100"),
+            ("{path = '/a', unless_role = ['x']}", "redact[0].unless_role = [\"x\"]", "must be a role of 1 to 100"),
+            ("{path = '/a', role = 'x'}", "unknown key rooms[1].redact[0].role", "there are"),
+            ("{path = '/a'}", "redact[0]", "missing field `unless_role`"),
+            ("'/a'", "redact = [\"/a\"]", "must be tables [[rooms.redact]]"),
+            (&many, "redact = ", "must be at most 32 tables"),
+        ] {
+            let error = config(redact).unwrap_err();
+            assert!(error.contains(place) && error.contains(remedy) && error.contains("rooms[1]."), "{error}");
+        }
     }
 }

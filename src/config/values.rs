@@ -101,6 +101,13 @@ pub(super) fn rights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Right
     names.iter().map(|name| Right::parse(name).ok_or_else(|| D::Error::custom("no such right"))).collect()
 }
 
+/// A role, as a token may name one.
+pub(super) fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let role = String::deserialize(deserializer)?;
+    let is_role = (1..=100).contains(&role.chars().count()) && !role.chars().any(char::is_control);
+    if is_role { Ok(role) } else { Err(D::Error::custom("not a role")) }
+}
+
 /// 64 hexadecimal digits.
 pub(super) fn sha256<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 32]>, D::Error> {
     let text = String::deserialize(deserializer)?;

@@ -1,10 +1,12 @@
 //! The hubs that have listeners of one room.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::frame::Frame;
-use super::hub::{Attach, Detach, DropRoom, HubHandle, Push, PushSignals, Receive};
+use super::hub::{Attach, Detach, DropRoom, HubHandle, KeptFrom, Push, PushSignals, PushViews, Receive, Regard};
 use super::worker::OutboxId;
+use crate::domain::redaction::View;
 
 /// Whom a room speaks to. Owned by the room; one letter per worker that has listeners, whatever their number.
 pub struct Audience {
@@ -25,7 +27,14 @@ impl Audience {
     }
 
     /// Lets an outbox hear the room, from `first` on if there is one. `is_new` says that it did not before.
-    pub fn attach(&mut self, hub: &HubHandle, outbox: OutboxId, receive: Receive, first: Option<Frame>, is_new: bool) {
+    pub fn attach(
+        &mut self,
+        hub: &HubHandle,
+        outbox: OutboxId,
+        (receive, view): (Receive, View),
+        first: Option<Frame>,
+        is_new: bool,
+    ) {
         let place = self.hubs.iter().position(|listening| listening.hub.number == hub.number).unwrap_or_else(|| {
             self.hubs.push(Listening { hub: hub.clone(), outboxes: 0 });
             self.hubs.len() - 1
@@ -35,7 +44,7 @@ impl Audience {
         if let Some(first) = &first {
             count(&listening.hub, first);
         }
-        listening.hub.addr.do_send(Attach { room: self.room, outbox, receive, first });
+        listening.hub.addr.do_send(Attach { room: self.room, outbox, receive, view, first });
     }
 
     /// Ends what an outbox hears, behind `last`. `was_listening` says that it did hear.
@@ -58,6 +67,25 @@ impl Audience {
         for listening in &self.hubs {
             count(&listening.hub, frame);
             listening.hub.addr.do_send(Push { room: self.room, frame: frame.clone(), kind });
+        }
+    }
+
+    /// Gives an outbox that hears the room another view of it.
+    pub fn regard(&self, hub: &HubHandle, outbox: OutboxId, view: View) {
+        hub.addr.do_send(Regard { room: self.room, outbox, view });
+    }
+
+    /// Gives everybody the frame of their view; where there is `kept`, who is not admitted (by the number of their hub)
+    /// gets the frame beside.
+    pub fn push_views(&self, frames: &Arc<[(View, Frame)]>, kept: Option<(&[(u32, OutboxId)], &Frame)>, kind: Receive) {
+        for listening in &self.hubs {
+            let kept = kept.map(|(admitted, instead)| {
+                let of_this_hub = admitted.iter().filter(|(hub, _)| *hub == listening.hub.number);
+                KeptFrom { admitted: of_this_hub.map(|(_, outbox)| *outbox).collect(), instead: instead.clone() }
+            });
+            let push = PushViews { room: self.room, frames: Arc::clone(frames), kept, kind };
+            listening.hub.pending.fetch_add(push.bytes(), Ordering::Relaxed);
+            listening.hub.addr.do_send(push);
         }
     }
 

@@ -12,10 +12,15 @@ use super::frame::Frame;
 use super::outbox::{Outbox, Verdict};
 use super::worker::{OutboxId, Worker};
 use crate::clock::Clock;
+use crate::domain::redaction::View;
 use crate::protocol::codes::CloseCode;
 use crate::protocol::push;
 use crate::supervise;
 use crate::telemetry::metrics::COUNTS;
+
+mod views;
+
+pub use views::{KeptFrom, PushViews, Regard};
 
 /// What a listener wants to hear of a room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +59,8 @@ pub struct Attach {
     pub outbox: OutboxId,
     /// What it wants to hear.
     pub receive: Receive,
+    /// Which view of the room is its own.
+    pub view: View,
     /// What comes ahead of everything else from this room.
     pub first: Option<Frame>,
 }
@@ -159,6 +166,7 @@ struct Seat {
     id: OutboxId,
     outbox: Rc<Outbox>,
     receive: Receive,
+    view: View,
 }
 
 /// Connections that are ended one after the other.
@@ -268,7 +276,7 @@ impl Handler<Attach> for Hub {
                 self.worker.push(&outbox, first, self.clock.now());
             }
             let listeners = self.rooms.entry(attach.room).or_default();
-            listeners.put(Seat { id: attach.outbox, outbox, receive: attach.receive });
+            listeners.put(Seat { id: attach.outbox, outbox, receive: attach.receive, view: attach.view });
         }
         self.handed_out(bytes);
     }

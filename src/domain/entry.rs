@@ -30,6 +30,8 @@ impl Serialize for Timestamp {
 /// The kinds of entries; the number is what the log stores, so it never changes its meaning.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Kind {
+    /// Not for this reader: what stands in an entry's place, of which it has nothing but offset and id. Never stored.
+    Hidden = 0,
     /// Something happened; `body` has `"event"` and `"data"`.
     Event = 1,
     /// The room's state changed; `body` has `"set"` and `"removed"`.
@@ -45,7 +47,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// All that logs hold.
     pub const ALL: [Self; 6] =
         [Self::Event, Self::State, Self::Activity, Self::Notification, Self::Marked, Self::Preferred];
 
@@ -53,6 +55,7 @@ impl Kind {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Hidden => "hidden",
             Self::Event => "event",
             Self::State => "state",
             Self::Activity => "activity",

@@ -112,7 +112,8 @@ impl Kind {
     #[must_use]
     pub const fn of_entry(kind: entry::Kind) -> Self {
         match kind {
-            entry::Kind::Event | entry::Kind::Notification => Self::Publish,
+            // Nobody writes what is hidden.
+            entry::Kind::Event | entry::Kind::Notification | entry::Kind::Hidden => Self::Publish,
             entry::Kind::State | entry::Kind::Marked | entry::Kind::Preferred => Self::Set,
             entry::Kind::Activity => Self::Track,
         }

@@ -12,6 +12,7 @@ use crate::domain::ids::RoomName;
 use crate::domain::notification::Notify;
 use crate::domain::presence::Change;
 use crate::domain::state;
+use crate::domain::visibility::VisibleTo;
 
 use super::refusal::Refusal;
 use super::scan;
@@ -252,6 +253,8 @@ pub struct Publish {
     pub data: Arc<str>,
     /// The sender's own name for it, 1 to 200 characters.
     pub key: Option<Arc<str>>,
+    /// Its readers; everybody without it.
+    pub visible_to: Option<VisibleTo>,
 }
 
 /// The command `set`.
@@ -280,6 +283,8 @@ pub struct Track {
     pub metadata: Option<Arc<str>>,
     /// See [`Publish::key`].
     pub key: Option<Arc<str>>,
+    /// See [`Publish::visible_to`].
+    pub visible_to: Option<VisibleTo>,
 }
 
 /// The command `signal`.
@@ -358,36 +363,38 @@ fn command(fields: &Fields<'_>) -> Result<Command, Refusal> {
             receive: fields.receive()?,
         }),
         "leave" => Command::Leave { room: fields.room()? },
-        "publish" => {
-            fields.refuse_visible_to()?;
-            Command::Publish(Publish {
-                room: fields.room()?,
-                event: fields.event("1 to 100 characters", 100)?,
-                data: fields.data()?,
-                key: fields.key()?,
-            })
-        }
-        "set" => Command::Set(Set {
+        "publish" => Command::Publish(Publish {
             room: fields.room()?,
-            change: fields.state_change()?,
-            if_offset: fields.if_offset()?,
-            key: fields.key()?,
-        }),
-        "track" => {
-            fields.refuse_visible_to()?;
-            Command::Track(Track {
-                room: fields.room()?,
-                action: fields.action()?,
-                target: fields.target()?,
-                metadata: fields.metadata(),
-                key: fields.key()?,
-            })
-        }
-        "signal" => Command::Signal(Signal {
-            room: fields.room()?,
-            event: fields.event("1 to 200 characters", 200)?,
+            event: fields.event("1 to 100 characters", 100)?,
             data: fields.data()?,
+            key: fields.key()?,
+            visible_to: fields.visible_to()?,
         }),
+        "set" => {
+            fields.refuse_visible_to()?;
+            Command::Set(Set {
+                room: fields.room()?,
+                change: fields.state_change()?,
+                if_offset: fields.if_offset()?,
+                key: fields.key()?,
+            })
+        }
+        "track" => Command::Track(Track {
+            room: fields.room()?,
+            action: fields.action()?,
+            target: fields.target()?,
+            metadata: fields.metadata(),
+            key: fields.key()?,
+            visible_to: fields.visible_to()?,
+        }),
+        "signal" => {
+            fields.refuse_visible_to()?;
+            Command::Signal(Signal {
+                room: fields.room()?,
+                event: fields.event("1 to 200 characters", 200)?,
+                data: fields.data()?,
+            })
+        }
         "presence" => Command::Presence { room: fields.optional_room()?, change: fields.change("")? },
         "history" => Command::History(History {
             room: fields.room_or_me()?,

@@ -9,10 +9,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::domain::cursor::{Cursor, ResetReason};
-use crate::domain::entry::{Entry, Timestamp};
+use crate::domain::entry::{Entry, Kind, Timestamp};
 use crate::domain::ids::{EntryId, RoomName, SessionId, Tenant, UserId};
 use crate::domain::inbox::Counts;
 use crate::domain::user::User;
+use crate::domain::visibility::is_sealed;
 
 use super::codes::{CloseCode, ErrorCode};
 use super::command::CommandId;
@@ -323,12 +324,19 @@ pub fn from_member(user: &UserId, session: &SessionId) -> Arc<str> {
     out.into()
 }
 
-/// Appends an entry. Everything in it is JSON already or needs no escapes, so nothing is looked at byte by byte.
+/// Appends an entry. Everything in it is JSON already or needs no escapes, so nothing is looked at byte by byte. One that
+/// is for some readers alone and was opened for nobody is hidden.
 fn put_entry(out: &mut String, room: &str, entry: &Entry) {
-    put::parts(out, &["{\"type\":\"", entry.kind.as_str(), "\",\"room\":\"", room, "\",\"offset\":"]);
+    let is_hidden = entry.kind == Kind::Hidden || is_sealed(&entry.body);
+    let kind = if is_hidden { Kind::Hidden } else { entry.kind };
+    put::parts(out, &["{\"type\":\"", kind.as_str(), "\",\"room\":\"", room, "\",\"offset\":"]);
     put::value(out, entry.offset);
     out.push_str(",\"id\":\"");
     put::value(out, entry.id);
+    if is_hidden {
+        out.push_str("\"}");
+        return;
+    }
     put::parts(out, &["\",", &entry.body, ",\"from\":", &entry.from, ",\"at\":\""]);
     put::value(out, entry.at);
     out.push_str("\"}");

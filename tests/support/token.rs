@@ -24,6 +24,11 @@ pub(crate) fn token_with_rooms(user: &str, rooms: &Value) -> String {
     mint(SECRET, &json!({"sub": user, "exp": seconds_from_now(3600), "rooms": rooms}))
 }
 
+/// A good token for `user` with these roles.
+pub(crate) fn token_with_roles(user: &str, roles: &[&str]) -> String {
+    mint(SECRET, &json!({"sub": user, "exp": seconds_from_now(3600), "roles": roles}))
+}
+
 /// Seconds since 1970, `offset` from now.
 pub(crate) fn seconds_from_now(offset: i64) -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();

@@ -8,6 +8,7 @@ use crate::bridge::{LogPlace, Select, Selection};
 use crate::domain::entry::Kind;
 use crate::domain::ids::RoomKey;
 use crate::domain::tail::Bounds;
+use crate::domain::visibility::Reader;
 use crate::protocol::command::{CommandId, HistoryPart};
 use crate::protocol::{Refusal, push};
 
@@ -19,6 +20,8 @@ pub struct History {
     pub asker: Asker,
     /// The command's id.
     pub id: CommandId,
+    /// For whose eyes.
+    pub reader: Reader,
     /// Which part of the log.
     pub part: HistoryPart,
     /// At most so many.
@@ -54,12 +57,13 @@ impl Handler<History> for Room {
         // What has not arrived here yet will be pushed, and is news.
         let Some(tail) = &self.tail else { return };
         let (log, below) = ((self.key.clone(), self.settings.log), tail.head().offset + 1);
-        let History { asker, id, part, limit, kinds } = history;
+        let History { asker, id, reader, part, limit, kinds } = history;
         let select = question(log, part, below, limit, kinds);
         let reading = self.context.bridge.select.send(select).into_actor(self);
         ctx.spawn(reading.map(move |selection, room, _| {
             let outcome = if let Ok(Ok(Selection { ends, entries, more })) = selection {
                 let oldest = ends.floor.offset + 1;
+                let entries = room.see(&entries, &reader);
                 Outcome::Text(push::history(&id, &room.name, &ends.head, oldest, &entries, more))
             } else {
                 Outcome::Refused(Refusal::unavailable("the log can't be read now"))

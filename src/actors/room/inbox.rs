@@ -17,6 +17,7 @@ use crate::delivery::{Frame, Receive};
 use crate::domain::cursor::Cursor;
 use crate::domain::entry::{Entry, Timestamp};
 use crate::domain::ids::SessionId;
+use crate::domain::redaction::View;
 use crate::domain::tail::Bounds;
 use crate::protocol::push;
 
@@ -114,7 +115,7 @@ impl Room {
         };
         let Some(seat) = self.seats.get(session) else { return };
         for frame in frames {
-            self.audience.attach(&seat.hub, seat.outbox, seat.receive, Some(frame.clone()), false);
+            self.audience.attach(&seat.hub, seat.outbox, (seat.receive, seat.view), Some(frame.clone()), false);
         }
     }
 
@@ -159,7 +160,7 @@ impl Room {
             let frame = Frame::text(&push::entry(&self.name, entry));
             // A listener stays one; who is none yet is only handed the frame.
             if is_listening {
-                self.audience.attach(&join.hub, join.outbox, Receive::ALL, Some(frame), false);
+                self.audience.attach(&join.hub, join.outbox, (Receive::ALL, View::WHOLE), Some(frame), false);
             } else {
                 self.audience.detach(&join.hub, join.outbox, Some(frame), false);
             }

@@ -18,6 +18,7 @@ use crate::domain::ids::{RoomName, SessionId};
 use crate::domain::presence::{Change, Device};
 use crate::domain::tail::{Bounds, Reading, Since};
 use crate::domain::user::User;
+use crate::domain::visibility::Reader;
 use crate::protocol::command::{CommandId, JoinPresence};
 use crate::protocol::{Refusal, push};
 
@@ -45,6 +46,8 @@ pub struct Join {
     pub from: Arc<str>,
     /// Under whose name its keys count.
     pub publisher: Arc<str>,
+    /// Who is behind it as a reader.
+    pub reader: Reader,
     /// What it runs on.
     pub device: Device,
     /// Where it goes on from.
@@ -94,17 +97,16 @@ impl Room {
     }
 
     /// Reads what is older than the tail; the room goes on meanwhile.
-    fn read_older(&mut self, join: Join, cursor: Cursor, reading: Reading, ctx: &mut Context<Self>) {
+    fn read_older(&mut self, mut join: Join, cursor: Cursor, reading: Reading, ctx: &mut Context<Self>) {
         let Bounds { entries_max, bytes_max } = Bounds::PAGE.with_proof();
         let read = Read { log: self.key.clone(), place: self.settings.log, from: reading.from, entries_max, bytes_max };
         let seat = (join.session.clone(), join.generation);
-        self.joining.insert(seat.clone());
+        self.joining.insert(seat.clone(), join.reader.clone());
         let reading_page = self.context.bridge.read.send(read).into_actor(self);
         ctx.spawn(reading_page.map(move |page, room, ctx| {
             // Who went meanwhile is not let in: its `Gone` was already handled.
-            if !room.joining.remove(&seat) {
-                return;
-            }
+            let Some(reader) = room.joining.remove(&seat) else { return };
+            join.reader = reader;
             let (Ok(Ok(page)), Some(tail)) = (page, &room.tail) else {
                 join.asker.refuse(Refusal::unavailable("the log can't be read now"));
                 return room.retire_when_idle(ctx);
@@ -117,10 +119,11 @@ impl Room {
 
     /// Lets a session in with exactly what it missed.
     fn let_in(&mut self, join: &Join, entries: &[Arc<Entry>], cursor: Cursor, ctx: &mut Context<Self>) {
+        let entries = self.see(entries, &join.reader);
         if join.is_quiet {
-            self.push_to(join, entries);
+            self.push_to(join, &entries);
         }
-        self.attach(join, cursor, push::Recovery::Recovered(entries), ctx);
+        self.attach(join, cursor, push::Recovery::Recovered(&entries), ctx);
     }
 
     /// Lets a session in with the starting picture.
@@ -131,7 +134,8 @@ impl Room {
 
     /// A page that is not the last: nothing of the room is pushed until the reader has them all.
     fn give_page(&mut self, join: &Join, entries: &[Arc<Entry>], cursor: Cursor) {
-        let page = Frame::text(&push::joined_page(join.id.as_ref(), &self.name, &cursor, entries));
+        let entries = self.see(entries, &join.reader);
+        let page = Frame::text(&push::joined_page(join.id.as_ref(), &self.name, &cursor, &entries));
         let was_listening = self.seats.remove(&join.session).is_some();
         self.audience.detach(&join.hub, join.outbox, Some(page), was_listening);
         join.asker.joined(false);
@@ -159,7 +163,8 @@ impl Room {
         // Who came quietly has had the entries, and hears of nothing but a picture that is to be taken as new.
         let is_told = !join.is_quiet || matches!(recovery, push::Recovery::Reset(_));
         let joined = is_told.then(|| Frame::text(&self.joined(join, cursor, recovery, member.is_some(), receive)));
-        self.audience.attach(&join.hub, join.outbox, receive, joined, !is_same_outbox);
+        let view = self.redaction.view(&join.reader);
+        self.audience.attach(&join.hub, join.outbox, (receive, view), joined, !is_same_outbox);
         let seat = Seat {
             generation: join.generation,
             addr: join.asker.session().clone(),
@@ -169,6 +174,8 @@ impl Room {
             from: Arc::clone(&join.from),
             publisher: Arc::clone(&join.publisher),
             receive,
+            reader: join.reader.clone(),
+            view,
         };
         self.seats.insert(join.session.clone(), seat);
         self.greet(&join.session);
@@ -207,11 +214,11 @@ impl Room {
                 members.push(kept.map_or_else(|| push::member(&member).into(), Arc::clone));
             }
         }
-        let (state, activity) = match recovery {
-            push::Recovery::Recovered(_) => ("{}".into(), Vec::new()),
-            _ => {
-                (self.shown.state_json(), self.shown.activity(self.tail.as_ref().map_or(0, |tail| tail.floor().offset)))
-            }
+        let (state, activity) = if let push::Recovery::Recovered(_) = recovery {
+            ("{}".into(), Vec::new())
+        } else {
+            let activity = self.shown.activity(self.tail.as_ref().map_or(0, |tail| tail.floor().offset));
+            (self.state_for(&join.reader), self.see(&activity, &join.reader))
         };
         let picture = push::Picture { state: &state, activity: &activity, members, count, is_large };
         push::joined(join.id.as_ref(), &self.name, &cursor, recovery, picture)

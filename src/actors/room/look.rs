@@ -9,19 +9,22 @@ use super::Room;
 use crate::domain::cursor::Cursor;
 use crate::domain::ids::UserId;
 use crate::domain::tail::Tail;
+use crate::domain::visibility::Reader;
 use crate::protocol::push;
 
 /// Who is here, and how far is the log?
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Look {
+    /// For whose eyes.
+    pub reader: Reader,
     /// Hears it.
-    pub reply: oneshot::Sender<View>,
+    pub reply: oneshot::Sender<Glance>,
 }
 
 /// A room at one moment.
 #[derive(Clone, Debug)]
-pub struct View {
+pub struct Glance {
     /// The newest position of the log.
     pub cursor: Cursor,
     /// The members as JSON; none for a large room.
@@ -39,7 +42,7 @@ impl Handler<Look> for Room {
 
     fn handle(&mut self, look: Look, _: &mut Self::Context) {
         let Some(cursor) = self.tail.as_ref().map(Tail::head) else { return };
-        let state = self.shown.state_json();
+        let state = self.state_for(&look.reader);
         let (count, is_large) = (self.roster.count_with(None), self.roster.is_large());
         let mut members = Vec::new();
         if !is_large {
@@ -49,7 +52,7 @@ impl Handler<Look> for Room {
             }
         }
         // Who asked may be gone by now.
-        let _ = look.reply.send(View { cursor, members, count, is_large, state });
+        let _ = look.reply.send(Glance { cursor, members, count, is_large, state });
     }
 }
 

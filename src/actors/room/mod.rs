@@ -9,14 +9,15 @@
 //! Always true: what a session hears of a room comes from the room through its hub's mailbox, in one order: `joined`,
 //! then every entry after its cursor once. A room never delivers a hole. It holds back its mailbox until it knows its log.
 //!
-//! Each conversation is a file: [`join`], [`publish`], [`presence`], [`signals`], [`history`]. Here is its life.
+//! Each conversation is a file: [`join`], [`publish`], [`presence`], [`signals`], [`history`]; [`views`] says who sees what
+//! of an entry. Here is its life.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::directory::{Directory, RetireAnswer, RoomDied, RoomIdle};
 use super::limits::Limits;
@@ -27,11 +28,12 @@ use crate::config::{Config, RoomSettings};
 use crate::delivery::{Audience, Farewell, Frame, HubHandle, OutboxId, Receive};
 use crate::domain::cursor::Cursor;
 use crate::domain::ids::{RoomKey, RoomName, SessionId, UserId};
+use crate::domain::redaction::{Redaction, View};
 use crate::domain::roster::Roster;
 use crate::domain::signals::{SignalBounds, Signals};
 use crate::domain::tail::{Bounds, Order, Tail};
 use crate::domain::user::User;
-use crate::protocol::push;
+use crate::domain::visibility::Reader;
 
 use inbox::Inbox;
 use opening::open_log;
@@ -46,6 +48,7 @@ mod picture;
 pub mod presence;
 pub mod publish;
 pub mod signals;
+pub mod views;
 
 /// What rooms and the Directory look at. Shared, never changed.
 pub struct RoomContext {
@@ -92,6 +95,8 @@ pub struct Room {
     number: u64,
     context: Arc<RoomContext>,
     settings: RoomSettings,
+    /// Fields that not everybody here sees.
+    redaction: Redaction,
     directory: Addr<Directory>,
     /// `None` until the log's ends are known; the mailbox waits until then.
     tail: Option<Tail>,
@@ -110,8 +115,8 @@ pub struct Room {
     signals: Signals,
     audience: Audience,
     seats: FxHashMap<SessionId, Seat>,
-    /// Sessions whose join waits for a page of the log, by generation.
-    joining: FxHashSet<(SessionId, u64)>,
+    /// Sessions whose join waits for a page of the log, by generation, and who they are by their newest token.
+    joining: FxHashMap<(SessionId, u64), Reader>,
     /// Appends that the bridge has not answered yet.
     in_flight: Arc<AtomicUsize>,
     timers: Timers,
@@ -132,6 +137,10 @@ struct Seat {
     /// Under whose name its keys count.
     publisher: Arc<str>,
     receive: Receive,
+    /// Who it is as a reader, by its newest token.
+    reader: Reader,
+    /// What of the room that lets it see.
+    view: View,
 }
 
 /// What is under way. A timer that is not needed is not set, so an idle room costs nothing.
@@ -187,6 +196,7 @@ impl Room {
     ) -> Self {
         ctx.set_mailbox_capacity(4_096);
         let settings = context.config.room(&key.room);
+        let redaction = context.config.redaction(&key.room);
         let inbox = key.room.is_personal().then(Inbox::default);
         let name = key.room.on_the_wire();
         Self {
@@ -195,6 +205,7 @@ impl Room {
             number,
             context,
             settings,
+            redaction,
             directory,
             tail: None,
             watch: None,
@@ -207,7 +218,7 @@ impl Room {
             signals: Signals::new(SignalBounds::default()),
             audience: Audience::new(number),
             seats: FxHashMap::default(),
-            joining: FxHashSet::default(),
+            joining: FxHashMap::default(),
             in_flight: Arc::new(AtomicUsize::new(0)),
             timers: Timers::default(),
             is_retired: false,
@@ -244,8 +255,7 @@ impl Room {
                 return ctx.stop();
             }
             for entry in missed {
-                let frame = Frame::text(&push::entry(&self.name, entry));
-                self.audience.push(&frame, Receive::ENTRIES);
+                self.deliver(entry);
             }
             self.tell_all_members();
             self.presence_changed(ctx);
@@ -258,26 +268,26 @@ impl Room {
 
     /// Takes new entries, in order; asks the log for what is missing first.
     fn take_in(&mut self, arrived: Arrived, ctx: &mut Context<Self>) {
-        let Some(tail) = &mut self.tail else { return };
-        if arrived.epoch != tail.head().epoch {
+        let Some(epoch) = self.tail.as_ref().map(|tail| tail.head().epoch) else { return };
+        if arrived.epoch != epoch {
             // Another life of the log: everybody has to take the picture as new, which a return brings about.
             log::error!("room {} has a log of another epoch and is opened anew", self.key);
             ctx.stop();
             return;
         }
         for entry in arrived.entries {
+            let Some(tail) = &mut self.tail else { return };
             match tail.push(Arc::clone(&entry)) {
                 Order::Next => {
                     self.shown.take(&entry);
-                    let frame = Frame::text(&push::entry(&self.name, &entry));
-                    self.audience.push(&frame, Receive::ENTRIES);
-                    self.delivered = Some(tail.head());
+                    self.deliver(&entry);
+                    self.delivered = Some(entry.cursor(epoch));
                 }
                 Order::Old => {}
                 Order::Hole { .. } => return self.fill_hole(ctx),
             }
         }
-        if let Some(floor) = arrived.floor {
+        if let Some((floor, tail)) = arrived.floor.zip(self.tail.as_mut()) {
             tail.raise_floor(floor);
         }
         self.look_into_inbox(ctx);

@@ -56,6 +56,7 @@ impl Handler<Publish> for Room {
         };
         let key = publish.key.map(|key| DedupeKey { publisher: Arc::clone(&seat.publisher), key });
         let in_flight = InFlight::of(&self.in_flight);
+        let redaction = self.redaction.clone();
         self.context.bridge.append.do_send(Append {
             log: self.key.clone(),
             place: self.settings.log,
@@ -64,7 +65,7 @@ impl Handler<Publish> for Room {
             if_offset: publish.if_offset,
             done: Box::new(move |result| {
                 drop(in_flight);
-                asker.answer(Outcome::Appended(result));
+                asker.answer(Outcome::Appended(result, redaction));
             }),
         });
     }

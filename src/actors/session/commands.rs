@@ -22,6 +22,7 @@ use crate::domain::grants::Right;
 use crate::domain::ids::{RoomKey, RoomName};
 use crate::domain::limits::Kind as Paid;
 use crate::domain::presence::Change;
+use crate::domain::visibility::{seal, seen_error};
 use crate::protocol::command::{
     Command, CommandId, History, Incoming as Understood, Join, Publish, Set, Signal, Track,
 };
@@ -126,6 +127,7 @@ impl Session {
             user: Arc::clone(&open.identity.user),
             from: Arc::clone(&open.from),
             publisher: Arc::clone(&open.publisher),
+            reader: open.reader.clone(),
             device,
             since: join.since,
             is_quiet,
@@ -136,12 +138,12 @@ impl Session {
     }
 
     /// Posts a join; a room that is gone by now is looked up again.
-    fn post_join(&mut self, letter: RoomJoin, located: Located, ctx: &mut Context<Self>) {
+    fn post_join(&mut self, mut letter: RoomJoin, located: Located, ctx: &mut Context<Self>) {
         let ticket = letter.asker.ticket();
-        let Some(slot) = self.open().and_then(|open| open.rooms.get_mut(&letter.room)) else { return };
-        if !slot.is_joining(ticket) {
-            return;
-        }
+        let Some(open) = self.open() else { return };
+        // The token may be a newer one than when the letter was written.
+        letter.reader = open.reader.clone();
+        let Some(slot) = open.rooms.get_mut(&letter.room).filter(|slot| slot.is_joining(ticket)) else { return };
         slot.located = Some(located.clone());
         match located.addr.try_send(letter) {
             Ok(()) => {}
@@ -171,7 +173,7 @@ impl Session {
     }
 
     fn publish(&mut self, id: Option<CommandId>, publish: Publish, ctx: &mut Context<Self>) {
-        let body = push::publish_body(&publish.event, &publish.data);
+        let body = seal(publish.visible_to.as_ref(), push::publish_body(&publish.event, &publish.data));
         let written = Written { kind: Kind::Event, body, key: publish.key, if_offset: None };
         self.write(id, (&publish.room, Right::Publish, "publish"), written, ctx);
     }
@@ -183,6 +185,7 @@ impl Session {
 
     fn track(&mut self, id: Option<CommandId>, track: Track, ctx: &mut Context<Self>) {
         let body = push::track_body(&track.action, track.target.as_deref(), track.metadata.as_deref());
+        let body = seal(track.visible_to.as_ref(), body);
         let written = Written { kind: Kind::Activity, body, key: track.key, if_offset: None };
         self.write(id, (&track.room, Right::Track, "track"), written, ctx);
     }
@@ -282,12 +285,14 @@ impl Session {
         // Without an id nobody would hear the answer.
         let Some(id) = id else { return self.gauge.answered() };
         let ticket = open.wait(Some(id.clone()), None, now);
+        let reader = open.reader.clone();
         self.watch_deadlines(ctx);
         let room = history.room.clone();
         self.locate(&room, ctx, move |session, located, ctx| {
             let letter = RoomHistory {
                 asker: Asker::new(ctx.address(), ticket),
                 id,
+                reader,
                 part: history.part,
                 limit: history.limit,
                 kinds: history.kinds,
@@ -441,8 +446,12 @@ impl Handler<Answered> for Session {
     fn handle(&mut self, Answered { ticket, outcome }: Answered, ctx: &mut Self::Context) {
         let text = match outcome {
             Outcome::Refused(refusal) | Outcome::Notified(Err(refusal)) => return self.finish(ticket, &refusal, ctx),
-            Outcome::Appended(Err(error)) => return self.finish(ticket, &error.into(), ctx),
-            Outcome::Appended(Ok(appended)) => {
+            Outcome::Appended(Err(error), redaction) => {
+                let Some(open) = self.open() else { return };
+                let error = seen_error(error, &open.reader, &redaction);
+                return self.finish(ticket, &error.into(), ctx);
+            }
+            Outcome::Appended(Ok(appended), _) => {
                 let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&ticket)) else { return };
                 waiting.id.map(|id| push::published(&id, appended.offset, appended.entry, appended.duplicate))
             }

@@ -13,6 +13,7 @@ use super::{Open, Phase, Session};
 use crate::actors::directory::{OpenSession, Opened};
 use crate::actors::limits::too_fast;
 use crate::actors::room::join::Leave;
+use crate::actors::room::views::NewReader;
 use crate::auth::{Admitted, Identity, LEEWAY_MS, Refused};
 use crate::bridge::inbox::{Welcome, Welcomed};
 use crate::bridge::users::Remember;
@@ -103,6 +104,7 @@ impl Session {
         let Admitted { identity, guest_token } = admitted;
         let from = push::from_member(&identity.user.id, &opened.session);
         let publisher = format!("user:{}", identity.user.id).into();
+        let reader = identity.reader();
         let open = Open {
             node,
             me: Me::Behind,
@@ -116,6 +118,7 @@ impl Session {
             quota,
             from,
             publisher,
+            reader,
             farewell: Farewell::Lost,
         };
         let welcome = self.node().bridge.inboxes.welcome.send(Welcome { log: open.own_log(), since });
@@ -180,6 +183,7 @@ impl Session {
         open.identity = identity;
         open.remember();
         self.leave_forbidden_rooms();
+        self.tell_rooms_who_reads();
         self.watch_expiry(ctx);
         if let Some(id) = id {
             let expires = self.open().and_then(|open| open.identity.expires);
@@ -201,6 +205,19 @@ impl Session {
             }
             is_allowed
         });
+    }
+
+    /// A token with other roles shows other things from now on, in the rooms too that the session is in.
+    fn tell_rooms_who_reads(&mut self) {
+        let Some(open) = self.open() else { return };
+        let reader = open.identity.reader();
+        if std::mem::replace(&mut open.reader, reader.clone()) == reader {
+            return;
+        }
+        for located in open.rooms.values().filter_map(|slot| slot.located.as_ref()) {
+            let (session, generation) = (open.opened.session.clone(), open.opened.generation);
+            located.addr.do_send(NewReader { session, generation, reader: reader.clone() });
+        }
     }
 
     /// Tells the client ahead of its token's end, and ends the connection there.

@@ -35,6 +35,8 @@ use crate::delivery::{Farewell, Frame, Outbox, OutboxId};
 use crate::domain::cursor::Cursor;
 use crate::domain::ids::RoomName;
 use crate::domain::presence::Device;
+use crate::domain::redaction::Redaction;
+use crate::domain::visibility::Reader;
 use crate::protocol::codes::CloseCode;
 use crate::protocol::command::{self, Command, CommandId, Incoming as Understood};
 use crate::protocol::{Refusal, push};
@@ -125,8 +127,8 @@ pub struct Answered {
 
 /// How a command ended.
 pub enum Outcome {
-    /// The log has, or has not, taken an entry.
-    Appended(Result<Appended, AppendError>),
+    /// The log has, or has not, taken an entry; the room's rules are for what a refusal tells.
+    Appended(Result<Appended, AppendError>, Redaction),
     /// An order to notify was, or was not, taken.
     Notified(Result<Placed, Refusal>),
     /// The own inbox was, or was not, changed.
@@ -195,6 +197,7 @@ struct Open {
     quota: Quota,
     from: Arc<str>,
     publisher: Arc<str>,
+    reader: Reader,
     /// Where it is in its user's own room.
     me: Me,
     farewell: Farewell,

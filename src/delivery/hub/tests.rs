@@ -5,6 +5,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::delivery::outbox::OutboxLimits;
+use crate::domain::ids::UserId;
+use crate::domain::redaction::{Redaction, Rule};
+use crate::domain::visibility::Reader;
 
 const ROOM: u64 = 7;
 
@@ -30,8 +33,15 @@ async fn listener(clock: &Clock, hub: &HubHandle, receive: Receive) -> (TcpStrea
     let outbox = Outbox::new(Rc::new(stream), OutboxLimits::default(), clock.now());
     outbox.connected();
     let id = Worker::current(clock).register(Rc::new(outbox));
-    post(hub, Attach { room: ROOM, outbox: id, receive, first: Some(Frame::text("joined")) }, 8);
+    post(hub, Attach { room: ROOM, outbox: id, receive, view: View::WHOLE, first: Some(Frame::text("joined")) }, 8);
     (client, id)
+}
+
+/// The view of who has no role, in a room with as many rules as `rules`.
+fn view(rules: usize) -> View {
+    let rule = || Rule { path: "/a".parse().unwrap(), unless_role: "boss".into() };
+    let rules = Redaction::new((0..rules).map(|_| rule()).collect());
+    rules.view(&Reader::user(&UserId::parse("ada").unwrap(), &[]))
 }
 
 fn post<M>(hub: &HubHandle, letter: M, bytes: usize)
@@ -99,13 +109,47 @@ async fn who_signalled_gets_the_others_and_who_was_alone_nothing() {
 }
 
 #[actix::test]
+async fn each_gets_the_frame_of_its_view_and_who_is_not_admitted_the_other() {
+    let clock = Clock::system();
+    let hub = Hub::start_here(0, &clock, Duration::from_hours(1));
+    let (mut whole, whole_id) = listener(&clock, &hub, Receive::ALL).await;
+    let (mut less, less_id) = listener(&clock, &hub, Receive::ALL).await;
+    let (mut deaf, _) = listener(&clock, &hub, Receive::SIGNALS).await;
+    hub.addr.do_send(Regard { room: ROOM, outbox: less_id, view: view(1) });
+    let push = |frames: &[(View, &str)], kept: Option<&[OutboxId]>| {
+        let frames = frames.iter().map(|(view, text)| (*view, Frame::text(text))).collect();
+        let kept = kept.map(|ids| KeptFrom { admitted: ids.iter().copied().collect(), instead: Frame::text("hidden") });
+        let push = PushViews { room: ROOM, frames, kept, kind: Receive::ENTRIES };
+        let bytes = push.bytes();
+        post(&hub, push, bytes);
+    };
+    push(&[(View::WHOLE, "all"), (view(1), "some")], None);
+    push(&[(View::WHOLE, "all"), (view(1), "some")], Some(&[less_id]));
+    push(&[(View::WHOLE, "all"), (view(1), "some")], Some(&[whole_id]));
+    push(&[(View::WHOLE, "end"), (view(2), "of nobody")], None);
+    for expected in ["joined", "all", "hidden", "all", "end"] {
+        assert_eq!(next(&mut whole).await, expected);
+    }
+    for expected in ["joined", "some", "some", "hidden"] {
+        assert_eq!(next(&mut less).await, expected);
+    }
+    assert!(next(&mut less).await.contains("closing"), "whose frame is missing comes back by cursor");
+    assert_eq!(hub.pending.load(Ordering::Relaxed), 0, "all is worked off");
+    post(&hub, PushSignals { room: ROOM, frame: Frame::text("s"), instead: FxHashMap::default() }, 3);
+    for expected in ["joined", "s"] {
+        assert_eq!(next(&mut deaf).await, expected);
+    }
+}
+
+#[actix::test]
 async fn who_is_detached_hears_its_last_frame_and_nothing_more() {
     let clock = Clock::system();
     let hub = Hub::start_here(0, &clock, Duration::from_hours(1));
     let (mut client, id) = listener(&clock, &hub, Receive::ALL).await;
     post(&hub, Detach { room: ROOM, outbox: id, last: Some(Frame::text("left")) }, 6);
     push(&hub, "late", Receive::ENTRIES);
-    post(&hub, Attach { room: ROOM, outbox: id, receive: Receive::ALL, first: Some(Frame::text("again")) }, 7);
+    let first = Some(Frame::text("again"));
+    post(&hub, Attach { room: ROOM, outbox: id, receive: Receive::ALL, view: View::WHOLE, first }, 7);
     for expected in ["joined", "left", "again"] {
         assert_eq!(next(&mut client).await, expected);
     }

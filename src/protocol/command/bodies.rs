@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::fields::Fields;
 use crate::domain::ids::UserId;
 use crate::domain::state::Change;
+use crate::domain::visibility::VisibleTo;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::scan;
 
@@ -32,6 +33,8 @@ pub struct Activity {
     pub metadata: Option<Arc<str>>,
     /// The sender's own name for it.
     pub key: Option<Arc<str>>,
+    /// As of a `track`.
+    pub visible_to: Option<VisibleTo>,
 }
 
 /// Reads the body of a request that changes a room's state. Its size was looked at before.
@@ -41,6 +44,7 @@ pub struct Activity {
 pub fn state(body: &str) -> Result<StateWrite, Refusal> {
     let compact = scan::compact(body)?;
     let fields = Fields::read(&compact)?;
+    fields.refuse_visible_to()?;
     Ok(StateWrite { change: fields.state_change()?, if_offset: fields.if_offset()?, key: fields.key()? })
 }
 
@@ -51,13 +55,13 @@ pub fn state(body: &str) -> Result<StateWrite, Refusal> {
 pub fn activity(body: &str) -> Result<Activity, Refusal> {
     let compact = scan::compact(body)?;
     let fields = Fields::read(&compact)?;
-    fields.refuse_visible_to()?;
     Ok(Activity {
         user: fields.user()?,
         action: fields.action()?,
         target: fields.target()?,
         metadata: fields.metadata(),
         key: fields.key()?,
+        visible_to: fields.visible_to()?,
     })
 }
 
@@ -97,6 +101,7 @@ mod tests {
             (r#"{"set":[1]}"#, "set must be an object"),
             (r#"{"set":{"a":1},"if_offset":-1}"#, "if_offset"),
             (r#"{"set":{"a":1},"key":""}"#, "key"),
+            (r#"{"set":{"a":1},"visible_to":{"users":["ada"]}}"#, "visible_to is for events and activities"),
             ("[]", "an object"),
             ("nothing", "not JSON"),
         ] {
@@ -108,7 +113,7 @@ mod tests {
             (r#"{"action":"a","target":7}"#, "target"),
             (r#"{"action":"a","user":""}"#, "user"),
             (r#"{"action":"a","user":"\u0000"}"#, "user"),
-            (r#"{"action":"a","visible_to":{"users":["ada"]}}"#, "visible_to"),
+            (r#"{"action":"a","visible_to":{"users":[]}}"#, "visible_to must name"),
         ] {
             assert!(activity(body).unwrap_err().message.contains(named), "{body}");
         }

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::fields::Fields;
 use crate::domain::entry::Kind;
 use crate::domain::ids::RoomName;
+use crate::domain::visibility::VisibleTo;
 
 use super::HistoryPart;
 use crate::protocol::refusal::Refusal;
@@ -21,6 +22,8 @@ pub struct Event {
     pub data: Arc<str>,
     /// The sender's own name for it.
     pub key: Option<Arc<str>>,
+    /// As of a `publish`.
+    pub visible_to: Option<VisibleTo>,
 }
 
 /// An event of a batch and its room, or what is wrong with it.
@@ -120,8 +123,12 @@ pub(super) fn is_whole(text: &str) -> bool {
 }
 
 fn event_of(fields: &Fields<'_>) -> Result<Event, Refusal> {
-    fields.refuse_visible_to()?;
-    Ok(Event { event: fields.event("1 to 100 characters", 100)?, data: fields.data()?, key: fields.key()? })
+    Ok(Event {
+        event: fields.event("1 to 100 characters", 100)?,
+        data: fields.data()?,
+        key: fields.key()?,
+        visible_to: fields.visible_to()?,
+    })
 }
 
 #[cfg(test)]

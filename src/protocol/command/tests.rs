@@ -110,7 +110,16 @@ fn a_wrong_field_is_named_with_its_rule() {
         (r#""data":1"#, "event is missing: it must be 1 to 100 characters"),
         (r#""event":"user:x""#, "event can't be user:x: clients use that name themselves"),
         (r#""event":"stat\u0065""#, "event can't be state: clients use that name themselves"),
-        (r#""event":"e","visible_to":{"users":[]}"#, "visible_to is not known to this version"),
+        (r#""event":"e","data":1,"visible_to":"ada""#, "visible_to must be an object"),
+        (r#""event":"e","data":1,"visible_to":["ada"]"#, "visible_to must be an object"),
+        (r#""event":"e","data":1,"visible_to":{"users":[]}"#, "visible_to must name a role or a user"),
+        (r#""event":"e","data":1,"visible_to":{"role":["x"]}"#, "visible_to must name a role or a user"),
+        (r#""event":"e","data":1,"visible_to":{"users":"ada"}"#, "visible_to.users must be a list of texts"),
+        (r#""event":"e","data":1,"visible_to":{"roles":[7]}"#, "visible_to.roles must be a list of texts"),
+        (
+            r#""event":"e","data":1,"visible_to":{"roles":["a",""]}"#,
+            "visible_to names roles and users by 1 to 200 characters",
+        ),
     ] {
         refused(&format!(r#"{{"type":"publish","room":"a",{fields}}}"#), message);
     }
@@ -133,6 +142,30 @@ fn a_personal_room_is_named_by_join_and_history_alone() {
     }
     for others in [r#"{"type":"join","room":"@:ada"}"#, r#"{"type":"history","room":"@:ada"}"#] {
         assert_eq!(refusal(others).code, ErrorCode::BadMessage);
+    }
+}
+
+#[test]
+fn an_event_or_an_activity_may_name_its_readers_and_nothing_else_may() {
+    let visible_to = r#""visible_to":{"roles":["b","a\u0020"],"users":["ada"],"more":1}"#;
+    let readers = VisibleTo::new(vec!["a ".into(), "b".into()], vec!["ada".into()]).unwrap();
+    let text = format!(r#"{{"type":"publish","room":"a","event":"e","data":1,{visible_to}}}"#);
+    let Command::Publish(publish) = command_of(&text) else { panic!("no publish") };
+    assert_eq!(publish.visible_to.as_ref(), Some(&readers));
+    let text = format!(r#"{{"type":"track","room":"a","action":"x",{visible_to}}}"#);
+    let Command::Track(track) = command_of(&text) else { panic!("no track") };
+    assert_eq!(track.visible_to, Some(readers));
+    let for_all = r#"{"type":"publish","room":"a","event":"e","data":1,"visible_to":null}"#;
+    let Command::Publish(publish) = command_of(for_all) else { panic!("no publish") };
+    assert_eq!(publish.visible_to, None);
+    let names = |count: usize| vec!["\"x\""; count].join(",");
+    let many = |count| {
+        let users = names(count);
+        parse(&format!(r#"{{"type":"track","room":"a","action":"x","visible_to":{{"users":[{users}]}}}}"#))
+    };
+    assert!(many(50).is_ok() && many(51).is_err());
+    for fields in [r#""type":"set","set":{"a":1}"#, r#""type":"signal","event":"e","data":1"#] {
+        refused(&format!(r#"{{{fields},"room":"a",{visible_to}}}"#), "visible_to is for events and activities alone");
     }
 }
 
@@ -283,7 +316,7 @@ fn a_track_names_an_action_and_may_say_more() {
         (r#""target":"t""#, "action is missing: it must be 1 to 200 characters"),
         (r#""action":"""#, "action must be 1 to 200 characters"),
         (r#""action":"a","target":7"#, "target must be 1 to 200 characters"),
-        (r#""action":"a","visible_to":{"roles":["x"]}"#, "visible_to is not known to this version"),
+        (r#""action":"a","visible_to":{}"#, "visible_to must name a role or a user"),
     ] {
         refused(&format!(r#"{{"type":"track","room":"a",{fields}}}"#), message);
     }

@@ -9,6 +9,7 @@ use crate::domain::log::AppendError;
 use crate::domain::presence::{Change, Device, StateChange, Status};
 use crate::domain::roster::Roster;
 use crate::domain::signals::Signals;
+use crate::domain::visibility;
 use crate::protocol::scan;
 
 fn value(text: &str) -> Value {
@@ -53,6 +54,16 @@ const ENTRY_58: &str = r#"{"type":"event","room":"dashboard:sales","offset":58,"
 #[test]
 fn an_entry_is_what_the_protocol_page_shows() {
     assert_eq!(entry(&room(), &an_entry(58)), ENTRY_58);
+}
+
+#[test]
+fn a_hidden_entry_has_a_number_and_an_id_and_one_that_nobody_opened_is_hidden() {
+    let hidden =
+        r#"{"type":"hidden","room":"dashboard:sales","offset":58,"id":"00000000-0000-0000-0000-00000000003a"}"#;
+    assert_eq!(entry(&room(), &visibility::hidden(&an_entry(58))), hidden);
+    let some = visibility::VisibleTo::new(vec!["finance".into()], Vec::new()).unwrap();
+    let sealed = visibility::seal(Some(&some), Arc::clone(&an_entry(58).body));
+    assert_eq!(entry(&room(), &visibility::with_body(&an_entry(58), sealed)), hidden);
 }
 
 #[test]

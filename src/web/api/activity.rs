@@ -10,15 +10,17 @@ use super::writing::{self, Author, ToWrite};
 use crate::domain::entry::Kind;
 use crate::domain::grants::Right;
 use crate::domain::ids::UserId;
+use crate::domain::visibility::seal;
 use crate::protocol::command::bodies::{self, Activity};
 use crate::protocol::{Refusal, push};
 
 /// Tells that somebody did something: the user whose token it is, or whom a backend names, or the backend itself.
 pub(super) async fn track(request: HttpRequest, body: web::Payload) -> Answer {
     let (asked, log) = writing::asked(&request, Kind::Activity, Right::Track)?;
-    let Activity { user, action, target, metadata, key } = bodies::activity(&writing::message(&asked, body).await?)?;
+    let activity = bodies::activity(&writing::message(&asked, body).await?)?;
+    let Activity { user, action, target, metadata, key, visible_to } = activity;
     let author = author(&asked, user.as_ref())?;
-    let body = push::track_body(&action, target.as_deref(), metadata.as_deref());
+    let body = seal(visible_to.as_ref(), push::track_body(&action, target.as_deref(), metadata.as_deref()));
     let entry = ToWrite { kind: Kind::Activity, body, author, key, if_offset: None };
     writing::write(&asked, &request, log, entry).await
 }

@@ -13,6 +13,7 @@ use crate::actors::{Node, WorkerContext};
 use crate::auth::{ApiKey, Identity};
 use crate::domain::grants::Right;
 use crate::domain::ids::{RoomKey, RoomName, Tenant, UserId};
+use crate::domain::visibility::Reader;
 use crate::protocol::codes::ErrorCode;
 use crate::protocol::{Refusal, push};
 use crate::telemetry::metrics::COUNTS;
@@ -108,6 +109,14 @@ impl Asked {
                 let user = &identity.user.id;
                 (push::api::from_user(user), format!("user:{user}").into())
             }
+        }
+    }
+
+    /// For whose eyes the answer is.
+    pub(super) fn reader(&self) -> Reader {
+        match &self.caller {
+            Caller::Backend(_) => Reader::Backend,
+            Caller::User(identity) => identity.reader(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Events: one, or many in one transaction.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use tokio::sync::oneshot;
 
@@ -11,6 +13,7 @@ use crate::domain::entry::Kind;
 use crate::domain::grants::Right;
 use crate::domain::ids::{RoomKey, RoomName};
 use crate::domain::limits::Kind as Paid;
+use crate::domain::visibility::seal;
 use crate::protocol::command::events::{self, Event};
 use crate::protocol::{Refusal, push};
 
@@ -22,9 +25,9 @@ const BATCH_MESSAGES: usize = 64;
 /// `POST /v1/rooms/{room}/events`.
 pub(super) async fn publish(request: HttpRequest, body: web::Payload) -> Answer {
     let (asked, log) = writing::asked(&request, Kind::Event, Right::Publish)?;
-    let Event { event, data, key } = events::event(&writing::message(&asked, body).await?)?;
-    let body = push::publish_body(&event, &data);
-    let entry = ToWrite { kind: Kind::Event, body, author: asked.author(), key, if_offset: None };
+    let event = events::event(&writing::message(&asked, body).await?)?;
+    let body = body_of(&event);
+    let entry = ToWrite { kind: Kind::Event, body, author: asked.author(), key: event.key, if_offset: None };
     writing::write(&asked, &request, log, entry).await
 }
 
@@ -68,6 +71,10 @@ fn one(asked: &Asked, room: RoomName, event: Event) -> Result<OneOfAll, Refusal>
     let settings = asked.node.config.room(&log.room);
     asked.quota.pay_in_room(&log, settings.rates, Paid::Publish)?;
     let (from, publisher) = asked.author();
-    let draft = writing::draft(&asked.node, Kind::Event, from, push::publish_body(&event.event, &event.data));
+    let draft = writing::draft(&asked.node, Kind::Event, from, body_of(&event));
     Ok(OneOfAll { log, place: settings.log, draft, key: event.key.map(|key| DedupeKey { publisher, key }) })
+}
+
+fn body_of(Event { event, data, visible_to, .. }: &Event) -> Arc<str> {
+    seal(visible_to.as_ref(), push::publish_body(event, data))
 }

@@ -12,6 +12,7 @@ use crate::actors::room::look::Look;
 use crate::bridge::{ReadPicture, Selection};
 use crate::domain::grants::Right;
 use crate::domain::limits::Kind as Paid;
+use crate::domain::visibility::seen_all;
 use crate::protocol::command::events::{self, HistoryQuery};
 use crate::protocol::{Refusal, push};
 
@@ -43,25 +44,27 @@ pub(super) async fn room(request: HttpRequest) -> Answer {
     let (reply, found) = oneshot::channel();
     asked.node.directory.do_send(Find { key: key.clone(), reply });
     if let Some(located) = told(found).await? {
-        let (reply, view) = oneshot::channel();
-        located.addr.do_send(Look { reply });
+        let (reply, glance) = oneshot::channel();
+        located.addr.do_send(Look { reader: asked.reader(), reply });
         // A room that retired or died between the two has nobody in it, and its log answers below.
-        if let Ok(Ok(view)) = tokio::time::timeout(super::DEADLINE, view).await {
+        if let Ok(Ok(glance)) = tokio::time::timeout(super::DEADLINE, glance).await {
             let picture = push::Picture {
-                state: &view.state,
+                state: &glance.state,
                 activity: &[],
-                members: view.members,
-                count: view.count,
-                is_large: view.is_large,
+                members: glance.members,
+                count: glance.count,
+                is_large: glance.is_large,
             };
-            return Ok(answer(HttpResponse::Ok(), push::api::room(&key.room, &view.cursor, picture)));
+            return Ok(answer(HttpResponse::Ok(), push::api::room(&key.room, &glance.cursor, picture)));
         }
     }
     let place = asked.node.config.room(&key.room).log;
     let Ok(Ok(mut stored)) = asked.node.bridge.picture.send(ReadPicture { log: key.clone(), place }).await else {
         return Err(Refusal::unavailable("the log can't be read now").into());
     };
-    let nobody = push::Picture { state: &stored.state.to_json(), ..push::Picture::count_only(0, false) };
+    let redaction = asked.node.config.redaction(&key.room);
+    let state = redaction.state(&stored.state.to_json(), redaction.view(&asked.reader()));
+    let nobody = push::Picture { state: &state, ..push::Picture::count_only(0, false) };
     Ok(answer(HttpResponse::Ok(), push::api::room(&key.room, &stored.ends.head, nobody)))
 }
 
@@ -77,6 +80,7 @@ pub(super) async fn history(request: HttpRequest) -> Answer {
     let Ok(Ok(Selection { ends, entries, more })) = asked.node.bridge.select.send(select).await else {
         return Err(Refusal::unavailable("the log can't be read now").into());
     };
+    let entries = seen_all(&entries, &asked.reader(), &asked.node.config.redaction(&key.room));
     let oldest = ends.floor.offset + 1;
     Ok(answer(HttpResponse::Ok(), push::api::history(&key.room, &ends.head, oldest, &entries, more)))
 }

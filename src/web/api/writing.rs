@@ -16,6 +16,7 @@ use crate::domain::entry::{Draft, Kind};
 use crate::domain::grants::Right;
 use crate::domain::ids::{EntryId, RoomKey};
 use crate::domain::limits::Kind as Paid;
+use crate::domain::visibility::seen_error;
 use crate::protocol::command::events;
 use crate::protocol::{Refusal, push};
 
@@ -53,6 +54,7 @@ pub(super) async fn write(asked: &Asked, request: &HttpRequest, log: RoomKey, en
     can_take_more(&asked.node)?;
     let settings = asked.node.config.room(&log.room);
     asked.quota.pay_in_room(&log, settings.rates, Paid::of_entry(kind))?;
+    let redaction = asked.node.config.redaction(&log.room);
     let (reply, outcome) = oneshot::channel();
     let append = Append {
         place: settings.log,
@@ -66,7 +68,8 @@ pub(super) async fn write(asked: &Asked, request: &HttpRequest, log: RoomKey, en
         }),
     };
     asked.node.bridge.append.do_send(append);
-    let appended = told(outcome).await?.map_err(Refusal::from)?;
+    let outcome = told(outcome).await?.map_err(|error| seen_error(error, &asked.reader(), &redaction));
+    let appended = outcome.map_err(Refusal::from)?;
     let status = if appended.duplicate { StatusCode::OK } else { StatusCode::CREATED };
     Ok(answer(HttpResponse::build(status), written(&appended)))
 }

@@ -7,12 +7,23 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{Fields, cut, missing};
+use super::{Field, Fields, cut, missing};
 use crate::domain::ids::UserId;
 use crate::domain::state::{Change, KEY_CHARS_MAX};
+use crate::domain::visibility::VisibleTo;
 use crate::protocol::refusal::Refusal;
 
 const SHORT_RULE: &str = "1 to 200 characters";
+
+/// The fields of `visible_to`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ReaderFields<'a> {
+    #[serde(borrow)]
+    roles: Field<'a>,
+    #[serde(borrow)]
+    users: Field<'a>,
+}
 
 /// An object's fields as they stand, those that stand twice too.
 struct Pairs<'a>(Vec<(String, &'a RawValue)>);
@@ -88,10 +99,21 @@ impl Fields<'_> {
         self.metadata.0.map(Into::into)
     }
 
-    /// Ignoring it would show everybody what was meant for a few.
+    /// For whom the entry is; for everybody without it.
+    pub(in super::super) fn visible_to(&self) -> Result<Option<VisibleTo>, Refusal> {
+        let Some(json) = self.visible_to.given() else { return Ok(None) };
+        let readers: ReaderFields<'_> = cut("visible_to", json)?;
+        let names = |field: Field<'_>, name| field.optional::<Vec<String>>(name, "a list of texts");
+        let roles = names(readers.roles, "visible_to.roles")?.unwrap_or_default();
+        let users = names(readers.users, "visible_to.users")?.unwrap_or_default();
+        let readers = VisibleTo::new(roles, users).map_err(|bad| Refusal::bad_message(format!("visible_to {bad}")))?;
+        Ok(Some(readers))
+    }
+
+    /// For what can't be kept to some readers: ignoring it would show everybody what was meant for a few.
     pub(in super::super) fn refuse_visible_to(&self) -> Result<(), Refusal> {
         let is_given = self.visible_to.given().is_some();
-        let refusal = || Refusal::bad_message("visible_to is not known to this version");
+        let refusal = || Refusal::bad_message("visible_to is for events and activities alone");
         if is_given { Err(refusal()) } else { Ok(()) }
     }
 }
