@@ -51,7 +51,7 @@ impl Handler<AppendAll> for Solo {
             let shared = Arc::clone(&shared);
             let done: Done = Box::new(move |outcome| Outcomes::put(&shared, slot, outcome));
             if place == LogPlace::Disk {
-                on_disk.push((Write { log, draft, key, if_offset: None }, done));
+                on_disk.push((Write { log, draft, key, if_offset: None, audit: None }, done));
             } else {
                 self.append_to_memory(Append { log, place, draft, key, if_offset: None, done });
             }

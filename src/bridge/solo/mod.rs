@@ -89,7 +89,7 @@ impl Solo {
     fn commit_next(&mut self, ctx: &Context<Self>) {
         if let Some(writes) = self.gathering.next_batch() {
             Counters::add(&self.counters.batches, 1);
-            self.writer.do_send(Commit { writes, reply: ctx.address().recipient() });
+            self.writer.do_send(Commit { writes, notes: Vec::new(), reply: ctx.address().recipient() });
         }
     }
 
@@ -166,7 +166,7 @@ impl Handler<Append> for Solo {
             return self.append_to_memory(append);
         }
         let Append { log, draft, key, if_offset, done, .. } = append;
-        match self.gathering.offer(Write { log, draft, key, if_offset }, done) {
+        match self.gathering.offer(Write { log, draft, key, if_offset, audit: None }, done) {
             Ok(()) => self.commit_next(ctx),
             Err(done) => self.tell(done, unavailable),
         }
@@ -176,7 +176,7 @@ impl Handler<Append> for Solo {
 impl Handler<Committed> for Solo {
     type Result = ();
 
-    fn handle(&mut self, Committed { writes, outcomes }: Committed, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Committed { writes, outcomes, .. }: Committed, ctx: &mut Context<Self>) {
         let waiting = self.gathering.returned();
         // First, so that the disk works while we tell.
         self.commit_next(ctx);
