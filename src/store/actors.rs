@@ -12,14 +12,14 @@ use actix::prelude::*;
 use log::error;
 
 use crate::clock::Clock;
-use crate::domain::audit::{Chain, Head};
+use crate::domain::audit::{Chain, Head, Note};
 use crate::domain::entry::Kind;
 use crate::domain::ids::RoomKey;
 use crate::domain::log::{AppendError, Ends, Keep, Page, Picture, Selection, Unavailable};
 use crate::domain::tail::Bounds;
 
 use super::Store;
-use super::audit::{AuditTrimmed, Note, TrimAudit};
+use super::audit::{AuditTrimmed, TrimAudit};
 use super::checkpoints::Checkpoints;
 use super::error::{ReadError, StoreError};
 use super::reader::{Reader, Wanted};

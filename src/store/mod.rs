@@ -51,7 +51,7 @@ mod tests;
 
 pub use actors::users::{ReadUser, RefuseTokens, RememberUsers, SelectUsers, UsersRemembered};
 pub use actors::{Close, Commit, Committed, ReadEnds, ReadPage, ReadPicture, ReaderActor, SelectKinds, WriterActor};
-pub use audit::{AuditFile, AuditTrimmed, Note, TrimAudit};
+pub use audit::{AuditFile, AuditTrimmed, TrimAudit};
 pub use error::{ReadError, StoreError};
 pub use reader::{Reader, Wanted};
 pub use row::content_hash;

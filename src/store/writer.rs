@@ -7,14 +7,14 @@ use log::warn;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use uuid::Uuid;
 
-use crate::domain::audit::{self, Chain, Head as ChainHead};
+use crate::domain::audit::{self, Chain, Head as ChainHead, Note};
 use crate::domain::entry::{Draft, Kind, Timestamp};
 use crate::domain::ids::{EntryId, Epoch, RoomKey};
 use crate::domain::log::{AppendError, Appended, DedupeKey};
 use crate::domain::state::Change;
 
 use super::Store;
-use super::audit::{Appender, Chains, Note};
+use super::audit::{Appender, Chains};
 use super::error::ReadError;
 use super::heads::{Head, Heads};
 use super::row::{self, as_stored, checksum, content_hash};
@@ -213,8 +213,8 @@ impl Writer {
             }
             outcomes.push(outcome);
         }
-        let noted = notes.iter().try_for_each(|note| audit.append(&note.chain, &note.draft));
-        let heads = noted.and_then(|()| audit.finish()).map_err(|error| {
+        let appended = notes.iter().try_for_each(|note| audit.append(&note.chain, &note.draft));
+        let heads = appended.and_then(|()| audit.finish()).map_err(|error| {
             if is_of_the_batch(&error) || notes.is_empty() { Failure::Batch(error) } else { Failure::Notes(error) }
         })?;
         store.panic_if_asked(PanicAt::BeforeCommit);

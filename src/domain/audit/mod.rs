@@ -241,6 +241,15 @@ impl Draft {
     }
 }
 
+/// A record that belongs to no entry, and so travels by itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Note {
+    /// In which chain.
+    pub chain: Chain,
+    /// What it says.
+    pub draft: Draft,
+}
+
 /// A record in its chain, as it is stored: texts, so that one of a later version is verified as well.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Record {

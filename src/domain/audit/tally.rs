@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Act, Chain, Draft, Facts, Timestamp};
+use super::{Act, Chain, Draft, Facts, Note, Timestamp};
 
 /// How long one count goes on.
 const WINDOW: Duration = Duration::from_mins(1);
@@ -62,7 +62,7 @@ struct Count {
 
 impl Tally {
     /// Takes a refusal; the record of it, where it is told by itself.
-    pub fn note(&mut self, denial: Denial, now: Instant, at: Timestamp) -> Option<(Chain, Draft)> {
+    pub fn note(&mut self, denial: Denial, now: Instant, at: Timestamp) -> Option<Note> {
         let (mut key, counted, max) = if denial.who.is_empty() {
             (Key::Address(Arc::clone(&denial.from)), &mut self.addresses, ADDRESSES_MAX)
         } else {
@@ -84,11 +84,11 @@ impl Tally {
         }
         count.told += 1;
         let Denial { chain, who, from, what, outcome } = denial;
-        Some((chain, Draft { at, act: Act::Denied, who, what, from, outcome }))
+        Some(Note { chain, draft: Draft { at, act: Act::Denied, who, what, from, outcome } })
     }
 
     /// The counts whose time is over, as records; with `all`, those that go on too.
-    pub fn take(&mut self, now: Instant, at: Timestamp, all: bool) -> Vec<(Chain, Draft)> {
+    pub fn take(&mut self, now: Instant, at: Timestamp, all: bool) -> Vec<Note> {
         let is_over = |_: &Key, count: &mut Count| all || now.saturating_duration_since(count.since) >= WINDOW;
         let mut taken = Vec::new();
         for (key, count) in self.counts.extract_if(is_over) {
@@ -102,13 +102,15 @@ impl Tally {
             }
             let number = count.all - count.told;
             let Denial { chain, who, from, what, outcome } = count.first;
-            taken.push(if key == Key::Rest {
-                let what = Facts::new().number("count", number).flag("others", true);
+            let what = what.number("count", number);
+            let (chain, draft) = if key == Key::Rest {
                 let nobody: Arc<str> = "".into();
+                let what = Facts::new().number("count", number).flag("others", true);
                 (Chain::server(), Draft { at, act: Act::Denied, who: nobody.clone(), what, from: nobody, outcome })
             } else {
-                (chain, Draft { at, act: Act::Denied, who, what: what.number("count", number), from, outcome })
-            });
+                (chain, Draft { at, act: Act::Denied, who, what, from, outcome })
+            };
+            taken.push(Note { chain, draft });
         }
         taken
     }
@@ -136,9 +138,9 @@ mod tests {
         tally.note(denial("", "192.0.2.2"), begun, NOW);
         assert_eq!(tally.take(begun + Duration::from_secs(59), NOW, false), []);
         let mut told = tally.take(begun + Duration::from_mins(1), NOW, false);
-        told.sort_by(|(_, one), (_, other)| one.from.cmp(&other.from));
+        told.sort_by(|one, other| one.draft.from.cmp(&other.draft.from));
         let told: Vec<_> =
-            told.iter().map(|(chain, draft)| (chain.as_str(), &*draft.from, draft.what.to_json())).collect();
+            told.iter().map(|note| (note.chain.as_str(), &*note.draft.from, note.draft.what.to_json())).collect();
         let count = |number| format!("{{\"count\":{number}}}");
         assert_eq!(told, [("@server", "192.0.2.1", count(10_000)), ("@server", "192.0.2.2", count(1))]);
         assert_eq!(tally.take(begun + Duration::from_hours(1), NOW, true), []);
@@ -153,7 +155,7 @@ mod tests {
         }
         let told = tally.take(begun, NOW, true);
         assert_eq!(told.len(), ADDRESSES_MAX + 1, "users within their bound were told at once");
-        let (chain, rest) = told.iter().find(|(_, draft)| draft.from.is_empty()).unwrap();
+        let Note { chain, draft: rest } = told.iter().find(|note| note.draft.from.is_empty()).unwrap();
         let others = 10_000 - ADDRESSES_MAX + 10_000 - USERS_MAX;
         assert_eq!(
             (chain.as_str(), rest.what.to_json()),
@@ -170,7 +172,7 @@ mod tests {
         assert!(tally.note(denial("user:ada", "192.0.2.1"), begun, NOW).is_some());
         let rest = tally.take(begun + WINDOW, NOW, false);
         let rest: Vec<_> =
-            rest.iter().map(|(chain, draft)| (chain.as_str(), &*draft.who, draft.what.to_json())).collect();
+            rest.iter().map(|note| (note.chain.as_str(), &*note.draft.who, note.draft.what.to_json())).collect();
         assert_eq!(rest, [("default", "user:eve", format!("{{\"count\":{}}}", 1_000 - TOLD_MAX))]);
     }
 }

@@ -23,15 +23,6 @@ pub use file::AuditFile;
 /// The heads of so many chains are known without asking the file.
 const CHAINS_KEPT: usize = 10_000;
 
-/// A record that belongs to no entry.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Note {
-    /// In which chain.
-    pub chain: Chain,
-    /// What it says.
-    pub draft: Draft,
-}
-
 /// Remove the oldest records of all chains, in a slice. Sent by `do_send`.
 #[derive(Message, Debug)]
 #[rtype(result = "()")]

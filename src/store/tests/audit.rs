@@ -1,5 +1,5 @@
-use crate::domain::audit::{Act, Broken, Chain, Draft as Record, Facts, Head, Known, OK, Verified};
-use crate::store::{AuditFile, Note, StoreError};
+use crate::domain::audit::{Act, Broken, Chain, Draft as Record, Facts, Head, Known, Note, OK, Verified};
+use crate::store::{AuditFile, StoreError};
 
 use super::*;
 

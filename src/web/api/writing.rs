@@ -60,6 +60,7 @@ pub(super) async fn write(asked: &Asked, request: &HttpRequest, log: RoomKey, en
         draft: draft(&asked.node, kind, from, body),
         key: key.map(|key| DedupeKey { publisher, key }),
         if_offset,
+        audit: None,
         done: Box::new(move |outcome| {
             // Who asked may have gone meanwhile, and then nobody wants the answer.
             let _ = reply.send(outcome);
