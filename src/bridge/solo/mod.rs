@@ -220,7 +220,9 @@ impl Handler<Committed> for Solo {
         for (done, outcome) in told {
             self.tell(done, outcome);
         }
-        recorded.into_iter().for_each(|(done, is_kept)| audit::tell(done, is_kept));
+        for (done, is_kept) in recorded {
+            audit::tell(done, is_kept);
+        }
         self.commit_notes_later(if is_refused { audit::PAUSE } else { self.audit.patience() }, ctx);
         self.tell_drained();
         self.trim_when_due(ctx);

@@ -69,11 +69,6 @@ fn one(asked: &Asked, room: RoomName, event: Event) -> Result<OneOfAll, Refusal>
     asked.quota.pay_in_room(&log, settings.rates, Paid::Publish)?;
     let (from, publisher) = asked.author();
     let draft = writing::draft(&asked.node, Kind::Event, from, push::publish_body(&event.event, &event.data));
-    Ok(OneOfAll {
-        log,
-        place: settings.log,
-        draft,
-        key: event.key.map(|key| DedupeKey { publisher, key }),
-        audit: None,
-    })
+    let audit = asked.record_of(&draft, &log.room);
+    Ok(OneOfAll { log, place: settings.log, draft, key: event.key.map(|key| DedupeKey { publisher, key }), audit })
 }

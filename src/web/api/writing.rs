@@ -54,13 +54,14 @@ pub(super) async fn write(asked: &Asked, request: &HttpRequest, log: RoomKey, en
     let settings = asked.node.config.room(&log.room);
     asked.quota.pay_in_room(&log, settings.rates, Paid::of_entry(kind))?;
     let (reply, outcome) = oneshot::channel();
+    let draft = draft(&asked.node, kind, from, body);
     let append = Append {
+        audit: asked.record_of(&draft, &log.room),
         place: settings.log,
         log,
-        draft: draft(&asked.node, kind, from, body),
+        draft,
         key: key.map(|key| DedupeKey { publisher, key }),
         if_offset,
-        audit: None,
         done: Box::new(move |outcome| {
             // Who asked may have gone meanwhile, and then nobody wants the answer.
             let _ = reply.send(outcome);
