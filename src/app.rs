@@ -40,6 +40,7 @@ use crate::web::ops::Readiness;
 use crate::web::patience::Patience;
 use crate::web::{assets, ops, takeover, websocket};
 
+pub mod audit;
 pub mod check;
 pub mod mint;
 

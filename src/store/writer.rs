@@ -180,6 +180,11 @@ impl Writer {
         let is_of_the_batch = |error: &rusqlite::Error| transaction.is_autocommit() || !is_of_the_row(error);
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut audit = Appender::new(&transaction, chains);
+        // They waited, so what they tell of was done before.
+        notes
+            .iter()
+            .try_for_each(|note| audit.append(&note.chain, &note.draft))
+            .map_err(|error| if is_of_the_batch(&error) { Failure::Batch(error) } else { Failure::Notes(error) })?;
         for (index, write) in batch.iter().enumerate() {
             let unavailable = Err(AppendError::Unavailable { retry_after: RETRY_AFTER });
             if refused[index] {
@@ -213,10 +218,7 @@ impl Writer {
             }
             outcomes.push(outcome);
         }
-        let appended = notes.iter().try_for_each(|note| audit.append(&note.chain, &note.draft));
-        let heads = appended.and_then(|()| audit.finish()).map_err(|error| {
-            if is_of_the_batch(&error) || notes.is_empty() { Failure::Batch(error) } else { Failure::Notes(error) }
-        })?;
+        let heads = audit.finish().map_err(Failure::Batch)?;
         store.panic_if_asked(PanicAt::BeforeCommit);
         transaction.commit().map_err(Failure::Batch)?;
         store.panic_if_asked(PanicAt::AfterCommit);

@@ -32,12 +32,14 @@ pub struct AuditLimits {
     pub heads_every: Duration,
     /// How long records are kept; `None` is for ever.
     pub keep: Option<Duration>,
+    /// How long after the start it is first looked for older ones.
+    pub trim_after: Duration,
 }
 
 impl Default for AuditLimits {
     fn default() -> Self {
         let (patience, heads_every) = (Duration::from_millis(100), Duration::from_mins(1));
-        Self { waiting_max: 20_000, patience, heads_every, keep: None }
+        Self { waiting_max: 20_000, patience, heads_every, keep: None, trim_after: Duration::from_secs(10) }
     }
 }
 
@@ -47,8 +49,7 @@ const BATCH_MAX: usize = 256;
 pub(super) const PAUSE: Duration = Duration::from_secs(1);
 /// Rows of each chain that one slice of trimming removes.
 const TRIM_ROWS: usize = 1_024;
-/// The first look for old records comes so long after the start.
-const TRIM_FIRST: Duration = Duration::from_secs(10);
+/// Old records are looked for so often, and again so soon while there are more.
 const TRIM_EVERY: Duration = Duration::from_hours(1);
 const TRIM_PAUSE: Duration = Duration::from_millis(50);
 
@@ -216,7 +217,7 @@ impl Solo {
         self.audit.is_timed = false;
         self.commit_notes_later(self.audit.limits.patience, ctx);
         self.tell_heads_later(ctx);
-        self.trim_audit_later(TRIM_FIRST, ctx);
+        self.trim_audit_later(self.audit.limits.trim_after, ctx);
     }
 
     /// Makes what waits due after a while, if that is not so already.

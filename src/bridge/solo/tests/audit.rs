@@ -133,3 +133,30 @@ async fn notes_that_the_store_refuses_come_again_and_entries_go_on() {
     assert_eq!(verified(&bench.folder, &Chain::of(&Tenant::default())).unwrap().records, 3);
     assert_eq!(bench.counters.counts().audit_lost, 0);
 }
+
+#[actix::test]
+async fn records_that_are_old_enough_go_by_themselves() {
+    let (folder, tenant) = (tempfile::tempdir().unwrap(), Chain::of(&Tenant::default()));
+    let clock = Clock::manual(NOW);
+    let first = Bench::start(folder, Limits::default(), Keep::DISK, &clock);
+    for session in 0..2_000 {
+        first.bridge.record.do_send(Record { note: note(session), done: None });
+    }
+    let Bench { folder, stopper, .. } = first;
+    stopper.stop().await;
+    clock.advance(Duration::from_hours(25));
+    let audit = AuditLimits {
+        keep: Some(Duration::from_hours(24)),
+        trim_after: Duration::from_millis(1),
+        ..AuditLimits::default()
+    };
+    let bench = Bench::start(folder, Limits { audit, ..Limits::default() }, Keep::DISK, &clock);
+    let trimmed = async {
+        // Two slices, each of which leaves a record.
+        while verified(&bench.folder, &tenant).unwrap().records != 2 {
+            actix::clock::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), trimmed).await.expect("old records go");
+    assert!(said(&bench, &tenant).iter().all(|(act, _)| act == "trimmed"));
+}
