@@ -18,6 +18,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::actors::audit::Audit;
 use crate::actors::directory::Directory;
 use crate::actors::directory::queries::SeeOff;
 use crate::actors::limits::Limits;
@@ -39,6 +40,7 @@ use crate::web::ops::Readiness;
 use crate::web::patience::Patience;
 use crate::web::{assets, ops, takeover, websocket};
 
+pub mod audit;
 pub mod check;
 pub mod mint;
 
@@ -74,6 +76,8 @@ const KEYS_PATIENCE: Duration = Duration::from_secs(5);
 const DRAIN: Duration = Duration::from_secs(4);
 /// An HTTP connection on which nothing happens for so long is ended.
 const IDLE: Duration = Duration::from_mins(1);
+/// How often is looked for counts of refusals whose minute is over.
+const AUDIT_SWEEP: Duration = Duration::from_secs(5);
 /// How many clients are sent away in a second, and return in one after a drain.
 const RETURNS_PER_S: u32 = 1_000;
 
@@ -96,6 +100,7 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     bridge_config.limits.dedupe = config.limits.dedupe;
     bridge_config.limits.sweep_every = sweep_every(&config);
     bridge_config.inboxes = config.inbox.keep();
+    bridge_config.limits.audit.keep = config.audit.keep;
     bridge_config.keep = Arc::new({
         let config = config.clone();
         move |room| config.room(room).keep
@@ -129,7 +134,9 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     };
 
     let admission = Admission::new(config.server.connections_max);
+    let audit = Audit::new(config.audit.enabled, bridge.record.clone(), &clock);
     let node = Arc::new(Node {
+        audit,
         outbox_limits: outbox_limits(&config),
         config,
         clock,
@@ -165,6 +172,7 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     })?;
     let handle = server.handle();
     let serving = actix_rt::spawn(server);
+    actix_rt::spawn(sweep_audit(Arc::clone(&node)));
     readiness.ready();
     store.check_in_background();
     announce(&node.config, address);
@@ -177,6 +185,7 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
         drain(&node).await;
         handle.stop(false).await;
         see_off(&node).await;
+        node.audit.sweep(true);
         stopper.stop().await;
     };
     tokio::select! {
@@ -185,6 +194,14 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     }
     drop(serving);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has counts of refusals recorded when their minute is over.
+async fn sweep_audit(node: Arc<Node>) {
+    loop {
+        tokio::time::sleep(AUDIT_SWEEP).await;
+        node.audit.sweep(false);
+    }
 }
 
 /// Says goodbye to every client and waits until they are gone, or long enough.

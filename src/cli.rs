@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::domain::audit::{Chain, Known};
 use crate::domain::grants::Right;
 use crate::domain::pattern::RoomPattern;
 
@@ -41,6 +42,71 @@ pub enum Command {
     /// Without --room it allows everything but notify in every room. For the users of a site, a backend makes the tokens.
     #[command(verbatim_doc_comment)]
     Token(Token),
+    /// Look at the audit log: who connected, who was refused, and what backends did
+    ///
+    /// Both commands only read, also while a server runs on the store. They see what was written when they began.
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+/// What to do with the audit log.
+#[derive(Subcommand, Clone, PartialEq, Eq, Debug)]
+pub enum Audit {
+    /// Say whether the audit log is what the server wrote, or where it was tampered with
+    ///
+    /// Every record's hash covers the one before, so an edited, missing or swapped record is found, and a cut end:
+    ///
+    ///   default: ok: 4711 records, head 4711:9f86d081884c7d65…
+    ///   default: BROKEN: record 17 was edited: it is not what its hash was made of
+    ///
+    /// Who may write the file could also write all of it anew. The server logs its heads once a minute, "the audit log of
+    /// default is at NUMBER:HASH"; kept elsewhere, one of them proves that the chain still has the same past:
+    ///
+    ///   copresence audit verify --tenant default --head 4711:9f86d081884c7d65…
+    ///
+    /// Exits with 0 when everything is whole, with 1 when something is not, with 66 when the store can't be read.
+    #[command(verbatim_doc_comment)]
+    Verify(Verify),
+    /// Print records as JSON, one a line, with their hashes
+    ///
+    /// For an archive or a search: act, who, what, from which address, and how it ended. To go on where the last export
+    /// ended, give the number of its last record:
+    ///
+    ///   copresence audit export --tenant default --after 4711 >> audit.jsonl
+    ///
+    /// Exits with 0, or with 66 when the store can't be read.
+    #[command(verbatim_doc_comment)]
+    Export(Export),
+}
+
+/// What to verify.
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
+pub struct Verify {
+    /// Take store.path from this file; without it, from `config.toml` in the working directory if there is one. The
+    /// environment goes over both, by `COPRESENCE_STORE__PATH`.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The chain of this tenant alone; "@server" is the server's own, of those who came without a valid token.
+    #[arg(long, value_parser = chain)]
+    pub tenant: Option<Chain>,
+    /// A head from the server's log that the chain must contain: NUMBER:HASH, or the hash alone.
+    #[arg(long, value_name = "HEAD", value_parser = head, requires = "tenant")]
+    pub head: Option<Known>,
+}
+
+/// What to export.
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
+pub struct Export {
+    /// Take store.path from this file; without it, from `config.toml` in the working directory if there is one. The
+    /// environment goes over both, by `COPRESENCE_STORE__PATH`.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The chain of this tenant alone; "@server" is the server's own, of those who came without a valid token.
+    #[arg(long, value_parser = chain)]
+    pub tenant: Option<Chain>,
+    /// Only records behind this number.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, requires = "tenant")]
+    pub after: u64,
 }
 
 /// How to run the server.
@@ -125,6 +191,17 @@ fn ttl(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs).ok_or_else(|| "it must be from 1s to 365d, such as 90s, 15m, 8h or 7d".to_owned())
 }
 
+/// Reads the name of a chain.
+fn chain(text: &str) -> Result<Chain, String> {
+    Chain::parse(text).ok_or_else(|| "it must be a tenant, 1 to 64 of A-Z a-z 0-9 _ -, or @server".to_owned())
+}
+
+/// Reads a head as the server logs it.
+fn head(text: &str) -> Result<Known, String> {
+    Known::parse(text)
+        .ok_or_else(|| "it must be NUMBER:HASH as the server's log has it, or 64 hexadecimal digits".into())
+}
+
 impl Cli {
     /// What to do; to serve, when nothing was said.
     #[must_use]
@@ -184,12 +261,43 @@ mod tests {
     }
 
     #[test]
+    fn the_audit_log_is_asked_by_tenant_and_head() {
+        let hash = "ab".repeat(32);
+        let line = format!("audit verify --config a.toml --tenant acme --head 17:{hash}");
+        let Ok(Command::Audit(Audit::Verify(verify))) = read(&line) else { panic!("{line}") };
+        assert_eq!((verify.tenant, verify.head.map(|known| known.number)), (Chain::parse("acme"), Some(Some(17))));
+        let Ok(Command::Audit(Audit::Export(export))) = read("audit export --tenant @server --after 3") else {
+            panic!()
+        };
+        assert_eq!((export.tenant, export.after), (Some(Chain::server()), 3));
+        for bad in ["verify --tenant a:b", "verify --tenant a --head 17", "export --tenant a --after -1"] {
+            assert!(read(&format!("audit {bad}")).is_err(), "{bad}");
+        }
+        for alone in [format!("verify --head {hash}"), "export --after 3".into()] {
+            assert_eq!(
+                read(&format!("audit {alone}")),
+                Err(ErrorKind::MissingRequiredArgument),
+                "numbers are a tenant's"
+            );
+        }
+        assert_eq!(read("audit"), Err(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand));
+    }
+
+    #[test]
     fn version_and_help_are_there() {
         assert_eq!(read("--version"), Err(ErrorKind::DisplayVersion));
         let help = Cli::command().render_long_help().to_string();
-        for word in
-            ["serve", "check", "token", "--config <FILE>", "--bind <ADDRESS>", "config.toml", "COPRESENCE_", "RUST_LOG"]
-        {
+        for word in [
+            "serve",
+            "check",
+            "token",
+            "audit",
+            "--config <FILE>",
+            "--bind <ADDRESS>",
+            "config.toml",
+            "COPRESENCE_",
+            "RUST_LOG",
+        ] {
             assert!(help.contains(word), "{word} is not in\n{help}");
         }
     }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use copresence::app::{StartError, check, mint};
+use copresence::app::{StartError, audit, check, mint};
 use copresence::cli::{Cli, Command, Serve};
 use copresence::clock::Clock;
 use copresence::config::Config;
@@ -11,6 +11,8 @@ use copresence::{app, cli, telemetry};
 
 /// The exit code for a command line that can't be read; clap's own.
 const BAD_USAGE: u8 = 2;
+/// The exit code for a store that can't be read (`EX_NOINPUT` of `sysexits.h`).
+const NO_INPUT: u8 = 66;
 /// The exit code for settings that can't be used (`EX_CONFIG` of `sysexits.h`).
 const BAD_CONFIG: u8 = 78;
 
@@ -19,6 +21,8 @@ fn main() -> ExitCode {
         Command::Serve(serve) => run(&serve),
         Command::Check(check) => look(&check),
         Command::Token(token) => make(&token),
+        Command::Audit(cli::Audit::Verify(verify)) => verify_audit(&verify),
+        Command::Audit(cli::Audit::Export(export)) => export_audit(&export),
     }
 }
 
@@ -56,6 +60,34 @@ fn make(token: &cli::Token) -> ExitCode {
         Ok(text) => say(&text),
         Err(error @ mint::MintError::NoSecret) => refuse(&error, BAD_CONFIG),
         Err(error) => refuse(&error, BAD_USAGE),
+    }
+}
+
+fn verify_audit(verify: &cli::Verify) -> ExitCode {
+    let config = match Config::load(verify.config.as_deref(), std::env::vars_os(), None) {
+        Ok(config) => config,
+        Err(error) => return refuse(&error, BAD_CONFIG),
+    };
+    match audit::verify(&config.store.path, verify.tenant.as_ref(), verify.head) {
+        Ok(looked) => {
+            let said = say(&looked.lines.join("\n"));
+            if looked.is_whole { said } else { ExitCode::FAILURE }
+        }
+        Err(error) => refuse(&error, NO_INPUT),
+    }
+}
+
+fn export_audit(export: &cli::Export) -> ExitCode {
+    let config = match Config::load(export.config.as_deref(), std::env::vars_os(), None) {
+        Ok(config) => config,
+        Err(error) => return refuse(&error, BAD_CONFIG),
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    match audit::export(&config.store.path, export.tenant.as_ref(), export.after, &mut out) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        // Whoever read had enough.
+        Ok(Err(_)) => ExitCode::FAILURE,
+        Err(error) => refuse(&error, NO_INPUT),
     }
 }
 

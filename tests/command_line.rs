@@ -137,7 +137,10 @@ async fn a_token_needs_a_secret_and_says_only_what_a_server_takes() {
 #[tokio::test]
 async fn help_names_every_command_with_its_use() {
     for (args, words) in [
-        (&["--help"][..], &["serve", "check", "token", "Without a command it serves"][..]),
+        (&["--help"][..], &["serve", "check", "token", "audit", "Without a command it serves"][..]),
+        (&["audit", "--help"], &["verify", "export", "also while a server runs"]),
+        (&["audit", "verify", "--help"], &["BROKEN", "NUMBER:HASH", "@server", "--config <FILE>", "66"]),
+        (&["audit", "export", "--help"], &["--after <NUMBER>", "copresence audit export --tenant default", "66"]),
         (&["check", "--help"], &["Secrets are not shown", "78", "--config <FILE>"]),
         (&["token", "--help"], &["TOKEN=$(copresence token --sub ada", "--room <PATTERN=RIGHTS>", "[default: 1h]"]),
     ] {

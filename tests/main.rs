@@ -8,6 +8,7 @@
 mod api;
 mod api_limits;
 mod api_state;
+mod audit;
 mod bad_input;
 mod command_line;
 mod config;

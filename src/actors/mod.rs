@@ -36,6 +36,7 @@ use crate::config::Config;
 use crate::delivery::outbox::OutboxLimits;
 use crate::delivery::{Hub, HubHandle, Worker};
 
+pub mod audit;
 pub mod directory;
 pub mod limits;
 pub mod notifier;
@@ -52,6 +53,8 @@ pub struct Node {
     pub gate: Gate,
     /// The way to the log.
     pub bridge: Bridge,
+    /// The way into the audit log.
+    pub audit: audit::Audit,
     /// Who lives where.
     pub directory: Addr<directory::Directory>,
     /// Bounds and deadlines of every connection.

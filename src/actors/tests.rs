@@ -91,7 +91,9 @@ impl Bare {
             let directory = directory.clone();
             supervise::start_restarting("the notifier", &clock, |_| Notifier::new(of_notifier, directory))
         };
+        let audit = audit::Audit::new(true, bridge.record.clone(), &clock);
         let node = Arc::new(Node {
+            audit,
             config,
             clock,
             gate,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::auth::{BadKey, Gate};
-use crate::config::{Config, Guests, TokenKeyRule};
+use crate::config::{AuditSettings, Config, Guests, TokenKeyRule};
 use crate::domain::log_place::LogPlace;
 
 /// What `config` means, several lines for a person, without a secret in them.
@@ -51,6 +51,7 @@ fn rows(config: &Config) -> Vec<(&'static str, Vec<String>)> {
         ("pages from", or("this server alone", server.origins.iter().map(ToString::to_string).collect())),
         ("behind proxies", or("no", server.trusted_proxies.iter().map(ToString::to_string).collect())),
         ("rate limits", vec![rates.to_owned()]),
+        ("audit log", vec![audit(&config.audit)]),
         (
             "lost connections",
             vec![format!(
@@ -94,6 +95,14 @@ fn rows(config: &Config) -> Vec<(&'static str, Vec<String>)> {
 
 fn or(nothing: &str, lines: Vec<String>) -> Vec<String> {
     if lines.is_empty() { vec![nothing.to_owned()] } else { lines }
+}
+
+fn audit(settings: &AuditSettings) -> String {
+    match settings.keep {
+        _ if !settings.enabled => "off".to_owned(),
+        None => "on, its records are kept for ever".to_owned(),
+        Some(keep) => format!("on, its records are kept for {} days", keep.as_secs() / 86_400),
+    }
 }
 
 fn guests(config: &Config) -> String {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use crate::domain::audit;
 use crate::domain::cursor::Cursor;
 use crate::domain::entry::{Draft, Entry, Kind};
 use crate::domain::ids::{Epoch, RoomKey};
@@ -43,6 +44,8 @@ pub struct Append {
     /// For a change of state: refused if one of its keys was written or removed after this offset. It is decided where
     /// the entry gets its number, so that of two who race one is told.
     pub if_offset: Option<u64>,
+    /// For a privileged act: what the audit log says of it, if the entry is written. On disk both are one transaction.
+    pub audit: Option<audit::Draft>,
     /// Hears how it ended.
     pub done: Done,
 }
@@ -70,6 +73,21 @@ pub struct OneOfAll {
     pub draft: Draft,
     /// Written once under this name, if there is one.
     pub key: Option<DedupeKey>,
+    /// See [`Append::audit`].
+    pub audit: Option<audit::Draft>,
+}
+
+/// Told once, on the bridge's thread, whether a record is on the disk. It must only post a letter.
+pub type Recorded = Box<dyn FnOnce(bool) + Send>;
+
+/// Put a record that belongs to no entry into the audit log.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Record {
+    /// The record.
+    pub note: audit::Note,
+    /// Hears whether it is kept. Without it the record waits a moment for others.
+    pub done: Option<Recorded>,
 }
 
 /// Entries that are in the log now, ascending and without a hole. Sent by `do_send`: bounded by what is in flight.
@@ -170,6 +188,8 @@ pub struct Bridge {
     pub append: Recipient<Append>,
     /// Takes [`AppendAll`]s, likewise.
     pub append_all: Recipient<AppendAll>,
+    /// Takes [`Record`]s; `do_send`, bounded by the bridge's own count of what waits.
+    pub record: Recipient<Record>,
     /// Takes [`Watch`]es.
     pub watch: Recipient<Watch>,
     /// Takes [`Unwatch`]es.

@@ -203,6 +203,8 @@ pub(super) const KEYS: &[Key] = &[
     key("inbox.keep_days", Kind::Whole(1, 3_650), " of days"),
     key("inbox.again_s", Kind::Number(1.0, 86_400.0), " of seconds"),
     key("log.format", Kind::Text, "\"plain\" or \"json\""),
+    key("audit.enabled", Kind::Switch, ""),
+    key("audit.keep_days", Kind::Whole(0, 36_500), " of days"),
     key("rooms", Kind::Tables, "tables [[rooms]], each with match"),
     key("rooms.match", Kind::Text, "a room's name, or the start of one and a `*` at its end, such as \"dashboard:*\""),
     key("rooms.log", Kind::Text, "\"disk\", \"memory\" or \"none\""),

@@ -20,6 +20,7 @@ use crate::domain::grants::Rights;
 use crate::domain::ids::Tenant;
 use crate::domain::inbox;
 
+mod audit;
 mod error;
 mod keys;
 mod layers;
@@ -32,6 +33,7 @@ mod tests;
 mod token_key;
 mod values;
 
+pub use audit::AuditSettings;
 pub use error::ConfigError;
 pub use limits::LimitSettings;
 pub use origin::{BadOrigin, Origin};
@@ -66,6 +68,8 @@ pub struct Config {
     pub inbox: InboxSettings,
     /// What the log looks like.
     pub log: LogSettings,
+    /// Who did what, for whoever has to know.
+    pub audit: AuditSettings,
     /// Settings by pattern of rooms; [`Config::room`] picks the one that fits best.
     pub rooms: Vec<RoomRule>,
 }

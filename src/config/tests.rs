@@ -96,14 +96,14 @@ fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
         (
             "[sever]\nnode = 'x'",
             "unknown key sever (in it.toml): there are server, store, auth, bridge, limits, session, \
-         presence, signals, inbox, log, rooms",
+         presence, signals, inbox, log, audit, rooms",
         ),
         ("[store]\nfolder = 'x'", "unknown key store.folder (in it.toml): there are store.path"),
         ("[[rooms]]\nmatsch = '*'", "unknown key rooms[0].matsch (in it.toml): did you mean rooms.match?"),
         (
             "\"a\\nb\" = 1",
             "unknown key a\\nb (in it.toml): there are server, store, auth, bridge, limits, session, \
-         presence, signals, inbox, log, rooms",
+         presence, signals, inbox, log, audit, rooms",
         ),
     ] {
         assert_eq!(refusal(file), error);
@@ -342,6 +342,19 @@ fn a_room_is_open_to_guests_as_its_rule_says() {
     let open_to = config.open_to();
     assert_eq!(open_to[0].1, Rights::from_iter([Right::Join]));
     assert_eq!(open_to[1].1, Rights::ALL_BUT_NOTIFY);
+}
+
+#[test]
+fn the_audit_log_is_on_and_kept_for_a_year_or_as_long_as_is_said() {
+    let audit = |text: &str| Config::from_toml(text).unwrap().audit;
+    let day = Duration::from_hours(24);
+    assert_eq!((audit("").enabled, audit("").keep), (true, Some(365 * day)));
+    assert_eq!(audit("[audit]\nkeep_days = 2").keep, Some(2 * day));
+    assert_eq!(audit("[audit]\nenabled = false\nkeep_days = 0"), AuditSettings { enabled: false, keep: None });
+    for bad in ["-1", "1.5", "36501"] {
+        let error = refusal(&format!("[audit]\nkeep_days = {bad}"));
+        assert!(error.contains("must be a whole number of days from 0 to 36500"), "{error}");
+    }
 }
 
 #[test]

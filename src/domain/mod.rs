@@ -1,6 +1,7 @@
 //! The rules. `domain` knows no clock, no socket and no actor: it is handed `now` and values, and returns what should
 //! happen. Everything hard is tested here, on values.
 
+pub mod audit;
 pub mod cursor;
 pub mod entry;
 pub mod grants;

@@ -12,18 +12,20 @@ use actix::prelude::*;
 use log::error;
 
 use crate::clock::Clock;
+use crate::domain::audit::{Chain, Head, Note};
 use crate::domain::entry::Kind;
 use crate::domain::ids::RoomKey;
 use crate::domain::log::{AppendError, Ends, Keep, Page, Picture, Selection, Unavailable};
 use crate::domain::tail::Bounds;
 
 use super::Store;
+use super::audit::{AuditTrimmed, TrimAudit};
 use super::checkpoints::Checkpoints;
 use super::error::{ReadError, StoreError};
 use super::reader::{Reader, Wanted};
 use super::sweep::{Standing, Sweep};
 use super::trim::{Trim, TrimLogs, TrimmedLogs};
-use super::writer::{Outcome, RETRY_AFTER, Write, Writer};
+use super::writer::{Outcome, RETRY_AFTER, Write, Writer, Written};
 
 pub(super) mod users;
 
@@ -42,6 +44,8 @@ const ROW_BYTES: usize = 1_024;
 pub struct Commit {
     /// What to write.
     pub writes: Vec<Write>,
+    /// Records of the audit log that belong to no entry.
+    pub notes: Vec<Note>,
     /// Hears how it ended. A letter, not a reply: it finds its way also when who asked was restarted meanwhile.
     pub reply: Recipient<Committed>,
 }
@@ -54,6 +58,10 @@ pub struct Committed {
     pub writes: Vec<Write>,
     /// How each ended, in the same order.
     pub outcomes: Vec<Outcome>,
+    /// Notes that were not written. After a panic of the writer that is not known, and rather one twice than none.
+    pub left: Vec<Note>,
+    /// The chains of the audit log that grew.
+    pub heads: Vec<(Chain, Head)>,
 }
 
 /// Read the ends of a log.
@@ -147,9 +155,9 @@ impl WriterActor {
         }
     }
 
-    fn commit(&mut self, batch: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+    fn commit(&mut self, batch: &[Write], notes: &[Note]) -> Result<Written, StoreError> {
         let now = self.clock.wall();
-        Ok(self.opened()?.commit(batch, now))
+        Ok(self.opened()?.commit_with_notes(batch, notes, now))
     }
 
     /// Entries of a writer that died are looked up by their id: one that is in the file was written. For the rest nothing
@@ -247,21 +255,24 @@ impl Actor for WriterActor {
 impl Handler<Commit> for WriterActor {
     type Result = ();
 
-    fn handle(&mut self, Commit { writes, reply }: Commit, ctx: &mut SyncContext<Self>) {
-        let written = writes.len();
+    fn handle(&mut self, Commit { writes, notes, reply }: Commit, ctx: &mut SyncContext<Self>) {
+        let written = writes.len() + notes.len();
         let bytes = writes.iter().map(|write| write.draft.body.len()).sum();
-        let outcomes = match catch_unwind(AssertUnwindSafe(|| self.commit(&writes))) {
-            Ok(Ok(outcomes)) => outcomes,
+        let none_of = |outcomes| Written { outcomes, notes_kept: false, heads: Vec::new() };
+        let ended = match catch_unwind(AssertUnwindSafe(|| self.commit(&writes, &notes))) {
+            Ok(Ok(ended)) => ended,
             Ok(Err(error)) => {
                 self.store.writing.failed("the store can't be opened", &error);
-                vec![Err(AppendError::Unavailable { retry_after: RETRY_AFTER }); written]
+                none_of(vec![Err(AppendError::Unavailable { retry_after: RETRY_AFTER }); writes.len()])
             }
             Err(_) => {
                 self.begin_anew(ctx);
-                self.look_up(&writes)
+                none_of(self.look_up(&writes))
             }
         };
-        reply.do_send(Committed { writes, outcomes });
+        let Written { outcomes, notes_kept, heads } = ended;
+        let left = if notes_kept { Vec::new() } else { notes };
+        reply.do_send(Committed { writes, outcomes, left, heads });
         // After the answer: nobody waits for it but the next batch.
         let afterwards = AssertUnwindSafe(|| {
             self.purge(written);
@@ -283,6 +294,25 @@ impl Handler<TrimLogs> for WriterActor {
         if trimming.is_err() {
             self.begin_anew(ctx);
         }
+    }
+}
+
+impl Handler<TrimAudit> for WriterActor {
+    type Result = ();
+
+    fn handle(&mut self, TrimAudit { before, rows_max, reply }: TrimAudit, ctx: &mut SyncContext<Self>) {
+        let now = self.clock.wall();
+        let trimming = catch_unwind(AssertUnwindSafe(|| {
+            let writer = self.opened().map_err(|error| error.to_string())?;
+            writer.trim_audit(before, rows_max, now).map_err(|error| error.to_string())
+        }));
+        let mut answer = AuditTrimmed { heads: Vec::new(), has_more: false };
+        match trimming {
+            Ok(Ok((heads, has_more))) => answer = AuditTrimmed { heads, has_more },
+            Ok(Err(error)) => log::warn!("the audit log was not trimmed: {error}"),
+            Err(_) => self.begin_anew(ctx),
+        }
+        reply.do_send(answer);
     }
 }
 

@@ -48,6 +48,16 @@ pub enum StoreError {
         /// The newest version known here.
         known: i64,
     },
+    /// The file was written by an older version, and whoever asks may not change it.
+    #[error("{path} has schema version {found}, this program reads {known}; start the server once, which brings it up")]
+    Older {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        found: usize,
+        /// The version known here.
+        known: usize,
+    },
     /// The file is a database, but not ours.
     #[error("{path} is a database of another program; give store.path another name")]
     Foreign {

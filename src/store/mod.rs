@@ -30,6 +30,7 @@ use rusqlite::{Connection, InterruptHandle};
 use crate::domain::ids::{Epoch, RoomKey};
 
 mod actors;
+mod audit;
 mod boot;
 mod checkpoints;
 mod error;
@@ -50,13 +51,14 @@ mod tests;
 
 pub use actors::users::{ReadUser, RefuseTokens, RememberUsers, SelectUsers, UsersRemembered};
 pub use actors::{Close, Commit, Committed, ReadEnds, ReadPage, ReadPicture, ReaderActor, SelectKinds, WriterActor};
+pub use audit::{AuditFile, AuditTrimmed, TrimAudit};
 pub use error::{ReadError, StoreError};
 pub use reader::{Reader, Wanted};
 pub use row::content_hash;
 pub use sweep::{Standing, Sweep};
 pub use trim::{Trim, TrimLogs, Trimmed, TrimmedLogs};
 pub use users::{GUESTS_KEPT_MS, GUESTS_MAX, Selected, USERS_KEPT_MS};
-pub use writer::{Outcome, Placed, RETRY_AFTER, Write, Writer};
+pub use writer::{Outcome, Placed, RETRY_AFTER, Write, Writer, Written};
 
 use place::Place;
 use schema::{Facts, Role};

@@ -25,7 +25,7 @@ const APPLICATION_ID: i64 = 0x436f_5072;
 /// rooms costs is the pages that it touches, and a leaf of an index holds twenty times as many rows. Over 10,000 rooms
 /// that is 0.9 pages an entry in place of 2.2, 2.1 in place of 3.7 with a key; a page of a log read back costs 4 µs an
 /// entry in place of 1.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "
     create table meta (
         only integer primary key check (only = 1),
@@ -119,6 +119,29 @@ const STEPS: [&str; 5] = [
     ) strict, without rowid;
     ",
     super::inbox::SCHEMA,
+    // The index is not unique: see `audit`.
+    r#"
+    create table audit_chains (
+        id integer primary key,
+        tenant text not null unique,
+        number integer not null,    -- the head
+        hash blob not null,
+        floor integer not null,     -- the last record that was removed
+        floor_hash blob not null
+    ) strict;
+    create table audit (
+        chain integer not null,
+        number integer not null,
+        at integer not null,
+        act text not null,
+        who text not null,
+        what text not null,
+        "from" text not null,
+        outcome text not null,
+        hash blob not null
+    ) strict;
+    create index audit_by_number on audit (chain, number);
+    "#,
 ];
 
 /// What a connection is for.
@@ -174,25 +197,38 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection, StoreError>
 /// Brings the schema up to date; a fresh file gets all of it, an epoch and a key.
 pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let sqlite = |source| StoreError::sqlite(path, source);
-    let known = as_stored(STEPS.len() as u64);
     // Taken for writing at once, so that what is looked at here is what is changed.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
-    let pragma = |name: &str| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let done = version(&transaction, path)?;
+    if done == STEPS.len() {
+        return Ok(());
+    }
+    climb(&transaction, done).and_then(|()| transaction.commit()).map_err(sqlite)
+}
+
+/// Looks whether the schema is the one of this version, for who may not change it.
+pub(super) fn look(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let found = version(connection, path)?;
+    let is_ours = found == STEPS.len();
+    is_ours.then_some(()).ok_or_else(|| StoreError::Older { path: path.to_owned(), found, known: STEPS.len() })
+}
+
+/// How many steps were done; an error for a file that is not ours, or newer than we are.
+fn version(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
+    let sqlite = |source| StoreError::sqlite(path, source);
+    let known = as_stored(STEPS.len() as u64);
+    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let found = pragma("user_version").map_err(sqlite)?;
     let application = pragma("application_id").map_err(sqlite)?;
     let tables: i64 =
-        transaction.query_row("select count(*) from sqlite_schema", [], |row| row.get(0)).map_err(sqlite)?;
+        connection.query_row("select count(*) from sqlite_schema", [], |row| row.get(0)).map_err(sqlite)?;
     if application != APPLICATION_ID && (found != 0 || application != 0 || tables != 0) {
         return Err(StoreError::Foreign { path: path.to_owned() });
     }
     if found > known {
         return Err(StoreError::Newer { path: path.to_owned(), found, known });
     }
-    let done = usize::try_from(found).unwrap_or(0);
-    if done == STEPS.len() {
-        return Ok(());
-    }
-    climb(&transaction, done).and_then(|()| transaction.commit()).map_err(sqlite)
+    Ok(usize::try_from(found).unwrap_or(0))
 }
 
 fn climb(transaction: &Transaction<'_>, done: usize) -> rusqlite::Result<()> {

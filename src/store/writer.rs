@@ -7,12 +7,14 @@ use log::warn;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use uuid::Uuid;
 
+use crate::domain::audit::{self, Chain, Head as ChainHead, Note};
 use crate::domain::entry::{Draft, Kind, Timestamp};
 use crate::domain::ids::{EntryId, Epoch, RoomKey};
 use crate::domain::log::{AppendError, Appended, DedupeKey};
 use crate::domain::state::Change;
 
 use super::Store;
+use super::audit::{Appender, Chains};
 use super::error::ReadError;
 use super::heads::{Head, Heads};
 use super::row::{self, as_stored, checksum, content_hash};
@@ -39,6 +41,9 @@ pub struct Write {
     pub key: Option<DedupeKey>,
     /// For a change of state: refused if one of its keys was written or removed after this offset.
     pub if_offset: Option<u64>,
+    /// For a privileged act: what the audit log says of it, in the chain of the log's tenant. Written if and only if the
+    /// entry is; a key that comes again is the same act and no second record.
+    pub audit: Option<audit::Draft>,
 }
 
 /// Where an entry is, and in which life of its log.
@@ -53,6 +58,17 @@ pub struct Placed {
 /// How one write of a batch ended.
 pub type Outcome = Result<Placed, AppendError>;
 
+/// How a batch ended.
+#[derive(Debug)]
+pub struct Written {
+    /// How each write ended, in order.
+    pub outcomes: Vec<Outcome>,
+    /// Whether the notes are in the audit log; all or none.
+    pub notes_kept: bool,
+    /// The chains that grew.
+    pub heads: Vec<(Chain, ChainHead)>,
+}
+
 /// The connection that writes.
 pub struct Writer {
     pub(super) store: Arc<Store>,
@@ -60,19 +76,23 @@ pub struct Writer {
     pub(super) heads: Heads,
     /// What is known of the bytes of logs that were looked at for trimming.
     pub(super) counts: Counts,
+    pub(super) chains: Chains,
 }
 
 /// Why a batch was rolled back.
 enum Failure {
     /// One row can't be written, whatever the others are.
     Row(usize, rusqlite::Error),
+    /// The notes can't be written, whatever the entries are.
+    Notes(rusqlite::Error),
     /// The file can't be written now.
     Batch(rusqlite::Error),
 }
 
 impl Writer {
     pub(super) fn new(store: Arc<Store>, connection: Connection) -> Self {
-        Self { store, connection, heads: Heads::new(HEADS_KEPT), counts: Counts::default() }
+        let heads = Heads::new(HEADS_KEPT);
+        Self { store, connection, heads, counts: Counts::default(), chains: Chains::default() }
     }
 
     /// Writes `batch` in one transaction and answers each write in order, once the transaction is on the disk. `now` is
@@ -82,19 +102,31 @@ impl Writer {
     /// it, so no offset of theirs was ever counted past a row that is not there. When the file itself fails, the whole
     /// batch is answered [`AppendError::Unavailable`].
     pub fn commit(&mut self, batch: &[Write], now: Timestamp) -> Vec<Outcome> {
+        self.commit_with_notes(batch, &[], now).outcomes
+    }
+
+    /// As [`Self::commit`], with records of the audit log that belong to no entry. They are written along with the batch,
+    /// or, when they alone can't be, left out of it.
+    pub fn commit_with_notes(&mut self, batch: &[Write], notes: &[Note], now: Timestamp) -> Written {
         let unavailable: Outcome = Err(AppendError::Unavailable { retry_after: RETRY_AFTER });
         let mut refused = vec![false; batch.len()];
+        let mut notes = Some(notes);
         for _ in 0..=ROWS_REFUSED_MAX {
-            let failure = match self.attempt(batch, &refused, now) {
-                Ok(outcomes) => {
+            let failure = match self.attempt(batch, &refused, notes.unwrap_or_default(), now) {
+                Ok((outcomes, heads)) => {
                     self.store.writing.worked(&self.store.database);
-                    return outcomes;
+                    return Written { outcomes, notes_kept: notes.is_some(), heads };
                 }
                 Err(failure) => failure,
             };
             // What was counted in memory was never written.
             self.heads.clear();
+            self.chains.clear();
             match failure {
+                Failure::Notes(error) => {
+                    warn!("{} takes no records of the audit log: {error}", self.store.database.display());
+                    notes = None;
+                }
                 Failure::Row(index, error) => {
                     warn!("an entry for {} was refused: {error}", batch[index].log);
                     refused[index] = true;
@@ -105,7 +137,7 @@ impl Writer {
                 }
             }
         }
-        vec![unavailable; batch.len()]
+        Written { outcomes: vec![unavailable; batch.len()], notes_kept: false, heads: Vec::new() }
     }
 
     /// Forgets up to `rows_max` keys that are too old; says how many it forgot.
@@ -136,15 +168,23 @@ impl Writer {
     }
 
     /// One try in one transaction. On a failure it is rolled back, and [`Self::heads`] are not to be believed.
-    fn attempt(&mut self, batch: &[Write], refused: &[bool], now: Timestamp) -> Result<Vec<Outcome>, Failure> {
-        let Self { store, connection, heads, .. } = self;
+    fn attempt(&mut self, batch: &[Write], refused: &[bool], notes: &[Note], now: Timestamp) -> Attempt {
+        let Self { store, connection, heads, chains, .. } = self;
         if !connection.is_autocommit() {
             // A rollback that failed left the last transaction open.
             connection.execute_batch("rollback").map_err(Failure::Batch)?;
         }
         let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = begun.map_err(Failure::Batch)?;
+        // SQLite may have rolled everything back by itself; then what follows would stand alone after a hole.
+        let is_of_the_batch = |error: &rusqlite::Error| transaction.is_autocommit() || !is_of_the_row(error);
         let mut outcomes = Vec::with_capacity(batch.len());
+        let mut audit = Appender::new(&transaction, chains);
+        // They waited, so what they tell of was done before.
+        notes
+            .iter()
+            .try_for_each(|note| audit.append(&note.chain, &note.draft))
+            .map_err(|error| if is_of_the_batch(&error) { Failure::Batch(error) } else { Failure::Notes(error) })?;
         for (index, write) in batch.iter().enumerate() {
             let unavailable = Err(AppendError::Unavailable { retry_after: RETRY_AFTER });
             if refused[index] {
@@ -165,20 +205,29 @@ impl Writer {
                     store.tell_unreadable(&write.log, &error);
                     unavailable
                 }
-                // SQLite may have rolled everything back by itself; then what follows would stand alone after a hole.
-                Err(ReadError::Sqlite(error)) if transaction.is_autocommit() || !is_of_the_row(&error) => {
-                    return Err(Failure::Batch(error));
-                }
+                Err(ReadError::Sqlite(error)) if is_of_the_batch(&error) => return Err(Failure::Batch(error)),
                 Err(ReadError::Sqlite(error)) => return Err(Failure::Row(index, error)),
             };
+            if let (Some(draft), Ok(Placed { appended, .. })) = (&write.audit, &outcome)
+                && !appended.duplicate
+            {
+                let draft = draft.clone().at_offset(appended.offset);
+                audit.append(&Chain::of(&write.log.tenant), &draft).map_err(|error| {
+                    if is_of_the_batch(&error) { Failure::Batch(error) } else { Failure::Row(index, error) }
+                })?;
+            }
             outcomes.push(outcome);
         }
+        let heads = audit.finish().map_err(Failure::Batch)?;
         store.panic_if_asked(PanicAt::BeforeCommit);
         transaction.commit().map_err(Failure::Batch)?;
         store.panic_if_asked(PanicAt::AfterCommit);
-        Ok(outcomes)
+        Ok((outcomes, heads))
     }
 }
+
+/// The outcomes, and the chains that grew.
+type Attempt = Result<(Vec<Outcome>, Vec<(Chain, ChainHead)>), Failure>;
 
 /// Whether another row could still be written after this error.
 fn is_of_the_row(error: &rusqlite::Error) -> bool {
@@ -208,7 +257,7 @@ struct Record {
 impl RowWriter<'_> {
     /// Dedupe, decide, number, insert, fold.
     fn append(&mut self, write: &Write) -> Result<Outcome, ReadError> {
-        let Write { log: key, draft, key: dedupe, if_offset } = write;
+        let Write { log: key, draft, key: dedupe, if_offset, .. } = write;
         let known = self.head(key)?;
         // Only hashed where it is compared: most of a long body is read for nothing otherwise.
         let named = dedupe.as_ref().map(|dedupe| (dedupe, content_hash(draft)));

@@ -73,6 +73,10 @@ pub struct Gauges {
     pub reads: u64,
     /// Reads refused because too many waited.
     pub reads_refused: u64,
+    /// Records of the audit log.
+    pub audit_records: u64,
+    /// Records that the audit log could not keep.
+    pub audit_lost: u64,
     /// Bytes on their way to outboxes.
     pub bytes_pending: u64,
     /// Seconds since the start.
@@ -96,6 +100,8 @@ pub fn render(gauges: &Gauges) -> String {
     page.one("batches_total", "counter", "Transactions of the store.", Some(gauges.batches));
     page.one("reads_total", "counter", "Reads of logs.", Some(gauges.reads));
     page.one("reads_refused_total", "counter", "Reads refused because too many waited.", Some(gauges.reads_refused));
+    page.one("audit_records_total", "counter", "Records written to the audit log.", Some(gauges.audit_records));
+    page.one("audit_lost_total", "counter", "Records that the audit log could not keep.", Some(gauges.audit_lost));
     let deliveries = Some(count(&COUNTS.deliveries));
     page.one("deliveries_total", "counter", "What rooms pushed, by each connection that got it.", deliveries);
     page.one("bytes_pending", "gauge", "Bytes pushed and not yet handed to connections.", Some(gauges.bytes_pending));

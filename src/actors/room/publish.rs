@@ -63,6 +63,7 @@ impl Handler<Publish> for Room {
             draft,
             key,
             if_offset: publish.if_offset,
+            audit: None,
             done: Box::new(move |result| {
                 drop(in_flight);
                 asker.answer(Outcome::Appended(result, redaction));

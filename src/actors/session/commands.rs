@@ -83,6 +83,7 @@ impl Session {
         }
         let Some(open) = self.open() else { return };
         if !open.may(&join.room, Right::Join) {
+            self.audit_forbidden("join", &join.room);
             return self.refuse(id.as_ref(), &Refusal::forbidden("this user may not join this room"));
         }
         let before = open.rooms.remove(&join.room);
@@ -280,6 +281,7 @@ impl Session {
         let now = self.node().clock.now();
         let Some(open) = self.open() else { return };
         if !open.may(&history.room, Right::History) {
+            self.audit_forbidden("history", &history.room);
             return self.refuse(id.as_ref(), &Refusal::forbidden("this user may not read this room's history"));
         }
         // Without an id nobody would hear the answer.
@@ -316,6 +318,7 @@ impl Session {
     fn room_for(&mut self, room: &RoomName, right: Right, verb: &str) -> Result<Located, Refusal> {
         let Some(open) = self.open() else { return Err(Refusal::not_joined()) };
         if !open.identity.grants.allow(room, right) {
+            self.audit_forbidden(verb, room);
             return Err(Refusal::forbidden(format!("this user may not {verb} in this room")));
         }
         open.rooms.get(room).and_then(|slot| slot.located.clone()).ok_or_else(Refusal::not_joined)

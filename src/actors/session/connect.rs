@@ -21,7 +21,7 @@ use crate::delivery::{Farewell, Frame};
 use crate::domain::cursor::Cursor;
 use crate::domain::grants::Right;
 use crate::domain::limits::Kind;
-use crate::protocol::codes::CloseCode;
+use crate::protocol::codes::{CloseCode, ErrorCode};
 use crate::protocol::command::{CommandId, Connect, Hidden};
 use crate::protocol::{Refusal, push};
 use crate::telemetry::seldom::Seldom;
@@ -44,6 +44,7 @@ impl Session {
                 if let Some(untold) = REFUSED.is_told(self.node().clock.now()) {
                     log::info!("a connect from {} was refused: {}{untold}", self.client.address, refused.reason());
                 }
+                self.audit_turned_away(&refused);
                 let code = match refused {
                     Refused::GuestName => CloseCode::BadProtocol,
                     // The token may be good: the client comes back with it.
@@ -57,6 +58,7 @@ impl Session {
         self.arrival.connected();
         let user = self.node().limits.user(&admitted.identity.tenant, &admitted.identity.user.id);
         if let Err(refused) = user.take(Kind::Connect, 1) {
+            self.audit_denied(&admitted.identity, "connect", ErrorCode::RateLimited);
             self.refuse(id.as_ref(), &too_fast(Kind::Connect, &refused, "user's", refused.wait));
             let pause = self.node().config.limits.pause.max(refused.wait);
             return self.close_for(CloseCode::RateLimited, pause);
@@ -82,7 +84,9 @@ impl Session {
         ctx.spawn(opened.into_actor(self).map(move |opened, session, ctx| match opened {
             Ok(Ok(opened)) => session.opened(id, admitted, opened, quota, since, ctx),
             Ok(Err(full)) => {
-                session.refuse(id.as_ref(), &full.into_refusal());
+                let refusal = full.into_refusal();
+                session.audit_denied(&admitted.identity, "connect", refusal.code);
+                session.refuse(id.as_ref(), &refusal);
                 session.close_for(CloseCode::Full, FULL_PAUSE);
             }
             Err(_) => session.close(CloseCode::Full),
@@ -148,6 +152,7 @@ impl Session {
         // Whoever took the token back ended the sessions that the Directory knew, and may not have met this one.
         if let Err(refused) = open.node.gate.look_at_age(&open.identity) {
             open.farewell = Farewell::AtOnce;
+            self.audit_denied(&open.identity, "connect", ErrorCode::Unauthorized);
             self.refuse(id, &(&refused).into());
             return self.close(CloseCode::Unauthorized);
         }
@@ -155,6 +160,9 @@ impl Session {
         open.me = place;
         let text = connected(id, &open, guest_token, me);
         open.remember();
+        let (tenant, user) = (&open.identity.tenant, &open.identity.user.id);
+        let session = (&open.opened.session, open.opened.resumed);
+        open.node.audit.connected((tenant, user), self.client.address, session, open.identity.is_guest);
         let is_inbox_open = open.opened.is_inbox_open;
         self.phase = Phase::Open(Box::new(open));
         self.outbox.connected();
@@ -172,12 +180,16 @@ impl Session {
         }
         let admitted = match self.node().gate.admit_by_name(self.client.name_is_ours, Some(token.expose()), None) {
             Ok(admitted) => admitted,
-            Err(refused) => return self.refuse(id, &(&refused).into()),
+            Err(refused) => {
+                self.audit_refresh();
+                return self.refuse(id, &(&refused).into());
+            }
         };
         let identity = admitted.identity;
         let Some(open) = self.open() else { return };
         let is_same = identity.user.id == open.identity.user.id && identity.tenant == open.identity.tenant;
         if !is_same {
+            self.audit_refresh();
             return self.refuse(id, &Refusal::unauthorized("this token is another user's"));
         }
         open.identity = identity;
@@ -199,7 +211,7 @@ impl Session {
         rooms.retain(|room, slot| {
             let is_allowed = room.is_personal() || identity.grants.allow(room, Right::Join);
             if let (false, Some(located)) = (is_allowed, &slot.located) {
-                let last = Some(Frame::text(&push::left(room, crate::protocol::codes::ErrorCode::Forbidden)));
+                let last = Some(Frame::text(&push::left(room, ErrorCode::Forbidden)));
                 let (session, generation) = (opened.session.clone(), opened.generation);
                 located.addr.do_send(Leave { session, generation, last, hub: hub.clone(), outbox });
             }

@@ -42,6 +42,7 @@ use crate::protocol::command::{self, Command, CommandId, Incoming as Understood}
 use crate::protocol::{Refusal, push};
 
 mod asker;
+mod audit;
 mod commands;
 mod connect;
 mod gauge;

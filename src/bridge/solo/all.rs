@@ -47,13 +47,13 @@ impl Handler<AppendAll> for Solo {
             Outcomes { missing: entries.len(), by_slot: vec![unavailable.clone(); entries.len()], done: Some(done) };
         let shared = Arc::new(Mutex::new(outcomes));
         let mut on_disk = Vec::with_capacity(entries.len());
-        for (slot, OneOfAll { log, place, draft, key }) in entries.into_iter().enumerate() {
+        for (slot, OneOfAll { log, place, draft, key, audit }) in entries.into_iter().enumerate() {
             let shared = Arc::clone(&shared);
             let done: Done = Box::new(move |outcome| Outcomes::put(&shared, slot, outcome));
             if place == LogPlace::Disk {
-                on_disk.push((Write { log, draft, key, if_offset: None }, done));
+                on_disk.push((Write { log, draft, key, if_offset: None, audit }, done));
             } else {
-                self.append_to_memory(Append { log, place, draft, key, if_offset: None, done });
+                self.append_to_memory(Append { log, place, draft, key, if_offset: None, audit, done }, ctx);
             }
         }
         match self.gathering.offer_all(on_disk) {

@@ -10,6 +10,8 @@ pub struct Counters {
     pub(super) refused: AtomicU64,
     pub(super) reads: AtomicU64,
     pub(super) reads_refused: AtomicU64,
+    pub(super) audit_records: AtomicU64,
+    pub(super) audit_lost: AtomicU64,
 }
 
 /// The counts of one moment.
@@ -25,6 +27,10 @@ pub struct Counts {
     pub reads: u64,
     /// Reads refused because too many waited.
     pub reads_refused: u64,
+    /// Records written to the audit log.
+    pub audit_records: u64,
+    /// Records that it could not keep.
+    pub audit_lost: u64,
 }
 
 impl Counters {
@@ -38,6 +44,8 @@ impl Counters {
             refused: read(&self.refused),
             reads: read(&self.reads),
             reads_refused: read(&self.reads_refused),
+            audit_records: read(&self.audit_records),
+            audit_lost: read(&self.audit_lost),
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::mem;
 
 use crate::bridge::Done;
+use crate::domain::audit::Draft;
 use crate::store::Write;
 
 use super::start::Limits;
@@ -89,6 +90,11 @@ impl Gathering {
         Some(writes)
     }
 
+    /// Whether a batch with appends is on its way.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.committing.is_empty()
+    }
+
     /// The batch is back: who appended it, in order.
     pub(super) fn returned(&mut self) -> Vec<Done> {
         self.bytes -= mem::take(&mut self.committing_bytes);
@@ -110,5 +116,6 @@ impl Gathering {
 /// What a waiting append counts as: its texts, and a fixed part for the rest.
 fn weight(write: &Write) -> usize {
     let key = write.key.as_ref().map_or(0, |key| key.publisher.len() + key.key.len());
-    write.draft.body.len() + write.draft.from.len() + key + 256
+    let audit = write.audit.as_ref().map_or(0, Draft::weight);
+    write.draft.body.len() + write.draft.from.len() + key + audit + 256
 }

@@ -22,6 +22,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use log::error;
 use tokio::sync::oneshot;
 
+use crate::domain::audit::{Chain, Note};
 use crate::domain::entry::Entry;
 use crate::domain::ids::RoomKey;
 use crate::store::{self, Commit, Committed, Placed, ReadEnds, ReadPage, Store, Write, WriterActor};
@@ -32,6 +33,7 @@ use super::{
 };
 
 mod all;
+mod audit;
 mod counters;
 mod gathering;
 mod inboxes;
@@ -45,9 +47,11 @@ mod watches;
 #[cfg(test)]
 mod tests;
 
+pub use audit::AuditLimits;
 pub use counters::{Counters, Counts};
 pub use start::{Config, KeepBy, Limits, Started, Stopper};
 
+use audit::Audit;
 use gathering::Gathering;
 use inboxes::Inboxes;
 use memory::{MemoryLogs, Offered};
@@ -67,8 +71,9 @@ pub struct Solo {
     trimming: Trimming,
     users: Users,
     inboxes: Inboxes,
-    /// Who waits until so many appends are answered; ascending.
-    drains: VecDeque<(u64, oneshot::Sender<()>)>,
+    audit: Audit,
+    /// Who waits until so many appends, and so many records without one, are answered; ascending.
+    drains: VecDeque<([u64; 2], oneshot::Sender<()>)>,
     counters: Arc<Counters>,
     /// From [`Close`] on everything is refused.
     is_closed: bool,
@@ -87,19 +92,26 @@ struct Close;
 impl Solo {
     /// Starts the next batch, if one waits and none is on its way.
     fn commit_next(&mut self, ctx: &Context<Self>) {
-        if let Some(writes) = self.gathering.next_batch() {
-            Counters::add(&self.counters.batches, 1);
-            self.writer.do_send(Commit { writes, reply: ctx.address().recipient() });
+        if self.audit.is_busy() {
+            return;
         }
+        let writes = self.gathering.next_batch();
+        if writes.is_none() && (self.gathering.is_busy() || !self.audit.is_due()) {
+            return;
+        }
+        let notes = self.audit.next_batch();
+        Counters::add(&self.counters.batches, 1);
+        self.writer.do_send(Commit { writes: writes.unwrap_or_default(), notes, reply: ctx.address().recipient() });
     }
 
     /// Tells who waits for what is answered now.
     fn tell_drained(&mut self) {
-        let answered = self.gathering.answered();
         if !self.inboxes.are_quiet() {
             return;
         }
-        while self.drains.front().is_some_and(|(upto, _)| *upto <= answered) {
+        let answered = [self.gathering.answered(), self.audit.answered()];
+        let is_told = |upto: &[u64; 2]| upto.iter().zip(answered).all(|(upto, answered)| *upto <= answered);
+        while self.drains.front().is_some_and(|(upto, _)| is_told(upto)) {
             if let Some((_, waiting)) = self.drains.pop_front() {
                 // Who no longer waits needs no answer.
                 let _ = waiting.send(());
@@ -115,8 +127,8 @@ impl Solo {
         }
     }
 
-    fn append_to_memory(&mut self, append: Append) {
-        let Append { log, place, draft, key, if_offset, done } = append;
+    fn append_to_memory(&mut self, append: Append, ctx: &mut Context<Self>) {
+        let Append { log, place, draft, key, if_offset, audit, done } = append;
         let is_watched = self.watches.has(&log);
         let keep = self.trimming.keep(&log);
         let offered = Offered { draft, key, if_offset };
@@ -126,6 +138,12 @@ impl Solo {
             }
             placed.appended
         });
+        if let (Some(draft), Ok(appended)) = (audit, &outcome)
+            && !appended.duplicate
+        {
+            let note = Note { chain: Chain::of(&log.tenant), draft: draft.at_offset(appended.offset) };
+            self.take_note(note, None, ctx);
+        }
         self.tell(done, outcome);
     }
 
@@ -149,6 +167,7 @@ impl Actor for Solo {
         self.write_users_anew(ctx);
         self.trim_when_due(ctx);
         self.sweep_later(ctx);
+        self.audit_anew(ctx);
     }
 }
 
@@ -163,10 +182,10 @@ impl Handler<Append> for Solo {
             return self.tell(append.done, unavailable);
         }
         if append.place != LogPlace::Disk {
-            return self.append_to_memory(append);
+            return self.append_to_memory(append, ctx);
         }
-        let Append { log, draft, key, if_offset, done, .. } = append;
-        match self.gathering.offer(Write { log, draft, key, if_offset }, done) {
+        let Append { log, draft, key, if_offset, audit, done, .. } = append;
+        match self.gathering.offer(Write { log, draft, key, if_offset, audit }, done) {
             Ok(()) => self.commit_next(ctx),
             Err(done) => self.tell(done, unavailable),
         }
@@ -176,8 +195,11 @@ impl Handler<Append> for Solo {
 impl Handler<Committed> for Solo {
     type Result = ();
 
-    fn handle(&mut self, Committed { writes, outcomes }: Committed, ctx: &mut Context<Self>) {
+    fn handle(&mut self, committed: Committed, ctx: &mut Context<Self>) {
+        let Committed { writes, outcomes, left, heads } = committed;
         let waiting = self.gathering.returned();
+        let is_refused = !left.is_empty();
+        let recorded = self.notes_returned(left, heads);
         // First, so that the disk works while we tell.
         self.commit_next(ctx);
         let mut told = Vec::with_capacity(waiting.len());
@@ -186,6 +208,7 @@ impl Handler<Committed> for Solo {
             if let Ok(placed) = outcome
                 && !placed.appended.duplicate
             {
+                Counters::add(&self.counters.audit_records, u64::from(write.audit.is_some()));
                 groups.add(write, placed);
             }
             told.push((done, outcome.map(|placed| placed.appended)));
@@ -197,6 +220,10 @@ impl Handler<Committed> for Solo {
         for (done, outcome) in told {
             self.tell(done, outcome);
         }
+        for (done, is_kept) in recorded {
+            audit::tell(done, is_kept);
+        }
+        self.commit_notes_later(if is_refused { audit::PAUSE } else { self.audit.patience() }, ctx);
         self.tell_drained();
         self.trim_when_due(ctx);
     }
@@ -312,7 +339,9 @@ impl Handler<Drain> for Solo {
 
     fn handle(&mut self, _: Drain, ctx: &mut Context<Self>) -> Self::Result {
         let (sender, receiver) = oneshot::channel();
-        self.drains.push_back((self.gathering.taken(), sender));
+        self.audit.hurry();
+        self.commit_next(ctx);
+        self.drains.push_back(([self.gathering.taken(), self.audit.taken()], sender));
         self.tell_drained();
         let users = self.users_are_written(ctx);
         Box::pin(receiver.then(|_| users))
@@ -324,6 +353,7 @@ impl Handler<Close> for Solo {
 
     fn handle(&mut self, _: Close, _: &mut Context<Self>) -> Self::Result {
         self.is_closed = true;
+        self.audit.tell();
         let readers: BoxFuture<'static, ()> = self.readers.close();
         let (writer, store) = (self.writer.clone(), Arc::clone(&self.store));
         Box::pin(async move {

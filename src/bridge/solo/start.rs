@@ -20,6 +20,7 @@ use crate::domain::inbox;
 use crate::domain::log::Keep;
 use crate::store::{ReaderActor, Store, StoreError, WriterActor};
 
+use super::audit::{Audit, AuditLimits};
 use super::counters::Counters;
 use super::gathering::Gathering;
 use super::inboxes::Inboxes;
@@ -77,6 +78,8 @@ pub struct Limits {
     pub sweep_every: Duration,
     /// Users of whom something new waits to be written.
     pub users_waiting_max: usize,
+    /// Those of the audit log.
+    pub audit: AuditLimits,
 }
 
 impl Config {
@@ -109,6 +112,7 @@ impl Default for Limits {
             trim_pause: Duration::from_millis(10),
             sweep_every: Duration::from_mins(1),
             users_waiting_max: 65_536,
+            audit: AuditLimits::default(),
         }
     }
 }
@@ -153,6 +157,7 @@ impl Solo {
             trimming: Trimming::new(limits, Arc::clone(&config.keep), clock.clone()),
             users: Users::new(limits, clock.clone()),
             inboxes: Inboxes::new(config.inboxes),
+            audit: Audit::new(limits.audit, clock.clone()),
             drains: VecDeque::new(),
             counters: Arc::clone(&counters),
             is_closed: false,
@@ -171,6 +176,7 @@ impl Solo {
         let bridge = Bridge {
             append: solo.clone().recipient(),
             append_all: solo.clone().recipient(),
+            record: solo.clone().recipient(),
             watch: solo.clone().recipient(),
             unwatch: solo.clone().recipient(),
             read: solo.clone().recipient(),

@@ -17,6 +17,7 @@ use crate::domain::log::Keep;
 use super::*;
 
 mod all;
+mod audit;
 mod disk;
 mod memory;
 mod trimming;
@@ -95,7 +96,15 @@ impl Bench {
 
     fn append(&self, log: &str, place: LogPlace, text: &str, key: Option<&str>, done: Done) {
         let key = key.map(|key| DedupeKey { publisher: "user:ada".into(), key: key.into() });
-        self.bridge.append.do_send(Append { log: room(log), place, draft: draft(text), key, if_offset: None, done });
+        self.bridge.append.do_send(Append {
+            log: room(log),
+            place,
+            draft: draft(text),
+            key,
+            if_offset: None,
+            audit: None,
+            done,
+        });
     }
 
     async fn watch(&self, log: &str, place: LogPlace, room_addr: &Addr<Listener>) -> Watching {

@@ -46,7 +46,7 @@ impl Bench {
     }
 
     async fn commit(&mut self, writes: Vec<Write>) -> Vec<Outcome> {
-        self.writer.do_send(Commit { writes, reply: self.listener.clone().recipient() });
+        self.writer.do_send(Commit { writes, notes: Vec::new(), reply: self.listener.clone().recipient() });
         tokio::time::timeout(Duration::from_secs(30), self.heard.recv()).await.unwrap().unwrap().outcomes
     }
 }

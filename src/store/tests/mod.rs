@@ -15,6 +15,7 @@ use crate::domain::log::DedupeKey;
 use super::{Outcome, Placed, Store, Write};
 
 mod actors;
+mod audit;
 mod opening;
 mod reading;
 mod state;
@@ -64,7 +65,7 @@ fn write(log: &str, text: &str) -> Write {
         from: r#"{"user":"ada","session":"s-7"}"#.into(),
         body: format!(r#""event":"e","data":"{text}""#).into(),
     };
-    Write { log: room(log), draft, key: None, if_offset: None }
+    Write { log: room(log), draft, key: None, if_offset: None, audit: None }
 }
 
 fn keyed(log: &str, text: &str, publisher: &str, key: &str) -> Write {

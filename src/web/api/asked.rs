@@ -9,8 +9,11 @@ use actix_web::{FromRequest, HttpRequest, web};
 
 use super::Api;
 use super::quota::Quota;
+use crate::actors::audit::{self, Deed};
 use crate::actors::{Node, WorkerContext};
 use crate::auth::{ApiKey, Identity};
+use crate::domain::audit::{self as audit_log, Act, Facts};
+use crate::domain::entry::Draft;
 use crate::domain::grants::Right;
 use crate::domain::ids::{RoomKey, RoomName, Tenant, UserId};
 use crate::domain::visibility::Reader;
@@ -27,6 +30,8 @@ pub(super) struct Asked {
     pub(super) caller: Caller,
     /// What the caller pays from.
     pub(super) quota: Quota,
+    /// From where.
+    address: IpAddr,
 }
 
 /// Who calls.
@@ -44,6 +49,7 @@ impl Asked {
         let api = request.app_data::<web::ThinData<Arc<Api>>>().ok_or_else(no_context)?;
         let address = address_of(request, &node);
         if let Some(wait) = api.failures.blocked(address) {
+            node.audit.turned_away(address, "too many refused keys");
             return Err(Refusal::rate_limited("too many refused keys from this address", wait));
         }
         let caller = caller(request, &node, api).inspect_err(|refusal| {
@@ -52,6 +58,7 @@ impl Asked {
                 return;
             }
             COUNTS.call_refused();
+            node.audit.turned_away(address, "wrong key or token at the API");
             if api.failures.note(address) {
                 let why = &refusal.message;
                 log::warn!("a call of the API from {address} was refused: {why}; more within a minute are not told");
@@ -60,7 +67,7 @@ impl Asked {
         let quota = Quota::of(&caller, &node.limits, address);
         // A call costs something however short it is.
         quota.pay_for_bytes(0)?;
-        Ok(Self { node, caller, quota })
+        Ok(Self { node, caller, quota, address })
     }
 
     /// The world of the caller.
@@ -78,26 +85,63 @@ impl Asked {
             Caller::User(identity) => (identity.grants.allow(room, right), "user"),
         };
         let refused = || Refusal::forbidden(format!("this {who} has no right to {} in this room", right.as_str()));
-        may.then_some(()).ok_or_else(refused)
+        may.then_some(()).ok_or_else(|| self.denied(right.as_str(), Some(room), refused()))
+    }
+
+    /// A refusal that the audit log tells of.
+    fn denied(&self, wanted: &str, room: Option<&RoomName>, refusal: Refusal) -> Refusal {
+        let what = Facts::new().name("wanted", wanted);
+        let what = room.map_or(what.clone(), |room| what.name("room", room.as_str()));
+        self.node.audit.denied(self.tenant(), self.who(), self.address, what, refusal.code);
+        refusal
+    }
+
+    /// The caller, as the audit log names one.
+    fn who(&self) -> Arc<str> {
+        match &self.caller {
+            Caller::Backend(key) => audit::backend(&key.name),
+            Caller::User(identity) => audit::user(&identity.user.id),
+        }
+    }
+
+    /// What the audit log says of an entry that is written for the caller; of users' entries it says nothing.
+    pub(super) fn record_of(&self, entry: &Draft, room: &RoomName) -> Option<audit_log::Draft> {
+        let Caller::Backend(key) = &self.caller else { return None };
+        self.node.audit.of_entry(&key.name, self.address, entry, room)
+    }
+
+    /// The caller did something that belongs to no entry. To be awaited before it is acknowledged.
+    ///
+    /// # Errors
+    /// `unavailable` when it is done and the audit log can't take it now.
+    pub(super) async fn recorded(&self, act: Act, what: Facts) -> Result<(), Refusal> {
+        let deed = Deed { tenant: self.tenant(), who: self.who(), address: self.address, act, what };
+        let is_recorded = tokio::time::timeout(super::DEADLINE, self.node.audit.recorded(deed)).await;
+        let unavailable = || Refusal::unavailable("it is done, but the audit log can't take it now; call again");
+        (is_recorded == Ok(true)).then_some(()).ok_or_else(unavailable)
     }
 
     /// For what is no user's business: the key, if it has this right.
     pub(super) fn backend_with(&self, right: Right) -> Result<&ApiKey, Refusal> {
         let key = self.backend()?;
         let refused = || Refusal::forbidden(format!("this key has no right to {}", right.as_str()));
-        key.rights.has(right).then_some(key).ok_or_else(refused)
+        key.rights.has(right).then_some(key).ok_or_else(|| self.denied(right.as_str(), None, refused()))
     }
 
     /// For what reaches into other people's connections: the key, if it may do everything.
     pub(super) fn backend_with_all_rights(&self) -> Result<&ApiKey, Refusal> {
         let key = self.backend()?;
-        key.has_all_rights().then_some(key).ok_or_else(|| Refusal::forbidden("this takes a key with all rights"))
+        let refused = || Refusal::forbidden("this takes a key with all rights");
+        key.has_all_rights().then_some(key).ok_or_else(|| self.denied("all rights", None, refused()))
     }
 
     pub(super) fn backend(&self) -> Result<&ApiKey, Refusal> {
         match &self.caller {
             Caller::Backend(key) => Ok(key),
-            Caller::User(_) => Err(Refusal::forbidden("this takes a backend's key, not a user's token")),
+            Caller::User(_) => {
+                let refused = Refusal::forbidden("this takes a backend's key, not a user's token");
+                Err(self.denied("what is for backends", None, refused))
+            }
         }
     }
 
@@ -134,7 +178,10 @@ pub(super) fn user(asked: &Asked, request: &HttpRequest) -> Result<UserId, Refus
     match &asked.caller {
         Caller::Backend(_) => Ok(named),
         Caller::User(identity) if named.as_str() == "me" || named == identity.user.id => Ok(identity.user.id.clone()),
-        Caller::User(_) => Err(Refusal::forbidden("a user's token asks for that user alone")),
+        Caller::User(_) => {
+            let refused = Refusal::forbidden("a user's token asks for that user alone");
+            Err(asked.denied("another user", None, refused))
+        }
     }
 }
 

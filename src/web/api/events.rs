@@ -72,7 +72,8 @@ fn one(asked: &Asked, room: RoomName, event: Event) -> Result<OneOfAll, Refusal>
     asked.quota.pay_in_room(&log, settings.rates, Paid::Publish)?;
     let (from, publisher) = asked.author();
     let draft = writing::draft(&asked.node, Kind::Event, from, body_of(&event));
-    Ok(OneOfAll { log, place: settings.log, draft, key: event.key.map(|key| DedupeKey { publisher, key }) })
+    let audit = asked.record_of(&draft, &log.room);
+    Ok(OneOfAll { log, place: settings.log, draft, key: event.key.map(|key| DedupeKey { publisher, key }), audit })
 }
 
 fn body_of(Event { event, data, visible_to, .. }: &Event) -> Arc<str> {

@@ -58,6 +58,8 @@ async fn gauges(node: &Node, api: &Api) -> Gauges {
         batches: counts.batches,
         reads: counts.reads,
         reads_refused: counts.reads_refused,
+        audit_records: counts.audit_records,
+        audit_lost: counts.audit_lost,
         bytes_pending: pending as u64,
         uptime_s: node.clock.now().saturating_duration_since(api.started).as_secs_f64(),
     }

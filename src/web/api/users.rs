@@ -12,6 +12,7 @@ use super::{Answer, DEADLINE, answer, told};
 use crate::actors::directory::queries::{EndSessions, FindUser, Whose};
 use crate::bridge::Unavailable;
 use crate::bridge::users::{ReadUser, RefuseTokens};
+use crate::domain::audit::{Act, Facts};
 use crate::domain::entry::Timestamp;
 use crate::domain::grants::Right;
 use crate::domain::ids::{SessionId, UserKey};
@@ -74,9 +75,15 @@ pub(super) async fn end_session(request: HttpRequest) -> Answer {
 }
 
 async fn end(asked: &Asked, whose: Whose) -> Result<usize, Refusal> {
+    let what = match &whose {
+        Whose::User(user) => Facts::new().name("user", user.user.as_str()),
+        Whose::Session(_, session) => Facts::new().name("session", session.as_str()),
+    };
     let (reply, ended) = oneshot::channel();
     asked.node.directory.do_send(EndSessions { whose, reply });
-    told(ended).await
+    let ended = told(ended).await?;
+    asked.recorded(Act::End, what.number("ended", ended as u64)).await?;
+    Ok(ended)
 }
 
 /// Refuses older tokens and ends the sessions, in this order: whoever comes in between is looked at once more. What follows
@@ -85,6 +92,7 @@ async fn refuse_tokens(asked: &Asked, user: UserKey, before: Timestamp) -> Resul
     let (refused, is_refused) = oneshot::channel();
     let (reply, ended) = oneshot::channel();
     let (node, whose) = (Arc::clone(&asked.node), user.clone());
+    let what = Facts::new().name("user", user.user.as_str()).name("tokens_before", &before.to_string());
     let done = Box::new(move |outcome: Result<(), Unavailable>| {
         if outcome.is_ok() {
             node.gate.refuse_tokens(whose.clone(), before);
@@ -94,7 +102,9 @@ async fn refuse_tokens(asked: &Asked, user: UserKey, before: Timestamp) -> Resul
     });
     asked.node.bridge.users.refuse_tokens.do_send(RefuseTokens { user, before, done });
     told(is_refused).await?.map_err(|Unavailable| Refusal::unavailable("this can't be written now"))?;
-    told(ended).await
+    let ended = told(ended).await?;
+    asked.recorded(Act::End, what.number("ended", ended as u64)).await?;
+    Ok(ended)
 }
 
 /// When somebody was here who is not.

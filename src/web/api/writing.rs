@@ -56,10 +56,12 @@ pub(super) async fn write(asked: &Asked, request: &HttpRequest, log: RoomKey, en
     asked.quota.pay_in_room(&log, settings.rates, Paid::of_entry(kind))?;
     let redaction = asked.node.config.redaction(&log.room);
     let (reply, outcome) = oneshot::channel();
+    let draft = draft(&asked.node, kind, from, body);
     let append = Append {
+        audit: asked.record_of(&draft, &log.room),
         place: settings.log,
         log,
-        draft: draft(&asked.node, kind, from, body),
+        draft,
         key: key.map(|key| DedupeKey { publisher, key }),
         if_offset,
         done: Box::new(move |outcome| {

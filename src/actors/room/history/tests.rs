@@ -53,7 +53,7 @@ impl Log {
         let (done, appended) = oneshot::channel();
         let done = Box::new(move |outcome| drop(done.send(outcome)));
         let (log, place) = (self.key.clone(), self.place);
-        self.bridge.append.do_send(Append { log, place, draft, key: None, if_offset: None, done });
+        self.bridge.append.do_send(Append { log, place, draft, key: None, if_offset: None, audit: None, done });
         self.written.push((appended.await.unwrap().unwrap().offset, kind));
     }
 

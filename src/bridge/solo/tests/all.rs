@@ -9,6 +9,7 @@ fn all(
         place,
         draft: draft(text),
         key: key.map(|key| DedupeKey { publisher: "api:billing".into(), key: key.into() }),
+        audit: None,
     };
     entries.into_iter().map(one).collect()
 }

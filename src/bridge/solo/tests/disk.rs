@@ -169,7 +169,7 @@ async fn a_stopped_bridge_leaves_one_whole_file_and_the_next_goes_on_in_it() {
     let mut room = Room::open();
     let append = |done| {
         let (log, place, draft) = (super::room("a"), LogPlace::Disk, draft("x"));
-        Append { log, place, draft, key: None, if_offset: None, done }
+        Append { log, place, draft, key: None, if_offset: None, audit: None, done }
     };
     bridge.append.do_send(append(room.done("1")));
     stopper.stop().await;
