@@ -32,6 +32,15 @@
 //! 3. `join { since }`: `actors/room/join` asks the tail; what is older is read from the log while the room goes on.
 //!    Then, in one handler, what was missed goes out as `joined` and the outbox into the audience: nothing slips between.
 //!
+//! # A record of the audit log
+//!
+//! 1. `actors/session` or `web/api` tells `actors/audit` who did what. What a backend writes carries its record along with
+//!    the entry; refusals are counted there (`domain/audit`), so that a flood of them stays small.
+//! 2. `bridge/solo/audit` has the other records wait a moment for the next batch; `store/audit` chains all of them in the
+//!    transaction that writes the entries.
+//! 3. The head of each chain that grew goes to the operator's log once a minute, where who writes the file can't reach it.
+//!    `app/audit` verifies and exports, beside the node.
+//!
 //! # A restart
 //!
 //! 1. `store/place` takes the lock, `store/boot` tells a file that was put back from the one that ran here last, and the

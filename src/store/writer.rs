@@ -77,6 +77,8 @@ pub struct Writer {
     /// What is known of the bytes of logs that were looked at for trimming.
     pub(super) counts: Counts,
     pub(super) chains: Chains,
+    /// Whether the last notes were refused: that is told once, not with every batch.
+    are_notes_refused: bool,
 }
 
 /// Why a batch was rolled back.
@@ -92,7 +94,14 @@ enum Failure {
 impl Writer {
     pub(super) fn new(store: Arc<Store>, connection: Connection) -> Self {
         let heads = Heads::new(HEADS_KEPT);
-        Self { store, connection, heads, counts: Counts::default(), chains: Chains::default() }
+        Self {
+            store,
+            connection,
+            heads,
+            counts: Counts::default(),
+            chains: Chains::default(),
+            are_notes_refused: false,
+        }
     }
 
     /// Writes `batch` in one transaction and answers each write in order, once the transaction is on the disk. `now` is
@@ -115,6 +124,7 @@ impl Writer {
             let failure = match self.attempt(batch, &refused, notes.unwrap_or_default(), now) {
                 Ok((outcomes, heads)) => {
                     self.store.writing.worked(&self.store.database);
+                    self.are_notes_refused &= notes.is_none_or(<[Note]>::is_empty);
                     return Written { outcomes, notes_kept: notes.is_some(), heads };
                 }
                 Err(failure) => failure,
@@ -124,8 +134,10 @@ impl Writer {
             self.chains.clear();
             match failure {
                 Failure::Notes(error) => {
-                    warn!("{} takes no records of the audit log: {error}", self.store.database.display());
-                    notes = None;
+                    if !self.are_notes_refused {
+                        warn!("{} takes no records of the audit log: {error}", self.store.database.display());
+                    }
+                    (self.are_notes_refused, notes) = (true, None);
                 }
                 Failure::Row(index, error) => {
                     warn!("an entry for {} was refused: {error}", batch[index].log);
