@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::Solo;
 use crate::bridge::inbox::{
-    ChangeInbox, DueOrder, InboxChanged, InboxDone, InboxError, ListInbox, Listed, NotifyProgress, NotifyStep,
+    ChangeInbox, DueOrders, InboxChanged, InboxDone, InboxError, ListInbox, Listed, NotifyProgress, NotifyStep,
     ReadDueOrders, ReadFollowers, ReadPreferences, Stirred, WatchInboxes, Welcome, Welcomed,
 };
 use crate::bridge::{Arrived, Unavailable};
@@ -138,9 +138,9 @@ impl Handler<NotifyStep> for Solo {
         }
         let (sender, taken) = oneshot::channel();
         self.inboxes.step = Some(sender);
-        let NotifyStep { orders, inboxes_max, now } = step;
+        let NotifyStep { orders, later, inboxes_max, now } = step;
         let (keep, reply) = (self.inboxes.keep, ctx.address().recipient());
-        self.writer.do_send(Step { orders, inboxes_max, now, keep, reply });
+        self.writer.do_send(Step { orders, later, inboxes_max, now, keep, reply });
         Box::pin(taken.map(|taken| taken.unwrap_or(Err(Unavailable))))
     }
 }
@@ -194,7 +194,7 @@ impl Handler<ReadFollowers> for Solo {
 }
 
 impl Handler<ReadDueOrders> for Solo {
-    type Result = ResponseFuture<Result<Vec<DueOrder>, Unavailable>>;
+    type Result = ResponseFuture<Result<DueOrders, Unavailable>>;
 
     fn handle(&mut self, ReadDueOrders { now, limit }: ReadDueOrders, _: &mut Context<Self>) -> Self::Result {
         self.ask(inbox::ReadDue { now, limit })
