@@ -79,7 +79,7 @@ impl Session {
             return self.close(CloseCode::Full);
         }
         ctx.spawn(opened.into_actor(self).map(move |opened, session, ctx| match opened {
-            Ok(Ok(opened)) => session.opened(id, admitted, opened, quota, since, ctx),
+            Ok(Ok(registration)) => session.opened(id, admitted, registration.claim(), quota, since, ctx),
             Ok(Err(full)) => {
                 session.refuse(id.as_ref(), &full.into_refusal());
                 session.close_for(CloseCode::Full, FULL_PAUSE);
