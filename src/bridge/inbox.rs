@@ -15,8 +15,8 @@ use crate::domain::entry::Timestamp;
 use crate::domain::ids::{Epoch, RoomKey, UserId};
 
 pub use crate::domain::inbox_log::{
-    DueOrder, DueOrders, InboxChange, InboxChanged, InboxError, Later, List, Listed, NewOrder, NotPlaced, NotifyProgress, Placed,
-    Welcomed,
+    DueOrder, DueOrders, InboxChange, InboxChanged, InboxError, Later, List, Listed, NewOrder, NotPlaced,
+    NotifyProgress, Placed, Welcomed,
 };
 pub use crate::domain::log::Unavailable;
 

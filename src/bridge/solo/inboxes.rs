@@ -126,6 +126,7 @@ impl Handler<InboxesChanged> for Solo {
             tell(done, outcome);
         }
         self.tell_drained();
+        self.trim_when_due(ctx);
     }
 }
 
@@ -148,7 +149,7 @@ impl Handler<NotifyStep> for Solo {
 impl Handler<StepTaken> for Solo {
     type Result = ();
 
-    fn handle(&mut self, StepTaken { progress, grown }: StepTaken, _: &mut Context<Self>) {
+    fn handle(&mut self, StepTaken { progress, grown }: StepTaken, ctx: &mut Context<Self>) {
         let waiting = self.inboxes.step.take();
         self.tell_grown(grown);
         if let Some(waiting) = waiting {
@@ -156,6 +157,7 @@ impl Handler<StepTaken> for Solo {
             let _ = waiting.send(progress);
         }
         self.tell_drained();
+        self.trim_when_due(ctx);
     }
 }
 
