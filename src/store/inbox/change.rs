@@ -246,7 +246,7 @@ impl RowWriter<'_> {
             rows::remember(connection, log, undo)?;
         }
         rows::put(connection, log, inbox, preferences)?;
-        // Whoever acknowledged ends it for all. What was replaced is not waited for any more.
+        // Whoever acknowledged ends it for all. What was replaced can't be acknowledged here any more, but elsewhere.
         let replaced = match decided.arrived {
             Some(Arrived::New { replaces, .. }) => replaces,
             _ => None,
@@ -255,7 +255,7 @@ impl RowWriter<'_> {
             super::orders::stop_waiting(connection, id)?;
         }
         if let Some(id) = replaced {
-            super::orders::stop_waiting(connection, id)?;
+            super::orders::replaced_in_one(connection, id)?;
         }
         self.heads.put(whose.log.clone(), head);
         Ok(entries)

@@ -76,6 +76,7 @@ pub(super) const SCHEMA: &str = "
         key text,
         hash blob not null,
         recipients integer not null,
+        replaced integer not null default 0,  -- inboxes where another one took its place
         escalate_at integer,        -- null: nobody waits for an acknowledgement
         notify text not null        -- as the command
     ) strict;

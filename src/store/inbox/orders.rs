@@ -163,6 +163,18 @@ pub(super) fn stop_waiting(connection: &Connection, id: NotificationId) -> rusql
     Ok(statement.execute([id.0.as_bytes()])? > 0)
 }
 
+/// Another one took its place in one of its inboxes; in the last of them, nobody is left to acknowledge it.
+pub(super) fn replaced_in_one(connection: &Connection, id: NotificationId) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "update orders set replaced = replaced + 1,
+                 escalate_at = case when replaced + 1 < recipients then escalate_at end
+             where id = ?1 and escalate_at is not null",
+        )?
+        .execute([id.0.as_bytes()])?;
+    Ok(())
+}
+
 /// When the next order escalates.
 pub(super) fn due(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
     let mut statement =
@@ -201,7 +213,8 @@ pub(super) fn read_due(connection: &Connection, now: Timestamp, limit: usize) ->
         let (tenant, from, text): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
         let id = NotificationId(Uuid::from_bytes(row.get(0)?));
         let order: Option<(Tenant, Notify)> = Tenant::parse(&tenant).ok().zip(notify(&text).ok());
-        let escalates = order.and_then(|(tenant, notify)| Some((tenant, notify.escalation.as_ref()?.to.clone(), notify)));
+        let escalates =
+            order.and_then(|(tenant, notify)| Some((tenant, notify.escalation.as_ref()?.to.clone(), notify)));
         match escalates {
             Some((tenant, to, notify)) => {
                 due.orders.push(DueOrder { id, tenant, from: from.into(), notify: Arc::new(notify), to });
