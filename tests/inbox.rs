@@ -37,6 +37,13 @@ pub(crate) async fn tell(node: &Node, user: &str, title: &str) -> String {
     told["notification"].as_str().unwrap().to_owned()
 }
 
+/// A user's inbox as a backend sees it.
+pub(crate) async fn inbox_of(node: &Node, user: &str) -> Value {
+    let (status, inbox) = call(node, KEY, "GET", &format!("/v1/users/{user}/inbox"), &Value::Null).await;
+    assert_eq!(status, 200, "{inbox}");
+    inbox
+}
+
 /// The next message of this kind from `@me`.
 pub(crate) async fn me(client: &mut Client, kind: &str) -> Message {
     client.next(kind, "@me").await

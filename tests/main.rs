@@ -22,6 +22,7 @@ mod growth;
 mod history;
 mod http_abuse;
 mod inbox;
+mod inbox_critical;
 mod keys;
 mod limits;
 mod ops;

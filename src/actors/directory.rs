@@ -95,7 +95,7 @@ pub struct OpenSession {
     /// Who serves it from now on.
     pub addr: Addr<Session>,
     /// Hears which session it is.
-    pub reply: oneshot::Sender<Result<Opened, NodeFull>>,
+    pub reply: oneshot::Sender<Result<Registration, NodeFull>>,
 }
 
 /// An open session.
@@ -111,6 +111,31 @@ pub struct Opened {
     pub resumed: bool,
     /// Whether the user's own room is open.
     pub is_inbox_open: bool,
+}
+
+/// An open session on its way to who serves it. Nobody else would end it, so one that is not claimed ends by itself: the
+/// connection can be gone before the answer is looked at.
+pub struct Registration {
+    opened: Option<Opened>,
+    directory: Addr<Directory>,
+}
+
+impl Registration {
+    /// The session; whoever has it tells of its end from now on.
+    #[must_use]
+    pub fn claim(mut self) -> Opened {
+        self.opened.take().expect("it is there until it is claimed")
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let Some(opened) = self.opened.take() else { return };
+        // Of a new session nobody has the secret.
+        let farewell = if opened.resumed { Farewell::Lost } else { Farewell::AtOnce };
+        let (secret, generation) = (opened.secret, opened.generation);
+        self.directory.do_send(SessionEnded { secret, generation, farewell, rooms: Vec::new() });
+    }
 }
 
 /// A session's connection has ended, in whatever way.
@@ -313,7 +338,7 @@ impl Handler<Locate> for Directory {
 impl Handler<OpenSession> for Directory {
     type Result = ();
 
-    fn handle(&mut self, open: OpenSession, _: &mut Self::Context) {
+    fn handle(&mut self, open: OpenSession, ctx: &mut Self::Context) {
         let recalled = open.secret.as_deref().and_then(|secret| self.recall(&Secret(secret.into()), &open));
         let is_full = if recalled.is_some() { None } else { self.is_full(&open) };
         if let Some(full) = is_full {
@@ -334,11 +359,9 @@ impl Handler<OpenSession> for Directory {
             self.sessions.insert(opened.secret.clone(), record);
             opened
         });
-        if let Err(Ok(opened)) = open.reply.send(Ok(opened))
-            && !opened.resumed
-        {
-            self.forget(&opened.secret);
-        }
+        let registration = Registration { opened: Some(opened), directory: ctx.address() };
+        // Unheard, it comes back and ends itself.
+        let _ = open.reply.send(Ok(registration));
     }
 }
 

@@ -15,8 +15,8 @@ use crate::domain::entry::Timestamp;
 use crate::domain::ids::{Epoch, RoomKey, UserId};
 
 pub use crate::domain::inbox_log::{
-    DueOrder, InboxChange, InboxChanged, InboxError, List, Listed, NewOrder, NotPlaced, NotifyProgress, Placed,
-    Welcomed,
+    DueOrder, DueOrders, InboxChange, InboxChanged, InboxError, Later, List, Listed, NewOrder, NotPlaced,
+    NotifyProgress, Placed, Welcomed,
 };
 pub use crate::domain::log::Unavailable;
 
@@ -84,6 +84,8 @@ pub struct ReadFollowers {
 pub struct NotifyStep {
     /// New orders, in the order of their answers.
     pub orders: Vec<NewOrder>,
+    /// Orders that are due and can't escalate now.
+    pub later: Vec<Later>,
     /// At most so many inboxes are written.
     pub inboxes_max: usize,
     /// Now.
@@ -92,7 +94,7 @@ pub struct NotifyStep {
 
 /// Which orders escalate by now?
 #[derive(Message, Clone, Copy, Debug)]
-#[rtype(result = "Result<Vec<DueOrder>, Unavailable>")]
+#[rtype(result = "Result<DueOrders, Unavailable>")]
 pub struct ReadDueOrders {
     /// Now.
     pub now: Timestamp,

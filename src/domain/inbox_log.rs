@@ -162,6 +162,24 @@ pub enum NotPlaced {
     Settled,
 }
 
+/// The orders that escalate by now.
+#[derive(Clone, Debug, Default)]
+pub struct DueOrders {
+    /// Those that can be read, the oldest first.
+    pub orders: Vec<DueOrder>,
+    /// Those that can't, and so can't escalate either.
+    pub damaged: Vec<NotificationId>,
+}
+
+/// When an order that is due is looked at again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Later {
+    /// Its notification.
+    pub id: NotificationId,
+    /// When; `None` is never.
+    pub at: Option<Timestamp>,
+}
+
 /// An order that nobody acknowledged in time.
 #[derive(Clone, Debug)]
 pub struct DueOrder {

@@ -128,5 +128,18 @@ pub enum ReadError {
     },
     /// `SQLite` refused.
     #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for ReadError {
+    /// A value that is not what its column holds is one row's damage, and no refusal of the file.
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+        match error {
+            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) => {
+                Self::Damaged { offset: 0 }
+            }
+            error => Self::Sqlite(error),
+        }
+    }
 }

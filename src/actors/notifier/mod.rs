@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::directory::Directory;
 use super::room::RoomContext;
-use crate::bridge::inbox::{DueOrder, NewOrder, NotifyProgress, NotifyStep, Placed, ReadDueOrders};
+use crate::bridge::inbox::{DueOrder, DueOrders, Later, NewOrder, NotifyProgress, NotifyStep, Placed, ReadDueOrders};
 use crate::domain::entry::Timestamp;
 use crate::domain::ids::{Tenant, UserId};
 use crate::domain::notification::{NotificationId, Notify};
@@ -61,6 +61,8 @@ const STEP_INBOXES: usize = 256;
 const STEP_ESCALATIONS: usize = 16;
 /// How long to wait after the store could not take a step.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long an escalation that can't be addressed is put off. Others go ahead of it meanwhile.
+const ESCALATE_LATER_MS: i64 = 10_000;
 /// A timer is set no further ahead: wall clocks are set, and timers don't know.
 const LOOK_AGAIN: Duration = Duration::from_mins(10);
 
@@ -87,6 +89,8 @@ struct Stepped {
     answers: Vec<(OrderDone, Result<Placed, Refusal>)>,
     /// How far it came; `None` when the store could not be asked.
     progress: Option<NotifyProgress>,
+    /// Whether the store could be asked what is due; else the same step would follow at once, over and over.
+    is_due_known: bool,
 }
 
 impl Notifier {
@@ -116,7 +120,7 @@ impl Notifier {
 
     fn stepped(&mut self, stepped: Stepped, ctx: &mut Context<Self>) {
         self.is_busy = false;
-        let is_away = stepped.progress.is_none();
+        let is_away = stepped.progress.is_none() || !stepped.is_due_known;
         if let Some(progress) = stepped.progress {
             self.has_more = progress.has_more;
             self.due = progress.due;
@@ -157,19 +161,15 @@ async fn step(addressing: Addressing, orders: Vec<Order>, now: Timestamp, is_due
         let order = |recipients| new_order(now, (tenant, from, publisher), Arc::new(notify), recipients, None);
         addressed.push((Some(done), recipients.map(order)));
     }
-    if is_due && let Ok(Ok(due)) = inboxes.due.send(ReadDueOrders { now, limit: STEP_ESCALATIONS }).await {
-        for order in due {
-            let id = order.id;
-            let escalated = addressing.recipients(&order.tenant, &order.to).await;
-            let escalated = escalated.map(|recipients| escalation(now, order, recipients));
-            if let Err(refusal) = &escalated {
-                log::warn!("notification {id} can't escalate yet: {refusal}");
-            }
-            addressed.push((None, escalated));
-        }
-    }
+    let due = if is_due {
+        inboxes.due.send(ReadDueOrders { now, limit: STEP_ESCALATIONS }).await.ok().and_then(Result::ok)
+    } else {
+        Some(DueOrders::default())
+    };
+    let is_due_known = due.is_some();
+    let later = escalate(&addressing, now, due.unwrap_or_default(), &mut addressed).await;
     let new = addressed.iter().filter_map(|(_, order)| order.as_ref().ok().cloned()).collect();
-    let letter = NotifyStep { orders: new, inboxes_max: STEP_INBOXES, now };
+    let letter = NotifyStep { orders: new, later, inboxes_max: STEP_INBOXES, now };
     let progress = inboxes.step.send(letter).await.ok().and_then(Result::ok);
     let mut placed = progress.as_ref().map(|progress| progress.placed.clone()).unwrap_or_default().into_iter();
     let unavailable = || Refusal::unavailable("notifications can't be written now").after(RETRY);
@@ -186,7 +186,33 @@ async fn step(addressing: Addressing, orders: Vec<Order>, now: Timestamp, is_due
             answers.push((done, answer));
         }
     }
-    Stepped { answers, progress }
+    Stepped { answers, progress, is_due_known }
+}
+
+/// Adds the orders that go out because nobody acknowledged, and returns those that can't now: each leaves the queue or
+/// gives way, so that none is met over and over while others wait behind it.
+async fn escalate(
+    addressing: &Addressing,
+    now: Timestamp,
+    due: DueOrders,
+    addressed: &mut Vec<(Option<OrderDone>, Addressed)>,
+) -> Vec<Later> {
+    let mut later = Vec::new();
+    for id in due.damaged {
+        log::error!("the order of notification {id} is damaged and can't escalate");
+        later.push(Later { id, at: None });
+    }
+    for order in due.orders {
+        let id = order.id;
+        match addressing.recipients(&order.tenant, &order.to).await {
+            Ok(recipients) => addressed.push((None, Ok(escalation(now, order, recipients)))),
+            Err(refusal) => {
+                log::warn!("notification {id} can't escalate yet: {refusal}");
+                later.push(Later { id, at: Some(Timestamp(now.0.saturating_add(ESCALATE_LATER_MS))) });
+            }
+        }
+    }
+    later
 }
 
 fn new_order(

@@ -1,5 +1,6 @@
 //! Looking into a room without being in it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -56,7 +57,7 @@ impl Handler<Look> for Room {
     }
 }
 
-/// Who are the members, by name?
+/// Who is here, by name? Members, those too whose connection may come back, and who only watches.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct NameMembers {
@@ -68,6 +69,8 @@ impl Handler<NameMembers> for Room {
     type Result = ();
 
     fn handle(&mut self, name: NameMembers, _: &mut Self::Context) {
-        let _ = name.reply.send(self.roster.users().cloned().collect());
+        let mut users: HashSet<UserId> = self.roster.users().cloned().collect();
+        users.extend(self.seats.values().map(|seat| seat.user.id.clone()));
+        let _ = name.reply.send(users.into_iter().collect());
     }
 }

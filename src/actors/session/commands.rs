@@ -92,6 +92,9 @@ impl Session {
                 .refuse(id.as_ref(), &Refusal::over_limit(format!("a session is in at most {rooms_max} rooms")));
         }
         let ticket = open.wait(id.clone(), Some(join.room.clone()), now);
+        if join.room.is_personal() {
+            open.goes_in_by_itself(ticket);
+        }
         let located = before.and_then(|slot| slot.located);
         let state = SlotState::Joining { ticket, queue: VecDeque::new(), was_in: located.is_some() };
         open.rooms.insert(join.room.clone(), Slot { state, located: located.clone() });
@@ -347,13 +350,13 @@ impl Session {
     /// Ends a command that waits with a refusal; a late answer of somebody else finds nothing any more.
     pub(super) fn finish(&mut self, ticket: u64, refusal: &Refusal, ctx: &mut Context<Self>) {
         let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&ticket)) else { return };
-        if waiting.unasked.is_none() {
+        if !waiting.is_unasked {
             self.refuse(waiting.id.as_ref(), refusal);
         }
         if let Some(room) = waiting.joining {
             self.join_ended(&room, ticket, None, ctx);
             if room.is_personal() {
-                self.own_room_entered(None, waiting.unasked, ctx);
+                self.own_room_entered(None, waiting.else_from, ctx);
             }
         }
     }
@@ -407,7 +410,9 @@ impl Open {
     /// Notes a command that waits for somebody else, and gives it a ticket.
     pub(super) fn wait(&mut self, id: Option<CommandId>, joining: Option<RoomName>, now: std::time::Instant) -> u64 {
         self.last_ticket += 1;
-        self.waiting.insert(self.last_ticket, Waiting { id, deadline: now + DEADLINE, joining, unasked: None });
+        let deadline = now + DEADLINE;
+        let waiting = Waiting { id, deadline, joining, is_unasked: false, else_from: None };
+        self.waiting.insert(self.last_ticket, waiting);
         self.last_ticket
     }
 }
@@ -431,13 +436,13 @@ impl Handler<JoinDone> for Session {
 
     fn handle(&mut self, done: JoinDone, ctx: &mut Self::Context) {
         let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&done.ticket)) else { return };
-        if waiting.unasked.is_none() {
+        if !waiting.is_unasked {
             self.gauge.answered();
         }
         if let Some(room) = waiting.joining {
             self.join_ended(&room, done.ticket, Some(done.is_in), ctx);
             if room.is_personal() {
-                self.own_room_entered(Some(done.is_in), waiting.unasked, ctx);
+                self.own_room_entered(Some(done.is_in), None, ctx);
             }
         }
     }

@@ -82,7 +82,7 @@ impl Session {
             return self.close(CloseCode::Full);
         }
         ctx.spawn(opened.into_actor(self).map(move |opened, session, ctx| match opened {
-            Ok(Ok(opened)) => session.opened(id, admitted, opened, quota, since, ctx),
+            Ok(Ok(registration)) => session.opened(id, admitted, registration.claim(), quota, since, ctx),
             Ok(Err(full)) => {
                 let refusal = full.into_refusal();
                 session.audit_denied(&admitted.identity, "connect", refusal.code);

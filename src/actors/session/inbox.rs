@@ -268,11 +268,19 @@ impl Open {
         self.rooms.keys().filter(|room| !room.is_personal()).count()
     }
 
+    /// The client joins `@me` before anything happened there: nobody else takes the session in meanwhile.
+    pub(super) fn goes_in_by_itself(&mut self, ticket: u64) {
+        let before = std::mem::replace(&mut self.me, Me::In);
+        if let (Me::At(cursor), Some(waiting)) = (before, self.waiting.get_mut(&ticket)) {
+            waiting.else_from = Some(cursor);
+        }
+    }
+
     /// Notes a join of `@me` that no command asked for.
     fn wait_unasked(&mut self, cursor: Cursor, now: Instant) -> u64 {
         let ticket = self.wait(None, Some(RoomName::me()), now);
         if let Some(waiting) = self.waiting.get_mut(&ticket) {
-            waiting.unasked = Some(cursor);
+            (waiting.is_unasked, waiting.else_from) = (true, Some(cursor));
         }
         ticket
     }

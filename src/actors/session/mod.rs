@@ -223,8 +223,10 @@ struct Waiting {
     deadline: Instant,
     /// The room, for a join.
     joining: Option<RoomName>,
-    /// For a join of `@me` that no command asked for: from where.
-    unasked: Option<Cursor>,
+    /// Whether no command asked for it: a join of `@me`.
+    is_unasked: bool,
+    /// For a join of `@me`, where the session goes in from, unasked, should the join fail.
+    else_from: Option<Cursor>,
 }
 
 impl Session {

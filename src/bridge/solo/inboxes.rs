@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::Solo;
 use crate::bridge::inbox::{
-    ChangeInbox, DueOrder, InboxChanged, InboxDone, InboxError, ListInbox, Listed, NotifyProgress, NotifyStep,
+    ChangeInbox, DueOrders, InboxChanged, InboxDone, InboxError, ListInbox, Listed, NotifyProgress, NotifyStep,
     ReadDueOrders, ReadFollowers, ReadPreferences, Stirred, WatchInboxes, Welcome, Welcomed,
 };
 use crate::bridge::{Arrived, Unavailable};
@@ -126,6 +126,7 @@ impl Handler<InboxesChanged> for Solo {
             tell(done, outcome);
         }
         self.tell_drained();
+        self.trim_when_due(ctx);
     }
 }
 
@@ -138,9 +139,9 @@ impl Handler<NotifyStep> for Solo {
         }
         let (sender, taken) = oneshot::channel();
         self.inboxes.step = Some(sender);
-        let NotifyStep { orders, inboxes_max, now } = step;
+        let NotifyStep { orders, later, inboxes_max, now } = step;
         let (keep, reply) = (self.inboxes.keep, ctx.address().recipient());
-        self.writer.do_send(Step { orders, inboxes_max, now, keep, reply });
+        self.writer.do_send(Step { orders, later, inboxes_max, now, keep, reply });
         Box::pin(taken.map(|taken| taken.unwrap_or(Err(Unavailable))))
     }
 }
@@ -148,7 +149,7 @@ impl Handler<NotifyStep> for Solo {
 impl Handler<StepTaken> for Solo {
     type Result = ();
 
-    fn handle(&mut self, StepTaken { progress, grown }: StepTaken, _: &mut Context<Self>) {
+    fn handle(&mut self, StepTaken { progress, grown }: StepTaken, ctx: &mut Context<Self>) {
         let waiting = self.inboxes.step.take();
         self.tell_grown(grown);
         if let Some(waiting) = waiting {
@@ -156,6 +157,7 @@ impl Handler<StepTaken> for Solo {
             let _ = waiting.send(progress);
         }
         self.tell_drained();
+        self.trim_when_due(ctx);
     }
 }
 
@@ -194,7 +196,7 @@ impl Handler<ReadFollowers> for Solo {
 }
 
 impl Handler<ReadDueOrders> for Solo {
-    type Result = ResponseFuture<Result<Vec<DueOrder>, Unavailable>>;
+    type Result = ResponseFuture<Result<DueOrders, Unavailable>>;
 
     fn handle(&mut self, ReadDueOrders { now, limit }: ReadDueOrders, _: &mut Context<Self>) -> Self::Result {
         self.ask(inbox::ReadDue { now, limit })

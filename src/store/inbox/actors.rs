@@ -10,7 +10,7 @@ use super::{
     ChangeInboxes, InboxesChanged, ReadDue, ReadFollowers, ReadList, ReadPreferences, ReadWelcome, Step, StepTaken,
 };
 use crate::domain::ids::UserId;
-use crate::domain::inbox_log::{DueOrder, Listed, Welcomed};
+use crate::domain::inbox_log::{DueOrders, Listed, Welcomed};
 use crate::domain::log::Unavailable;
 use crate::store::actors::{ReaderActor, WriterActor};
 
@@ -85,7 +85,7 @@ impl Handler<ReadFollowers> for ReaderActor {
 }
 
 impl Handler<ReadDue> for ReaderActor {
-    type Result = Result<Vec<DueOrder>, Unavailable>;
+    type Result = Result<DueOrders, Unavailable>;
 
     fn handle(&mut self, asked: ReadDue, ctx: &mut SyncContext<Self>) -> Self::Result {
         self.read(None, ctx, |reader| reader.due(asked))

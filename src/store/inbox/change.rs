@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use log::error;
 use rusqlite::{Connection, TransactionBehavior};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -52,7 +53,15 @@ impl Writer {
             for change in changes {
                 let InboxWrite { log, from, at, .. } = change;
                 row.now = *at;
-                let outcome = row.change_inbox(Whose { log, from, now: *at, keep }, change)?;
+                let outcome = match row.change_inbox(Whose { log, from, now: *at, keep }, change) {
+                    Ok(outcome) => outcome,
+                    // It is read before anything of it is written, so nothing of this change was.
+                    Err(ReadError::Damaged { offset }) => {
+                        error!("the inbox {log} is damaged at offset {offset} and can't be changed");
+                        Err(unavailable())
+                    }
+                    Err(error) => return Err(error),
+                };
                 outcomes.push(outcome.map(|applied| {
                     if !applied.grown.entries.is_empty() {
                         grown.push(applied.grown);
@@ -237,13 +246,16 @@ impl RowWriter<'_> {
             rows::remember(connection, log, undo)?;
         }
         rows::put(connection, log, inbox, preferences)?;
-        // Whoever acknowledged ends it for all; what was replaced is not waited for any more.
+        // Whoever acknowledged ends it for all. What was replaced can't be acknowledged here any more, but elsewhere.
         let replaced = match decided.arrived {
             Some(Arrived::New { replaces, .. }) => replaces,
             _ => None,
         };
-        for id in decided.acked.into_iter().chain(replaced) {
+        if let Some(id) = decided.acked {
             super::orders::stop_waiting(connection, id)?;
+        }
+        if let Some(id) = replaced {
+            super::orders::replaced_in_one(connection, id)?;
         }
         self.heads.put(whose.log.clone(), head);
         Ok(entries)

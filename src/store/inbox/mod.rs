@@ -18,7 +18,7 @@ use crate::domain::entry::{Entry, Timestamp};
 use crate::domain::ids::{Epoch, RoomKey, UserId};
 use crate::domain::inbox::Keep;
 use crate::domain::inbox_log::{
-    DueOrder, InboxChange, InboxChanged, InboxError, List, Listed, NewOrder, NotifyProgress, Welcomed,
+    DueOrders, InboxChange, InboxChanged, InboxError, Later, List, Listed, NewOrder, NotifyProgress, Welcomed,
 };
 use crate::domain::log::Unavailable;
 
@@ -76,6 +76,7 @@ pub(super) const SCHEMA: &str = "
         key text,
         hash blob not null,
         recipients integer not null,
+        replaced integer not null default 0,  -- inboxes where another one took its place
         escalate_at integer,        -- null: nobody waits for an acknowledgement
         notify text not null        -- as the command
     ) strict;
@@ -133,6 +134,8 @@ pub struct InboxesChanged {
 pub struct Step {
     /// New orders.
     pub orders: Vec<NewOrder>,
+    /// Orders that are due and can't escalate now.
+    pub later: Vec<Later>,
     /// At most so many inboxes, or a chunk of an order.
     pub inboxes_max: usize,
     /// Now.
@@ -214,7 +217,7 @@ pub struct ReadFollowers {
 
 /// Read which orders escalate by now.
 #[derive(Message, Clone, Copy, Debug)]
-#[rtype(result = "Result<Vec<DueOrder>, Unavailable>")]
+#[rtype(result = "Result<DueOrders, Unavailable>")]
 pub struct ReadDue {
     /// Now.
     pub now: Timestamp,

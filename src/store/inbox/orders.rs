@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::domain::entry::Timestamp;
 use crate::domain::ids::{Tenant, UserId};
 use crate::domain::inbox::Arrival;
-use crate::domain::inbox_log::{DueOrder, NewOrder, NotPlaced, Placed};
+use crate::domain::inbox_log::{DueOrder, DueOrders, Later, NewOrder, NotPlaced, Placed};
 use crate::domain::notification::{NotificationId, Notify};
 use crate::protocol::command::inbox::notify;
 use crate::protocol::push::order;
@@ -108,18 +108,21 @@ fn remembered(
 
 /// The oldest order that has a chunk left.
 pub(super) fn next(connection: &Connection) -> Result<Option<Waiting>, ReadError> {
+    let waiting: Option<i64> = connection
+        .prepare_cached("select number from order_chunks order by number limit 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    let Some(number) = waiting else { return Ok(None) };
     let found = connection
-        .prepare_cached(
-            "select number, id, tenant, at, \"from\", notify from orders
-             where number = (select number from order_chunks order by number, chunk limit 1)",
-        )?
-        .query_row([], |row| {
-            let id = NotificationId(Uuid::from_bytes(row.get(1)?));
-            let texts: (String, String, String) = (row.get(2)?, row.get(4)?, row.get(5)?);
-            Ok((row.get::<_, i64>(0)?, id, Timestamp(row.get(3)?), texts))
+        .prepare_cached("select id, tenant, at, \"from\", notify from orders where number = ?1")?
+        .query_row([number], |row| {
+            let id = NotificationId(Uuid::from_bytes(row.get(0)?));
+            let texts: (String, String, String) = (row.get(1)?, row.get(3)?, row.get(4)?);
+            Ok((id, Timestamp(row.get(2)?), texts))
         })
         .optional()?;
-    let Some((number, id, at, (tenant, from, text))) = found else { return Ok(None) };
+    // Chunks of no order would be met for ever, so they are damage as well.
+    let Some((id, at, (tenant, from, text))) = found else { return Err(ReadError::Damaged { offset: 0 }) };
     let Some((tenant, notify)) = Tenant::parse(&tenant).ok().zip(notify(&text).ok()) else {
         return Err(ReadError::Damaged { offset: 0 });
     };
@@ -160,6 +163,18 @@ pub(super) fn stop_waiting(connection: &Connection, id: NotificationId) -> rusql
     Ok(statement.execute([id.0.as_bytes()])? > 0)
 }
 
+/// Another one took its place in one of its inboxes; in the last of them, nobody is left to acknowledge it.
+pub(super) fn replaced_in_one(connection: &Connection, id: NotificationId) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "update orders set replaced = replaced + 1,
+                 escalate_at = case when replaced + 1 < recipients then escalate_at end
+             where id = ?1 and escalate_at is not null",
+        )?
+        .execute([id.0.as_bytes()])?;
+    Ok(())
+}
+
 /// When the next order escalates.
 pub(super) fn due(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
     let mut statement =
@@ -179,21 +194,33 @@ pub(super) fn purge(connection: &Connection, oldest: Timestamp) -> rusqlite::Res
     Ok(())
 }
 
-/// The orders that nobody acknowledged in time, the oldest first. Those that expired by themselves, or can't be read, are
-/// no longer waited for and left out.
-pub(super) fn read_due(connection: &Connection, now: Timestamp, limit: usize) -> Result<Vec<DueOrder>, ReadError> {
+/// Puts off an order that is due, or gives its escalation up, so that those behind it get their turn.
+pub(super) fn look_later(connection: &Connection, Later { id, at }: Later) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("update orders set escalate_at = ?2 where id = ?1 and escalate_at is not null")?
+        .execute((id.0.as_bytes(), at.map(|at| at.0)))?;
+    Ok(())
+}
+
+/// The orders that nobody acknowledged in time, the oldest first.
+pub(super) fn read_due(connection: &Connection, now: Timestamp, limit: usize) -> Result<DueOrders, ReadError> {
     let mut statement = connection.prepare_cached(
         "select id, tenant, \"from\", notify from orders where escalate_at <= ?1 order by escalate_at limit ?2",
     )?;
     let mut rows = statement.query((now.0, as_stored(limit as u64)))?;
-    let mut due = Vec::new();
+    let mut due = DueOrders::default();
     while let Some(row) = rows.next()? {
         let (tenant, from, text): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
-        let order: Option<(Tenant, Notify)> = Tenant::parse(&tenant).ok().zip(notify(&text).ok());
-        let Some((tenant, notify)) = order else { continue };
-        let Some(to) = notify.escalation.as_ref().map(|escalation| escalation.to.clone()) else { continue };
         let id = NotificationId(Uuid::from_bytes(row.get(0)?));
-        due.push(DueOrder { id, tenant, from: from.into(), notify: Arc::new(notify), to });
+        let order: Option<(Tenant, Notify)> = Tenant::parse(&tenant).ok().zip(notify(&text).ok());
+        let escalates =
+            order.and_then(|(tenant, notify)| Some((tenant, notify.escalation.as_ref()?.to.clone(), notify)));
+        match escalates {
+            Some((tenant, to, notify)) => {
+                due.orders.push(DueOrder { id, tenant, from: from.into(), notify: Arc::new(notify), to });
+            }
+            None => due.damaged.push(id),
+        }
     }
     Ok(due)
 }

@@ -9,7 +9,7 @@ use super::{ReadDue, ReadFollowers, ReadList, ReadWelcome, orders};
 use crate::domain::entry::Entry;
 use crate::domain::ids::{RoomKey, UserId};
 use crate::domain::inbox::{Inbox, body};
-use crate::domain::inbox_log::{DueOrder, List, Listed, Welcomed};
+use crate::domain::inbox_log::{DueOrders, List, Listed, Welcomed};
 use crate::domain::preferences::Preferences;
 use crate::domain::tail::{Bounds, Since, Tail};
 use crate::store::error::ReadError;
@@ -111,7 +111,7 @@ impl Reader {
     ///
     /// # Errors
     /// What `SQLite` says when the disk is away.
-    pub fn due(&self, asked: ReadDue) -> Result<Vec<DueOrder>, ReadError> {
+    pub fn due(&self, asked: ReadDue) -> Result<DueOrders, ReadError> {
         orders::read_due(&self.connection, asked.now, asked.limit)
     }
 }

@@ -24,6 +24,9 @@ impl Writer {
             for order in &step.orders {
                 placed.push(orders::place(row.connection, order, oldest_key)?);
             }
+            for later in &step.later {
+                orders::look_later(row.connection, *later)?;
+            }
             let grown = row.deliver(step)?;
             let (has_more, due) = (orders::has_more(row.connection)?, orders::due(row.connection)?);
             Ok(Stepped { progress: NotifyProgress { placed, has_more, due }, grown })
