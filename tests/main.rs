@@ -23,6 +23,8 @@ mod history;
 mod http_abuse;
 mod inbox;
 mod inbox_critical;
+mod inbox_marks;
+mod inbox_orders;
 mod keys;
 mod limits;
 mod ops;
