@@ -25,6 +25,8 @@ mod inbox;
 mod inbox_critical;
 mod inbox_marks;
 mod inbox_orders;
+mod inbox_return;
+mod inbox_time;
 mod keys;
 mod limits;
 mod ops;
