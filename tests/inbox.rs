@@ -44,9 +44,9 @@ pub(crate) async fn inbox_of(node: &Node, user: &str) -> Value {
     inbox
 }
 
-/// The next message of this kind from `@me`.
+/// The next entry of this kind in `@me`.
 pub(crate) async fn me(client: &mut Client, kind: &str) -> Message {
-    client.next(kind, "@me").await
+    client.take(&format!("{kind} in @me"), |message| message.is(kind, "@me") && message.is_entry()).await
 }
 
 #[tokio::test]
