@@ -17,6 +17,7 @@ mod crash;
 mod crowd;
 mod drain;
 mod floods;
+mod forgetting;
 mod frames;
 mod growth;
 mod history;

@@ -38,6 +38,18 @@ pub struct RefuseTokens {
     pub done: Refusing,
 }
 
+/// Forget a user: their own log with its inbox and preferences, whom they follow, and what their tokens said. Their log
+/// begins another life. Whoever asks ends their sessions and their own room once it is done, for those know the life
+/// before.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ForgetUser {
+    /// Whom.
+    pub user: UserKey,
+    /// Hears when that is on the disk.
+    pub done: Refusing,
+}
+
 /// Read what is remembered of a user; `None` of somebody who never came, or not for long.
 #[derive(Message, Clone, Debug)]
 #[rtype(result = "Result<Option<Known>, Unavailable>")]
@@ -78,6 +90,8 @@ pub struct UsersPort {
     pub remember: Recipient<Remember>,
     /// Takes [`RefuseTokens`]s.
     pub refuse_tokens: Recipient<RefuseTokens>,
+    /// Takes [`ForgetUser`]s.
+    pub forget: Recipient<ForgetUser>,
     /// Takes [`ReadUser`]s.
     pub one: Recipient<ReadUser>,
     /// Takes [`ReadUsers`]s.

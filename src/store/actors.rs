@@ -27,6 +27,7 @@ use super::sweep::{Standing, Sweep};
 use super::trim::{Trim, TrimLogs, TrimmedLogs};
 use super::writer::{Outcome, RETRY_AFTER, Write, Writer, Written};
 
+pub(super) mod forgetting;
 pub(super) mod users;
 
 /// Old keys are forgotten in slices of so many: about a millisecond between two batches.

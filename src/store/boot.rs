@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::domain::ids::Epoch;
 
 use super::error::StoreError;
+use super::forgetting;
 use super::place::private;
 
 /// Hands over to this start. True when the logs kept their epochs.
@@ -59,6 +60,7 @@ pub(super) fn announce(connection: &mut Connection, said: Option<Uuid>, next: Uu
     if !kept {
         transaction.execute("update meta set store_epoch = ?1", [Epoch::random().0.into_bytes()])?;
         transaction.execute("update logs set epoch = null where epoch is not null", [])?;
+        forgetting::begin_anew(&transaction)?;
     }
     let old = if agrees { said } else { known[0] };
     transaction.execute("update meta set boot = ?1, boot_next = ?2", (old, next.into_bytes()))?;

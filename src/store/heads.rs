@@ -47,6 +47,12 @@ impl Heads {
         self.young.insert(key, head);
     }
 
+    /// The log is no more, or lives another life.
+    pub(super) fn forget(&mut self, key: &RoomKey) {
+        self.young.remove(key);
+        self.old.remove(key);
+    }
+
     /// After a failure nothing is taken for known.
     pub(super) fn clear(&mut self) {
         self.young.clear();

@@ -34,6 +34,7 @@ mod audit;
 mod boot;
 mod checkpoints;
 mod error;
+mod forgetting;
 mod heads;
 pub mod inbox;
 mod place;
@@ -49,6 +50,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use actors::forgetting::{ForgetLogs, ForgetUser, LogsForgotten};
 pub use actors::users::{ReadUser, RefuseTokens, RememberUsers, SelectUsers, UsersRemembered};
 pub use actors::{Close, Commit, Committed, ReadEnds, ReadPage, ReadPicture, ReaderActor, SelectKinds, WriterActor};
 pub use audit::{AuditFile, AuditTrimmed, TrimAudit};
@@ -103,6 +105,7 @@ impl Store {
         if !boot::hand_over(&mut connection, &database, &boot_file)? {
             warn!("{} was restored or copied: every log begins a new life", database.display());
         }
+        forgetting::make_room(&mut connection).map_err(|source| StoreError::sqlite(&database, source))?;
         let facts = schema::facts(&connection, &database)?;
         Ok(Arc::new(Self {
             database,

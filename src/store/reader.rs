@@ -12,6 +12,7 @@ use crate::domain::state::State;
 use crate::domain::tail::Bounds;
 
 use super::error::ReadError;
+use super::forgetting;
 use super::row::{self, LogRow, as_stored};
 use super::state;
 use super::sweep::{Standing, Sweep};
@@ -28,7 +29,7 @@ impl Reader {
         Self { store, connection }
     }
 
-    /// The ends of a log; those of one without entries are the start of the store's own epoch.
+    /// The ends of a log; those of one that never had entries are the start of the store's own epoch.
     ///
     /// # Errors
     /// [`ReadError`] when the disk is away or the log damaged.
@@ -219,7 +220,7 @@ pub(super) fn page(
 
 pub(super) fn ends(connection: &Connection, key: &RoomKey, store: Epoch) -> Result<(Ends, Option<LogRow>), ReadError> {
     let Some(log) = row::log(connection, key, store)? else {
-        let start = Cursor::start(store);
+        let start = Cursor::start(forgetting::next_epoch(connection, key, store)?);
         return Ok((Ends { head: start, floor: start }, None));
     };
     Ok((Ends { head: row::head(connection, &log)?, floor: log.floor }, Some(log)))

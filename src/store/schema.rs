@@ -25,7 +25,7 @@ const APPLICATION_ID: i64 = 0x436f_5072;
 /// rooms costs is the pages that it touches, and a leaf of an index holds twenty times as many rows. Over 10,000 rooms
 /// that is 0.9 pages an entry in place of 2.2, 2.1 in place of 3.7 with a key; a page of a log read back costs 4 µs an
 /// entry in place of 1.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "
     create table meta (
         only integer primary key check (only = 1),
@@ -142,6 +142,7 @@ const STEPS: [&str; 6] = [
     ) strict;
     create index audit_by_number on audit (chain, number);
     "#,
+    super::forgetting::SCHEMA,
 ];
 
 /// What a connection is for.

@@ -7,6 +7,7 @@ use crate::domain::entry::Timestamp;
 use crate::domain::ids::{RoomKey, RoomName, Tenant};
 use crate::domain::log::Unavailable;
 
+use super::forgetting::IS_BARE;
 use super::row::as_stored;
 
 /// Look at the next logs of the walk.
@@ -30,17 +31,20 @@ pub struct Standing {
     pub entries: u64,
     /// When the oldest of them was written; `None` when it keeps none.
     pub oldest: Option<Timestamp>,
+    /// Whether nothing of it is left to keep: no entries, no state, no keys, no inbox.
+    pub is_bare: bool,
 }
 
 /// The next logs by number.
 pub(super) fn sweep(connection: &Connection, sweep: Sweep) -> rusqlite::Result<Vec<Standing>> {
     // Each of the inner ones is a single step in an index.
-    let mut statement = connection.prepare_cached(
+    let mut statement = connection.prepare_cached(&format!(
         "select id, tenant, room, floor_offset,
                 (select max(offset) from entries where log = logs.id),
-                (select at from entries where log = logs.id order by offset limit 1)
-         from logs where id > ?1 order by id limit ?2",
-    )?;
+                (select at from entries where log = logs.id order by offset limit 1),
+                {IS_BARE}
+             from logs where id > ?1 order by id limit ?2"
+    ))?;
     let rows = statement.query_map((sweep.after, as_stored(sweep.logs_max as u64)), |row| {
         let name = |column| row.get_ref(column).ok().and_then(|text| text.as_str().ok().map(str::to_owned));
         let tenant = name(1).and_then(|tenant| Tenant::parse(&tenant).ok());
@@ -52,6 +56,7 @@ pub(super) fn sweep(connection: &Connection, sweep: Sweep) -> rusqlite::Result<V
             log: tenant.zip(room).map(|(tenant, room)| RoomKey::new(tenant, room)),
             entries: head.unwrap_or(floor).saturating_sub(floor).cast_unsigned(),
             oldest: row.get::<_, Option<i64>>(5)?.map(Timestamp),
+            is_bare: row.get(6)?,
         })
     })?;
     rows.collect()

@@ -176,6 +176,11 @@ impl Counts {
         })
     }
 
+    /// Another log may get this number.
+    pub(super) fn forget(&mut self, log: i64) {
+        self.0.remove(&log);
+    }
+
     fn put(&mut self, log: i64, counted: Counted) {
         if self.0.len() >= COUNTS_KEPT && !self.0.contains_key(&log) {
             self.0.clear();

@@ -16,6 +16,7 @@ use crate::domain::state::Change;
 use super::Store;
 use super::audit::{Appender, Chains};
 use super::error::ReadError;
+use super::forgetting;
 use super::heads::{Head, Heads};
 use super::row::{self, as_stored, checksum, content_hash};
 use super::state;
@@ -319,9 +320,16 @@ impl RowWriter<'_> {
 
     /// The row of a log that gets its first entry.
     pub(super) fn begin(&mut self, key: &RoomKey) -> rusqlite::Result<Head> {
-        let mut statement = self.connection.prepare_cached("insert into logs (tenant, room) values (?1, ?2)")?;
-        let log = statement.insert((key.tenant.as_str(), key.room.as_str()))?;
-        Ok(Head { log, epoch: self.store, offset: 0 })
+        let next = forgetting::take_next_epoch(self.connection, key)?;
+        let mut statement =
+            self.connection.prepare_cached("insert into logs (tenant, room, epoch) values (?1, ?2, ?3)")?;
+        let log = statement.insert((key.tenant.as_str(), key.room.as_str(), next.map(|epoch| epoch.0.into_bytes())))?;
+        Ok(Head { log, epoch: next.unwrap_or(self.store), offset: 0 })
+    }
+
+    /// The life that a log is in, or will begin.
+    pub(super) fn epoch(&self, key: &RoomKey, known: Option<Head>) -> rusqlite::Result<Epoch> {
+        known.map_or_else(|| forgetting::next_epoch(self.connection, key, self.store), |head| Ok(head.epoch))
     }
 
     pub(super) fn insert(&mut self, at: Head, draft: &Draft) -> rusqlite::Result<()> {

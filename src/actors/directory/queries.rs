@@ -6,6 +6,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::{Connection, Directory, Located, Secret};
+use crate::actors::room::Abandon;
 use crate::actors::session::TellRooms;
 use crate::domain::entry::Timestamp;
 use crate::domain::ids::{RoomKey, RoomName, SessionId, Tenant, UserKey};
@@ -63,6 +64,16 @@ pub struct EndSessions {
     /// Whose.
     pub whose: Whose,
     /// Hears how many there were.
+    pub reply: oneshot::Sender<usize>,
+}
+
+/// A user was forgotten: end their sessions likewise, and their own room, which knows the life of its log before this one.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ForgetUser {
+    /// Whom.
+    pub user: UserKey,
+    /// Hears how many sessions there were.
     pub reply: oneshot::Sender<usize>,
 }
 
@@ -166,13 +177,45 @@ impl Handler<EndSessions> for Directory {
                 secret.filter(is_of).into_iter().collect()
             }
         };
-        // Without its record nobody takes the session up again, however its connection ends.
-        for secret in &secrets {
+        self.end(&secrets);
+        let _ = end.reply.send(secrets.len());
+    }
+}
+
+impl Handler<ForgetUser> for Directory {
+    type Result = ();
+
+    /// The sessions first: they hear of their end before the room can tell them of its own.
+    fn handle(&mut self, ForgetUser { user, reply }: ForgetUser, ctx: &mut Self::Context) {
+        let secrets = self.sessions.secrets_of(&user).to_vec();
+        self.end(&secrets);
+        self.abandon_room(&RoomKey::new(user.tenant, RoomName::personal(&user.user)), ctx);
+        let _ = reply.send(secrets.len());
+    }
+}
+
+impl Directory {
+    /// Without its record nobody takes a session up again, however its connection ends.
+    fn end(&mut self, secrets: &[Secret]) {
+        for secret in secrets {
             if let Some(record) = self.forget(secret) {
                 record.end();
             }
         }
-        let _ = end.reply.send(secrets.len());
+    }
+
+    /// Whoever looks the room up from now on, or waits to hear whether it retires, finds another one.
+    fn abandon_room(&mut self, key: &RoomKey, ctx: &mut Context<Self>) {
+        let Some(place) = self.rooms.remove(key) else { return };
+        place.located.addr.do_send(Abandon);
+        let parked = place.parked.unwrap_or_default();
+        if parked.is_empty() {
+            return;
+        }
+        let located = self.start_room(key, ctx.address());
+        for reply in parked {
+            let _ = reply.send(Ok(located.clone()));
+        }
     }
 }
 

@@ -183,6 +183,11 @@ pub struct Recalled {
 #[rtype(result = "()")]
 pub struct Retire;
 
+/// The room's log began another life, and the Directory knows the room no longer: it goes, whoever is in it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Abandon;
+
 impl Room {
     /// A room that will open its log as it starts.
     #[must_use]
@@ -424,10 +429,7 @@ impl Handler<Retire> for Room {
     fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
         let agreed = self.is_idle() && !self.is_retired;
         if agreed {
-            self.is_retired = true;
-            self.end_watch();
-            // Whoever looked the room up a moment ago is sent on to its successor.
-            ctx.run_later(RETIRED_LISTENS, |_, ctx| ctx.stop());
+            self.retire(ctx);
         } else {
             self.retire_when_idle(ctx);
         }
@@ -435,7 +437,26 @@ impl Handler<Retire> for Room {
     }
 }
 
+impl Handler<Abandon> for Room {
+    type Result = ();
+
+    fn handle(&mut self, _: Abandon, ctx: &mut Self::Context) {
+        if !self.is_retired {
+            // What arrives, is due or would be shown again belongs to nobody here any more.
+            (self.tail, self.inbox) = (None, None);
+            self.retire(ctx);
+        }
+    }
+}
+
 impl Room {
+    fn retire(&mut self, ctx: &mut Context<Self>) {
+        self.is_retired = true;
+        self.end_watch();
+        // Whoever looked the room up a moment ago is sent on to its successor.
+        ctx.run_later(RETIRED_LISTENS, |_, ctx| ctx.stop());
+    }
+
     fn end_watch(&mut self) {
         if let Some(watch) = self.watch.take() {
             self.context.bridge.unwatch.do_send(Unwatch { log: self.key.clone(), watch });

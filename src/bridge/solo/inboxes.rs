@@ -15,7 +15,7 @@ use crate::bridge::inbox::{
     ReadDueOrders, ReadFollowers, ReadPreferences, Stirred, WatchInboxes, Welcome, Welcomed,
 };
 use crate::bridge::{Arrived, Unavailable};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{RoomKey, UserId};
 use crate::domain::inbox::Keep;
 use crate::store::inbox::{self, ChangeInboxes, Grown, InboxWrite, InboxesChanged, Step, StepTaken};
 use crate::store::{RETRY_AFTER, ReaderActor};
@@ -33,12 +33,22 @@ pub(super) struct Inboxes {
     /// Who hears of the step that is under way.
     step: Option<oneshot::Sender<Result<NotifyProgress, Unavailable>>>,
     /// Who opens rooms for logs that grew while nobody watched.
-    opener: Option<Recipient<Stirred>>,
+    pub(super) opener: Option<Recipient<Stirred>>,
 }
 
 impl Inboxes {
     pub(super) fn new(keep: Keep) -> Self {
         Self { keep, waiting: VecDeque::new(), under_way: Vec::new(), step: None, opener: None }
+    }
+
+    /// What waits for this log is refused, and the log with it.
+    pub(super) fn forget(&mut self, log: &RoomKey) {
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let (gone, kept): (VecDeque<_>, VecDeque<_>) = waiting.partition(|(write, _)| write.log == *log);
+        self.waiting = kept;
+        for (_, done) in gone {
+            tell(done, Err(InboxError::Unavailable { retry_after: RETRY_AFTER }));
+        }
     }
 
     /// Whether nothing waits to be written.
@@ -106,7 +116,8 @@ impl Handler<ChangeInbox> for Solo {
 
     fn handle(&mut self, change: ChangeInbox, ctx: &mut Context<Self>) {
         let ChangeInbox { log, from, at, change, epoch, done } = change;
-        if self.is_closed || self.inboxes.waiting.len() >= WAITING_MAX {
+        let is_refused = self.is_closed || self.forgetting.has_owner(&log);
+        if is_refused || self.inboxes.waiting.len() >= WAITING_MAX {
             return tell(done, Err(InboxError::Unavailable { retry_after: RETRY_AFTER }));
         }
         self.inboxes.waiting.push_back((InboxWrite { log, from, at, change, epoch }, done));

@@ -35,6 +35,7 @@ use super::{
 mod all;
 mod audit;
 mod counters;
+mod forgetting;
 mod gathering;
 mod inboxes;
 mod memory;
@@ -52,6 +53,7 @@ pub use counters::{Counters, Counts};
 pub use start::{Config, KeepBy, Limits, Started, Stopper};
 
 use audit::Audit;
+use forgetting::Forgetting;
 use gathering::Gathering;
 use inboxes::Inboxes;
 use memory::{MemoryLogs, Offered};
@@ -71,6 +73,7 @@ pub struct Solo {
     trimming: Trimming,
     users: Users,
     inboxes: Inboxes,
+    forgetting: Forgetting,
     audit: Audit,
     /// Who waits until so many appends, and so many records without one, are answered; ascending.
     drains: VecDeque<([u64; 2], oneshot::Sender<()>)>,
@@ -244,7 +247,7 @@ impl Groups {
             return self.groups[*index].1.entries.push(entry);
         }
         self.by_log.insert(log.clone(), self.groups.len());
-        // A log has one epoch as long as the store is open, so the first entry's is that of all.
+        // A batch is one transaction, and a log begins another life in one of its own, so the first entry's is that of all.
         self.groups.push((log, Arrived { epoch: placed.epoch, entries: vec![entry], floor: None }));
     }
 }
@@ -264,7 +267,8 @@ impl Handler<Watch> for Solo {
         // Its settings may be others than when it was trimmed last.
         self.trimming.look_at(&log);
         self.trim_when_due(ctx);
-        let read = self.readers.ask(ReadEnds { log: log.clone() });
+        let settled = self.forgetting.settled(&log);
+        let read = self.readers.ask_after(settled, ReadEnds { log: log.clone() });
         let solo = ctx.address();
         Box::pin(async move {
             let ends: Result<Ends, Unavailable> = read.await;

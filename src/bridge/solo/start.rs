@@ -22,6 +22,7 @@ use crate::store::{ReaderActor, Store, StoreError, WriterActor};
 
 use super::audit::{Audit, AuditLimits};
 use super::counters::Counters;
+use super::forgetting::Forgetting;
 use super::gathering::Gathering;
 use super::inboxes::Inboxes;
 use super::memory::MemoryLogs;
@@ -157,6 +158,7 @@ impl Solo {
             trimming: Trimming::new(limits, Arc::clone(&config.keep), clock.clone()),
             users: Users::new(limits, clock.clone()),
             inboxes: Inboxes::new(config.inboxes),
+            forgetting: Forgetting::default(),
             audit: Audit::new(limits.audit, clock.clone()),
             drains: VecDeque::new(),
             counters: Arc::clone(&counters),
@@ -186,6 +188,7 @@ impl Solo {
             users: UsersPort {
                 remember: solo.clone().recipient(),
                 refuse_tokens: solo.clone().recipient(),
+                forget: solo.clone().recipient(),
                 one: solo.clone().recipient(),
                 many: solo.clone().recipient(),
             },

@@ -19,6 +19,7 @@ use super::*;
 mod all;
 mod audit;
 mod disk;
+mod forgetting;
 mod memory;
 mod trimming;
 mod users;

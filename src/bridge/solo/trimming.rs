@@ -98,6 +98,11 @@ impl Trimming {
         }
     }
 
+    /// The log is no more.
+    pub(super) fn forget(&mut self, log: &RoomKey) {
+        self.written.remove(log);
+    }
+
     /// Which of these logs have more than they keep.
     fn look_at_standings(&mut self, standings: &[Standing]) {
         let now = self.clock.wall();
@@ -156,7 +161,10 @@ impl Solo {
 
     /// Looks through all logs now and then: time makes entries too old also where nobody writes.
     pub(super) fn sweep_later(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_later(self.trimming.limits.sweep_every, |solo, ctx| solo.sweep(0, ctx));
+        ctx.run_later(self.trimming.limits.sweep_every, |solo, ctx| {
+            solo.forgetting.walk_begins();
+            solo.sweep(0, ctx);
+        });
     }
 
     fn sweep(&mut self, after: i64, ctx: &mut Context<Self>) {
@@ -192,6 +200,7 @@ impl Handler<Swept> for Solo {
             None => self.sweep_later(ctx),
         }
         self.trimming.look_at_standings(&standings);
+        self.forget_bare(&standings, ctx);
         self.trim_when_due(ctx);
     }
 }

@@ -17,6 +17,7 @@ use super::start::Limits;
 use crate::bridge::Unavailable;
 use crate::bridge::users::{self, ReadUser, ReadUsers, Remember};
 use crate::clock::Clock;
+use crate::domain::entry::Timestamp;
 use crate::domain::ids::UserKey;
 use crate::domain::known_user::{Known, Learned, News};
 use crate::store::{self, RememberUsers, SelectUsers, UsersRemembered};
@@ -118,6 +119,14 @@ impl Users {
         self.known.insert(user.clone(), known);
     }
 
+    /// Nothing of this user is known any more. What waits keeps its place in the row and says nothing.
+    pub(super) fn forget(&mut self, user: &UserKey) {
+        self.known.remove(user);
+        if let Some(waiting) = self.waiting.get_mut(user) {
+            *waiting = News::seen(Timestamp(0));
+        }
+    }
+
     pub(super) fn next_batch(&mut self) -> Vec<(UserKey, News)> {
         let count = self.order.len().min(BATCH_USERS);
         let users: Vec<_> = self.order.drain(..count).collect();
@@ -199,7 +208,7 @@ impl Handler<Remember> for Solo {
     type Result = ();
 
     fn handle(&mut self, Remember { user, news }: Remember, ctx: &mut Context<Self>) {
-        if !self.is_closed {
+        if !self.is_closed && !self.forgetting.has_user(&user) {
             self.users.learn(user, news);
             self.write_users_soon(ctx);
         }

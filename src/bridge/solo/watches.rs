@@ -42,6 +42,11 @@ impl Watches {
         self.by_log.contains_key(log)
     }
 
+    /// Ends all watches of a log that are there now.
+    pub(super) fn forget(&mut self, log: &RoomKey) {
+        self.by_log.remove(log);
+    }
+
     /// Tells all watchers of a log; true when they are found to be gone, all of them. The letters are bounded by what is
     /// in flight, so they go past the bound of the mailbox.
     pub(super) fn announce(&mut self, log: &RoomKey, arrived: Arrived) -> bool {

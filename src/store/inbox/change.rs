@@ -79,7 +79,7 @@ impl Writer {
 
     /// Runs `work` in a transaction that is on the disk when this returns. After any failure nothing of it was written,
     /// and it is told to the operator.
-    pub(super) fn in_one_transaction<T>(
+    pub(in crate::store) fn in_one_transaction<T>(
         &mut self,
         work: impl FnOnce(&mut RowWriter<'_>) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
@@ -116,7 +116,7 @@ pub(super) fn unavailable() -> InboxError {
 impl RowWriter<'_> {
     fn change_inbox(&mut self, whose: Whose<'_>, write: &InboxWrite) -> Result<Outcome, ReadError> {
         let known = self.head(whose.log)?;
-        let epoch = known.map_or(self.store, |head| head.epoch);
+        let epoch = self.epoch(whose.log, known)?;
         if write.epoch.is_some_and(|expected| expected != epoch) {
             return Ok(Err(InboxError::AnotherEpoch));
         }
@@ -188,7 +188,7 @@ impl RowWriter<'_> {
         change: Change,
         preferences: Option<&str>,
     ) -> Result<Outcome, ReadError> {
-        let epoch = known.map_or(self.store, |head| head.epoch);
+        let epoch = self.epoch(whose.log, known)?;
         let offset = known.map_or(0, |head| head.offset);
         let mut inbox = match known {
             Some(head) => rows::load(self.connection, head.log, epoch, remembered)?,

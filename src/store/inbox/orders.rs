@@ -7,13 +7,14 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::domain::entry::Timestamp;
-use crate::domain::ids::{Tenant, UserId};
+use crate::domain::ids::{Tenant, UserId, UserKey};
 use crate::domain::inbox::Arrival;
 use crate::domain::inbox_log::{DueOrder, DueOrders, Later, NewOrder, NotPlaced, Placed};
 use crate::domain::notification::{NotificationId, Notify};
 use crate::protocol::command::inbox::notify;
 use crate::protocol::push::order;
 use crate::store::error::ReadError;
+use crate::store::forgetting;
 use crate::store::row::as_stored;
 
 /// Users of one chunk: as many inboxes as one transaction writes.
@@ -44,10 +45,12 @@ pub(super) fn place(
         let placed = Placed { id, recipients, duplicate: true };
         return Ok(if before == hash { Ok(placed) } else { Err(NotPlaced::Conflict) });
     }
-    if let Some(escalated) = new.escalates
-        && !stop_waiting(connection, escalated)?
-    {
-        return Ok(Err(NotPlaced::Settled));
+    let mut recipients: Vec<_> = new.recipients.iter().collect();
+    if let Some(escalated) = new.escalates {
+        if !stop_waiting(connection, escalated)? {
+            return Ok(Err(NotPlaced::Settled));
+        }
+        pass_over(connection, &new.tenant, escalated, &mut recipients)?;
     }
     let wait = new.notify.escalation.as_ref().map(|escalation| escalation.after.as_millis());
     let escalate_at = wait.map(|wait| new.at.0.saturating_add(i64::try_from(wait).unwrap_or(i64::MAX)));
@@ -67,17 +70,36 @@ pub(super) fn place(
             &*new.publisher,
             new.notify.key.as_deref(),
             hash,
-            as_stored(new.recipients.len() as u64),
+            as_stored(recipients.len() as u64),
             escalate_at,
             text,
         ))?;
     let mut statement =
         connection.prepare_cached("insert into order_chunks (number, chunk, users) values (?1, ?2, ?3)")?;
-    for (chunk, users) in (0_i64..).zip(new.recipients.chunks(CHUNK)) {
-        let users: Vec<_> = users.iter().map(UserId::as_str).collect();
+    for (chunk, users) in (0_i64..).zip(recipients.chunks(CHUNK)) {
+        let users: Vec<_> = users.iter().map(|user| user.as_str()).collect();
         statement.execute((number, chunk, users.join("\n")))?;
     }
-    Ok(Ok(Placed { id: new.id, recipients: new.recipients.len(), duplicate: false }))
+    Ok(Ok(Placed { id: new.id, recipients: recipients.len(), duplicate: false }))
+}
+
+/// Leaves out who was forgotten after the order that escalates.
+fn pass_over(
+    connection: &Connection,
+    tenant: &Tenant,
+    escalated: NotificationId,
+    recipients: &mut Vec<&UserId>,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached("select number from orders where id = ?1")?;
+    let number: i64 = statement.query_row([escalated.0.as_bytes()], |row| row.get(0))?;
+    let mut kept = Vec::with_capacity(recipients.len());
+    for user in recipients.drain(..) {
+        if !forgetting::is_passed_over(connection, &UserKey::new(tenant.clone(), user.clone()), number)? {
+            kept.push(user);
+        }
+    }
+    *recipients = kept;
+    Ok(())
 }
 
 /// The order written under a key, if that was not too long ago; one that is too old makes room for a new one.

@@ -32,7 +32,7 @@ impl Reader {
         let (ends, log) = ends(&transaction, &asked.log, *store)?;
         let inbox = match &log {
             Some(log) => rows::load(&transaction, log.id, log.epoch, Remembered::Nothing)?,
-            None => Inbox::new(*store),
+            None => Inbox::new(ends.head.epoch),
         };
         // Nothing of it is in memory here, so all that a cursor proves or refutes it by is read.
         let tail = Tail::new(ends.head, ends.floor, Bounds { entries_max: 0, bytes_max: 0 });

@@ -5,9 +5,10 @@ use log::error;
 use super::change::Whose;
 use super::{Grown, Step, Stepped, orders};
 use crate::domain::entry::Timestamp;
-use crate::domain::ids::{RoomKey, RoomName};
+use crate::domain::ids::{RoomKey, RoomName, UserKey};
 use crate::domain::inbox_log::NotifyProgress;
 use crate::store::error::ReadError;
+use crate::store::forgetting;
 use crate::store::writer::{RowWriter, Writer};
 
 impl Writer {
@@ -20,6 +21,7 @@ impl Writer {
         self.in_one_transaction(|row| {
             row.now = step.now;
             orders::purge(row.connection, oldest_key)?;
+            forgetting::purge_users(row.connection)?;
             let mut placed = Vec::with_capacity(step.orders.len());
             for order in &step.orders {
                 placed.push(orders::place(row.connection, order, oldest_key)?);
@@ -54,7 +56,11 @@ impl RowWriter<'_> {
             // A chunk whose names can't be read must not be met for ever.
             written += users.len().max(1);
             for user in users {
-                let log = RoomKey::new(waiting.tenant.clone(), RoomName::personal(&user));
+                let user = UserKey::new(waiting.tenant.clone(), user);
+                if forgetting::is_passed_over(self.connection, &user, waiting.number)? {
+                    continue;
+                }
+                let log = RoomKey::new(user.tenant, RoomName::personal(&user.user));
                 let whose = Whose { log: &log, from: &waiting.from, now: step.now, keep: &step.keep };
                 match self.arrive(whose, &waiting.arrival) {
                     Ok(Ok(applied)) if applied.grown.entries.is_empty() => {}

@@ -16,6 +16,7 @@ use super::{Outcome, Placed, Store, Write};
 
 mod actors;
 mod audit;
+mod forgetting;
 mod opening;
 mod reading;
 mod state;

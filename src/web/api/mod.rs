@@ -77,7 +77,9 @@ pub fn configure(cfg: &mut ServiceConfig, api: &Arc<Api>) {
         .service(only("/rooms/{room}/state", "POST", web::post().to(state::set)))
         .service(only("/rooms/{room}/activity", "POST", web::post().to(activity::track)))
         .service(only("/rooms/{room}/history", "GET", web::get().to(rooms::history)))
-        .service(only("/users/{user}", "GET", web::get().to(users::user)))
+        .service(
+            only("/users/{user}", "GET, DELETE", web::get().to(users::user)).route(web::delete().to(users::forget)),
+        )
         .service(only("/notifications", "POST", web::post().to(inbox::notify)))
         .service(only("/users/{user}/inbox", "GET", web::get().to(inbox::inbox)))
         .service(only("/users/{user}/inbox/mark", "POST", web::post().to(inbox::mark)))

@@ -1,4 +1,4 @@
-//! Where a user is, and the end of sessions.
+//! Where a user is, the end of sessions, and users that are forgotten.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use tokio::sync::oneshot;
 use super::asked::{self, Asked, Caller};
 use super::query::Query;
 use super::{Answer, DEADLINE, answer, told};
-use crate::actors::directory::queries::{EndSessions, FindUser, Whose};
+use crate::actors::directory::queries::{self, EndSessions, FindUser, Whose};
 use crate::bridge::Unavailable;
-use crate::bridge::users::{ReadUser, RefuseTokens};
+use crate::bridge::users::{ForgetUser, ReadUser, RefuseTokens};
 use crate::domain::audit::{Act, Facts};
 use crate::domain::entry::Timestamp;
 use crate::domain::grants::Right;
@@ -72,6 +72,34 @@ pub(super) async fn end_session(request: HttpRequest) -> Answer {
         return Err(Refusal::new(ErrorCode::NotFound, "there is no such session").into());
     }
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// `DELETE /v1/users/{user}`.
+pub(super) async fn forget(request: HttpRequest) -> Answer {
+    let asked = Asked::of(&request)?;
+    asked.backend_with_all_rights()?;
+    let user = UserKey::new(asked.tenant().clone(), asked::user(&asked, &request)?);
+    let what = Facts::new().name("user", user.user.as_str());
+    let ended = forget_user(&asked, user).await?;
+    asked.recorded(Act::Remove, what.number("ended", ended as u64)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Forgets first and ends the sessions then, those of whoever came in between among them. What follows the commit is done
+/// by the bridge's thread, also when the caller has hung up.
+async fn forget_user(asked: &Asked, user: UserKey) -> Result<usize, Refusal> {
+    let (forgotten, is_forgotten) = oneshot::channel();
+    let (reply, ended) = oneshot::channel();
+    let (directory, whose) = (asked.node.directory.clone(), user.clone());
+    let done = Box::new(move |outcome: Result<(), Unavailable>| {
+        if outcome.is_ok() {
+            directory.do_send(queries::ForgetUser { user: whose, reply });
+        }
+        let _ = forgotten.send(outcome);
+    });
+    asked.node.bridge.users.forget.do_send(ForgetUser { user, done });
+    told(is_forgotten).await?.map_err(|Unavailable| Refusal::unavailable("this can't be written now"))?;
+    told(ended).await
 }
 
 async fn end(asked: &Asked, whose: Whose) -> Result<usize, Refusal> {
