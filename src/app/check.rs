@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::auth::{BadKey, Gate};
-use crate::config::{AuditSettings, Config, Guests, TokenKeyRule};
+use crate::config::{AuditSettings, Config, Guests, InboxSettings, TokenKeyRule};
 use crate::domain::log_place::LogPlace;
 
 /// What `config` means, several lines for a person, without a secret in them.
@@ -52,6 +52,7 @@ fn rows(config: &Config) -> Vec<(&'static str, Vec<String>)> {
         ("behind proxies", or("no", server.trusted_proxies.iter().map(ToString::to_string).collect())),
         ("rate limits", vec![rates.to_owned()]),
         ("audit log", vec![audit(&config.audit)]),
+        ("inboxes", vec![inboxes(&config.inbox)]),
         (
             "lost connections",
             vec![format!(
@@ -103,6 +104,11 @@ fn audit(settings: &AuditSettings) -> String {
         None => "on, its records are kept for ever".to_owned(),
         Some(keep) => format!("on, its records are kept for {} days", keep.as_secs() / 86_400),
     }
+}
+
+fn inboxes(settings: &InboxSettings) -> String {
+    let InboxSettings { keep, keep_days, again } = settings;
+    format!("keep the newest {keep} for {keep_days} days, show critical ones again every {again:?}")
 }
 
 fn guests(config: &Config) -> String {
@@ -161,6 +167,14 @@ mod tests {
             let text = meaning(&Config::from_toml(&settings).unwrap()).unwrap();
             assert!(text.contains(means), "{bind}, {allowed}: {text}");
         }
+    }
+
+    #[test]
+    fn what_inboxes_keep_is_said_in_figures() {
+        let means = |settings: &str| meaning(&Config::from_toml(settings).unwrap()).unwrap();
+        assert!(means("").contains("keep the newest 1000 for 90 days, show critical ones again every 30s"));
+        let set = means("[inbox]\nkeep = 50\nkeep_days = 7\nagain_s = 1.5");
+        assert!(set.contains("the newest 50 for 7 days") && set.contains("every 1.5s"), "{set}");
     }
 
     #[test]

@@ -163,7 +163,17 @@ impl<'a> Field<'a> {
 
     /// An offset that may be there.
     fn offset(self, name: &str) -> Result<Option<u64>, Refusal> {
-        self.given().map(|json| whole(json).ok_or_else(|| wrong(name, OFFSET_RULE))).transpose()
+        self.whole(name, OFFSET_RULE)
+    }
+
+    /// A whole number that may be there.
+    fn whole(self, name: &str, rule: &str) -> Result<Option<u64>, Refusal> {
+        self.given().map(|json| whole(json).ok_or_else(|| wrong(name, rule))).transpose()
+    }
+
+    /// A list that may be there, of anything.
+    fn optional_list(self, name: &str, rule: &str) -> Result<Option<Vec<&'a RawValue>>, Refusal> {
+        self.given().map(|json| serde_json::from_str(json).map_err(|_| wrong(name, rule))).transpose()
     }
 
     fn optional<T: DeserializeOwned>(self, name: &str, rule: &str) -> Result<Option<T>, Refusal> {

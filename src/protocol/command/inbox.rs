@@ -105,6 +105,7 @@ mod tests {
             (ada, r#","dedupe":"""#, "notification.dedupe"),
             (ada, r#","topic":7"#, "notification.topic"),
             (ada, r#","actions":[{"id":"a"}]"#, "notification.actions"),
+            (ada, r#","actions":[["a","A"]]"#, "notification.actions"),
             (ada, r#","actions":[{"id":"a","label":"A","url":"javascript:alert(1)"}]"#, "url"),
             (ada, r#","actions":[{"id":"a","label":"A"},{"id":"a","label":"B"}]"#, "notification.actions"),
             (ada, r#","escalate_after":60"#, "need each other"),
@@ -164,6 +165,8 @@ mod tests {
         assert_eq!(duration(r#","actions":[{"id":"a","label":"A"}]"#), None);
         assert_eq!(duration(r#","duration":null"#), None);
         assert_eq!(duration(r#","level":"error","duration":9"#), Some(9));
+        // To JSON the same number, and some writers know no other.
+        assert_eq!(duration(r#","duration":9.0"#), Some(9));
     }
 
     #[test]
@@ -179,6 +182,7 @@ mod tests {
         assert!(refusal(one("seen")).contains("notifications"));
         assert_eq!(read(r#"{"as":"seen","upto":4}"#.into()).unwrap(), Mark::Seen { upto: 4 });
         assert_eq!(read(r#"{"undo":4}"#.into()).unwrap(), Mark::Undo { offset: 4 });
+        assert_eq!(read(r#"{"undo":4.0}"#.into()).unwrap(), Mark::Undo { offset: 4 });
         assert!(refusal(read(r#"{"undo":4,"as":"read"}"#.into())).contains("exclude"));
         assert!(refusal(read(r#"{"notifications":"all","as":"read"}"#.into())).contains("upto"));
         assert!(refusal(read(r#"{"notifications":[],"as":"read"}"#.into())).contains("notifications"));

@@ -13,7 +13,7 @@ use crate::domain::entry::{Draft, Timestamp};
 use crate::domain::ids::{EntryId, RoomKey};
 use crate::domain::inbox::{Arrival, Arrived, By, Change, Decided, Inbox, Keep, Mark, Refused, Which};
 use crate::domain::inbox_log::{InboxChange, InboxChanged, InboxError};
-use crate::domain::preferences::Preferences;
+use crate::domain::preferences::{BadPreferences, Preferences};
 use crate::store::error::ReadError;
 use crate::store::heads::Head;
 use crate::store::writer::{RETRY_AFTER, RowWriter, Writer};
@@ -130,6 +130,9 @@ impl RowWriter<'_> {
                 let set: Map<String, Value> = serde_json::from_str(set).unwrap_or_default();
                 match before.merge(&set) {
                     Ok(after) => self.prefer(whose, known, before, after),
+                    Err(BadPreferences::TooMany { .. }) => Ok(Err(InboxError::OverLimit(
+                        "a user has settings for at most 200 topics and 200 patterns of rooms",
+                    ))),
                     Err(bad) => Ok(Err(InboxError::Bad(format!("set: {bad}")))),
                 }
             }

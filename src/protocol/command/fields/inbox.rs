@@ -43,7 +43,7 @@ impl Field<'_> {
 
 impl Fields<'_> {
     pub(in super::super) fn inbox(&self) -> Result<InboxQuery, Refusal> {
-        let before = self.before.optional("before", OFFSET_RULE)?;
+        let before = self.before.offset("before")?;
         Ok(InboxQuery { before, limit: self.limit()?, filter: self.inbox_filter()? })
     }
 
@@ -66,9 +66,9 @@ impl Fields<'_> {
     }
 
     fn what_to_mark(&self) -> Result<Mark, Refusal> {
-        let undo = self.undo.optional("undo", OFFSET_RULE)?;
+        let undo = self.undo.offset("undo")?;
         let mark_as = self.mark_as.optional_text("as", AS_RULE, |_| true)?;
-        let upto = self.upto.optional("upto", OFFSET_RULE)?;
+        let upto = self.upto.offset("upto")?;
         let mark_as = match (undo, mark_as) {
             (Some(offset), None) => return Ok(Mark::Undo { offset }),
             (Some(_), Some(_)) => return Err(Refusal::bad_message("undo and as exclude each other")),

@@ -84,7 +84,7 @@ const DAY_MS: u32 = 86_400_000;
 pub(super) fn notify(to: Field<'_>, fields: &NotificationFields<'_>, key: Option<Arc<str>>) -> Result<Notify, Refusal> {
     let to = addressees("to", to.given().ok_or_else(|| missing("to", TO_RULE))?)?;
     let notification = notification(fields)?;
-    let after = fields.escalate_after.optional::<u64>("notification.escalate_after", ESCALATE_RULE)?;
+    let after = fields.escalate_after.whole("notification.escalate_after", ESCALATE_RULE)?;
     let escalation = match (after, fields.escalate_to.given()) {
         (None, None) => None,
         (Some(after @ 1..=604_800), Some(to)) => {
@@ -136,7 +136,8 @@ fn duration(field: Field<'_>, level: Level, wants_action: bool) -> Result<Option
         }),
         Some("null") => Ok(None),
         Some(_) => {
-            let duration = field.optional("notification.duration", DURATION_RULE)?;
+            let duration = field.whole("notification.duration", DURATION_RULE)?;
+            let duration = duration.and_then(|duration| u32::try_from(duration).ok());
             let fits = duration.filter(|duration| (1..=DAY_MS).contains(duration));
             fits.map(Some).ok_or_else(|| wrong("notification.duration", DURATION_RULE))
         }
@@ -145,7 +146,11 @@ fn duration(field: Field<'_>, level: Level, wants_action: bool) -> Result<Option
 
 fn actions(field: Field<'_>) -> Result<Arc<str>, Refusal> {
     let name = "notification.actions";
-    let actions = field.optional::<Vec<Action>>(name, ACTIONS_RULE)?.unwrap_or_default();
+    let given = field.optional_list(name, ACTIONS_RULE)?.unwrap_or_default();
+    let actions: Vec<Action> = given
+        .into_iter()
+        .map(|action| cut(name, action.get()).map_err(|_| wrong(name, ACTIONS_RULE)))
+        .collect::<Result<_, _>>()?;
     let mut ids = HashSet::new();
     for action in &actions {
         let fits = (1..=64).contains(&action.id.chars().count()) && (1..=100).contains(&action.label.chars().count());
