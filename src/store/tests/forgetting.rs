@@ -42,7 +42,7 @@ fn order(users: &[&str], rest: &str) -> NewOrder {
 fn step(writer: &mut Writer, orders: Vec<NewOrder>, inboxes_max: usize) -> Vec<RoomKey> {
     let (addr, _) = actix::dev::channel::channel::<Deaf>(1);
     let reply = actix::Addr::new(addr).recipient();
-    let step = Step { orders, inboxes_max, now: NOW, keep: InboxKeep::default(), reply };
+    let step = Step { orders, later: Vec::new(), inboxes_max, now: NOW, keep: InboxKeep::default(), reply };
     writer.step(&step).unwrap().grown.into_iter().map(|Grown { log, .. }| log).collect()
 }
 
