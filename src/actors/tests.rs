@@ -25,6 +25,7 @@ use crate::domain::presence::Device;
 use crate::supervise;
 
 mod faulty_log;
+mod inboxes;
 mod neighbours;
 mod retiring;
 
@@ -44,7 +45,7 @@ macro_rules! panics {
         }
     )*};
 }
-panics!(Room, Directory, Session, Hub);
+panics!(Room, Directory, Session, Hub, Notifier);
 
 /// A room over whose appends the bridge panics.
 const POISON: &str = "memory-poison";
@@ -109,8 +110,11 @@ impl Bare {
     }
 
     async fn room(&self, name: &str) -> Located {
+        self.room_at(RoomKey::new(Tenant::default(), RoomName::parse(name).unwrap())).await
+    }
+
+    async fn room_at(&self, key: RoomKey) -> Located {
         let (reply, located) = oneshot::channel();
-        let key = RoomKey::new(Tenant::default(), RoomName::parse(name).unwrap());
         self.context.node.directory.do_send(Locate { key, reply });
         located.await.unwrap().unwrap()
     }
@@ -122,6 +126,8 @@ struct Client {
     socket: TcpStream,
     heard: VecDeque<Value>,
     ids: u64,
+    /// What `connect` was answered.
+    connected: Value,
 }
 
 impl Client {
@@ -131,6 +137,11 @@ impl Client {
 
     /// As [`Self::connect`], on the thread of `context`, which is the calling one.
     async fn connect_on(context: &Rc<WorkerContext>, name: &str) -> Self {
+        Self::connect_with(context, json!({"guest": {"name": name}})).await
+    }
+
+    /// As [`Self::connect_on`], with these fields of `connect`.
+    async fn connect_with(context: &Rc<WorkerContext>, fields: Value) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
@@ -140,9 +151,11 @@ impl Client {
         let facts = Facts { address: IpAddr::V4(Ipv4Addr::LOCALHOST), device: Device::Other, name_is_ours: true };
         let arrival = context.node.limits.arrive(facts.address).unwrap();
         let session = Session::start_here(context, outbox, id, Rc::new(Gauge::default()), facts, arrival);
-        let mut client = Self { session, socket, heard: VecDeque::new(), ids: 0 };
-        let connected = client.ask(json!({"type": "connect", "guest": {"name": name}})).await;
-        assert_eq!(connected["type"], "connected", "{connected}");
+        let mut client = Self { session, socket, heard: VecDeque::new(), ids: 0, connected: Value::Null };
+        let mut connect = json!({"type": "connect"});
+        connect.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        client.connected = client.ask(connect).await;
+        assert_eq!(client.connected["type"], "connected", "{}", client.connected);
         client
     }
 
@@ -170,7 +183,8 @@ impl Client {
     async fn reply(&mut self, id: u64) -> Value {
         loop {
             let message = self.read().await;
-            if message["id"] == id && (message["offset"].is_null() || message["type"] == "published") {
+            // An entry's id is a text.
+            if message["id"] == id {
                 return message;
             }
             self.heard.push_back(message);

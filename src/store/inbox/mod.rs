@@ -28,6 +28,8 @@ mod orders;
 mod read;
 mod rows;
 mod step;
+#[cfg(test)]
+mod tests;
 
 /// The tables of inboxes, orders and followers.
 pub(super) const SCHEMA: &str = "

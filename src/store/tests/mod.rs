@@ -29,10 +29,10 @@ const DEDUPE_MS: i64 = 24 * 3600 * 1000;
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
 /// A folder with a store in it, whose files a test may damage.
-struct Folder(TempDir);
+pub(super) struct Folder(TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
@@ -44,12 +44,12 @@ impl Folder {
         self.0.path().join("copresence.db.boot")
     }
 
-    fn open(&self) -> Arc<Store> {
+    pub(super) fn open(&self) -> Arc<Store> {
         Store::open(&self.database(), DEDUPE).unwrap()
     }
 
     /// A second connection to the same file, for what only a test does.
-    fn sqlite(&self) -> Connection {
+    pub(super) fn sqlite(&self) -> Connection {
         Connection::open(self.database()).unwrap()
     }
 }
