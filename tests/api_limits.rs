@@ -50,7 +50,9 @@ async fn every_kind_of_call_of_a_user_has_the_rate_of_the_users_sessions() {
             .set("limits.sets_per_s", 1)
             .set("limits.tracks_per_s", 1)
             .set("limits.joins_per_s", 1)
-            .set("limits.histories_per_s", 1),
+            .set("limits.histories_per_s", 1)
+            .set("limits.marks_per_s", 1)
+            .set("limits.inboxes_per_s", 1),
     )
     .await;
     for (user, method, path, body, named) in [
@@ -60,6 +62,9 @@ async fn every_kind_of_call_of_a_user_has_the_rate_of_the_users_sessions() {
         ("dan", "GET", "/v1/rooms/sales/history", Value::Null, "1 readings of history"),
         ("eve", "GET", "/v1/rooms/sales", Value::Null, "1 joins"),
         ("fay", "GET", "/v1/users/me", Value::Null, "1 joins"),
+        ("gus", "GET", "/v1/users/me/inbox", Value::Null, "1 readings of the inbox"),
+        ("hal", "GET", "/v1/users/me/preferences", Value::Null, "1 readings of the inbox"),
+        ("ivy", "POST", "/v1/users/me/inbox/mark", json!({"upto": 0, "as": "seen"}), "1 changes of the inbox"),
     ] {
         let error = refused(&node, &token_of(user), method, (path, body)).await;
         let told = error["message"].as_str().unwrap();

@@ -212,7 +212,7 @@ async fn a_role_and_everyone_are_those_whose_newest_token_said_so_in_this_tenant
 
 #[tokio::test]
 async fn a_flood_of_orders_and_marks_is_answered_and_leaves_others_alone() {
-    let node = Node::start(config().set("limits.enabled", true).set("limits.publish_burst", 30)).await;
+    let node = Node::start(config().set("limits.enabled", true).set("limits.notifies_per_s", 3)).await;
     let token = token_with_rooms("mallory", &json!({"*": ["notify"]}));
     let mut mallory = Client::with(&node, json!({"token": token})).await;
     let (mut taken, mut refused, mut ids) = (0_u64, 0, Vec::new());

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::client::End;
+use crate::support::token::token_with_rooms;
 use crate::support::{Client, Node, NodeConfig, soon, token_of};
 
 const ROOM: &str = "lobby";
@@ -72,19 +73,64 @@ async fn each_kind_of_command_has_a_limit_of_its_own() {
         .set("limits.publishes_per_s", 1)
         .set("limits.publish_burst", 1)
         .set("limits.sets_per_s", 1)
-        .set("limits.tracks_per_s", 1);
+        .set("limits.tracks_per_s", 1)
+        .set("limits.notifies_per_s", 1)
+        .set("limits.marks_per_s", 1)
+        .set("limits.inboxes_per_s", 1);
     let node = Node::start(config).await;
-    let (mut ada, _) = Client::user_in(&node, "ada", ROOM).await;
+    let may_all = json!({"*": ["join", "publish", "set", "track", "notify"]});
+    let mut ada = Client::with(&node, json!({"token": token_with_rooms("ada", &may_all)})).await;
+    ada.join(ROOM).await;
+    let notify = json!({"type": "notify", "to": {"users": ["bob"]}, "notification": {"title": "t"}});
     for (command, words) in [
         (json!({"type": "publish", "room": ROOM, "event": "note", "data": 1}), "1 publishes a second"),
         (json!({"type": "set", "room": ROOM, "set": {"key": 1}}), "1 changes of state a second"),
         (json!({"type": "track", "room": ROOM, "action": "looked"}), "1 activities a second"),
+        (notify, "1 notifications a second"),
+        (json!({"type": "mark", "upto": 0, "as": "seen"}), "1 changes of the inbox a second"),
+        (json!({"type": "inbox"}), "1 readings of the inbox a second"),
     ] {
         let replies = at_once(&mut ada, &command).await;
         assert_ne!(replies[0].kind(), "error", "what others took costs it nothing: {}", replies[0].text);
         let refused = replies.iter().find(|reply| reply.kind() == "error").expect("ten at once are too many");
         assert_eq!(refused.code(), "rate_limited", "{}", refused.text);
         assert!(refused["message"].as_str().is_some_and(|message| message.starts_with(words)), "{}", refused.text);
+    }
+}
+
+#[tokio::test]
+async fn whatever_changes_an_inbox_is_paid_alike_and_whatever_reads_it() {
+    let config = NodeConfig::default()
+        .set("limits.enabled", true)
+        .set("limits.burst_s", 1)
+        .set("limits.marks_per_s", 1)
+        .set("limits.inboxes_per_s", 1);
+    let node = Node::start(config).await;
+    let groups = [
+        [
+            json!({"type": "follow", "room": ROOM}),
+            json!({"type": "unfollow", "room": ROOM}),
+            json!({"type": "preferences", "set": {"toasts": false}}),
+        ],
+        [json!({"type": "inbox"}), json!({"type": "preferences"}), json!({"type": "inbox", "filter": "unread"})],
+    ];
+    for (user, group) in ["ada", "bob"].into_iter().zip(groups) {
+        let mut client = Client::user(&node, user).await;
+        let mut ids = Vec::new();
+        for command in group.iter().cycle().take(9) {
+            ids.push(client.command(command.clone()).await);
+        }
+        let mut refused = Vec::new();
+        for (id, command) in ids.into_iter().zip(group.iter().cycle()) {
+            let reply = client.reply(id).await;
+            if reply.kind() == "error" {
+                assert_eq!(reply.code(), "rate_limited", "{command}: {}", reply.text);
+                refused.push(command["type"].clone());
+            }
+        }
+        for command in &group {
+            assert!(refused.contains(&command["type"]), "{command} was never refused");
+        }
     }
 }
 

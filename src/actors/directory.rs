@@ -122,6 +122,9 @@ pub struct Registration {
 
 impl Registration {
     /// The session; whoever has it tells of its end from now on.
+    ///
+    /// # Panics
+    /// Never: it is there until it is claimed, and that takes this with it.
     #[must_use]
     pub fn claim(mut self) -> Opened {
         self.opened.take().expect("it is there until it is claimed")

@@ -29,6 +29,12 @@ pub struct LimitSettings {
     pub joins_per_s: u32,
     /// Readings of history a second and session.
     pub histories_per_s: u32,
+    /// Orders to notify a second and session.
+    pub notifies_per_s: u32,
+    /// Changes of the own inbox, preferences and follows a second and session.
+    pub marks_per_s: u32,
+    /// Readings of the own inbox and preferences a second and session.
+    pub inboxes_per_s: u32,
     /// Bytes a second and session.
     pub bytes_per_s: u32,
     /// So many seconds' worth of any rate but publishes' may come at once.
@@ -81,6 +87,9 @@ impl Default for LimitSettings {
             presences_per_s: 20,
             joins_per_s: 50,
             histories_per_s: 10,
+            notifies_per_s: 5,
+            marks_per_s: 20,
+            inboxes_per_s: 10,
             bytes_per_s: 1_048_576,
             burst_s: 10,
             user_times: 5,
@@ -123,6 +132,9 @@ impl LimitSettings {
             .with(Kind::Presence, self.rate(self.presences_per_s))
             .with(Kind::Join, self.rate(self.joins_per_s))
             .with(Kind::History, self.rate(self.histories_per_s))
+            .with(Kind::Notify, self.rate(self.notifies_per_s))
+            .with(Kind::Mark, self.rate(self.marks_per_s))
+            .with(Kind::Inbox, self.rate(self.inboxes_per_s))
             .with(Kind::Blocks, self.rate(self.bytes_per_s / BLOCK))
     }
 

@@ -37,6 +37,12 @@ pub enum Kind {
     Join,
     /// Readings of history.
     History,
+    /// Orders to notify.
+    Notify,
+    /// Changes of one's own inbox, preferences and follows.
+    Mark,
+    /// Readings of one's own inbox and preferences.
+    Inbox,
     /// Connections, and tokens to be checked.
     Connect,
     /// What comes over the wire, in blocks of [`BLOCK`] bytes.
@@ -106,16 +112,18 @@ const WINDOW: Duration = Duration::from_secs(10);
 const UNDER_WAY: Duration = Duration::from_secs(1);
 
 impl Kind {
-    const COUNT: usize = 9;
+    const COUNT: usize = 12;
 
     /// As what its author pays for an entry.
     #[must_use]
     pub const fn of_entry(kind: entry::Kind) -> Self {
         match kind {
             // Nobody writes what is hidden.
-            entry::Kind::Event | entry::Kind::Notification | entry::Kind::Hidden => Self::Publish,
-            entry::Kind::State | entry::Kind::Marked | entry::Kind::Preferred => Self::Set,
+            entry::Kind::Event | entry::Kind::Hidden => Self::Publish,
+            entry::Kind::State => Self::Set,
             entry::Kind::Activity => Self::Track,
+            entry::Kind::Notification => Self::Notify,
+            entry::Kind::Marked | entry::Kind::Preferred => Self::Mark,
         }
     }
 
@@ -130,6 +138,9 @@ impl Kind {
             Self::Presence => "changes of presence",
             Self::Join => "joins",
             Self::History => "readings of history",
+            Self::Notify => "notifications",
+            Self::Mark => "changes of the inbox",
+            Self::Inbox => "readings of the inbox",
             Self::Connect => "connects",
             Self::Blocks => "bytes",
         }

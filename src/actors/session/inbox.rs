@@ -98,7 +98,7 @@ impl Session {
     }
 
     pub(super) fn notify(&mut self, id: Option<CommandId>, notify: Notify, ctx: &mut Context<Self>) {
-        if !self.pays(id.as_ref(), Paid::Publish, 1) {
+        if !self.pays(id.as_ref(), Paid::Notify, 1) {
             return;
         }
         let now = self.node().clock.now();
@@ -161,13 +161,15 @@ impl Session {
     }
 
     pub(super) fn follow(&mut self, id: Option<CommandId>, room: RoomName, follows: bool, ctx: &mut Context<Self>) {
+        if !self.pays(id.as_ref(), Paid::Mark, 1) {
+            return;
+        }
         if follows && self.open().is_some_and(|open| !open.may(&room, Right::Join)) {
             return self.refuse(id.as_ref(), &Refusal::forbidden("this user may not join this room"));
         }
-        self.change_inbox(id, InboxChange::Follow { room, follows }, None, ctx);
+        self.change_paid(id, InboxChange::Follow { room, follows }, None, ctx);
     }
 
-    /// What a user does to the own inbox counts as what is done to a room's state.
     fn change_inbox(
         &mut self,
         id: Option<CommandId>,
@@ -175,9 +177,18 @@ impl Session {
         epoch: Option<Epoch>,
         ctx: &mut Context<Self>,
     ) {
-        if !self.pays(id.as_ref(), Paid::Set, 1) {
-            return;
+        if self.pays(id.as_ref(), Paid::Mark, 1) {
+            self.change_paid(id, change, epoch, ctx);
         }
+    }
+
+    fn change_paid(
+        &mut self,
+        id: Option<CommandId>,
+        change: InboxChange,
+        epoch: Option<Epoch>,
+        ctx: &mut Context<Self>,
+    ) {
         let (now, at) = (self.node().clock.now(), self.node().clock.wall());
         let Some(open) = self.open() else { return };
         let ticket = open.wait(id, None, now);
@@ -205,7 +216,7 @@ impl Session {
     ) where
         R: Future<Output = Result<Result<T, Unavailable>, MailboxError>> + 'static,
     {
-        if !self.pays(id.as_ref(), Paid::History, 1) {
+        if !self.pays(id.as_ref(), Paid::Inbox, 1) {
             return;
         }
         let now = self.node().clock.now();

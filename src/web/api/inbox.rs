@@ -49,7 +49,7 @@ pub(super) async fn notify(request: HttpRequest, body: web::Payload) -> Answer {
 
 /// `GET /v1/users/{user}/inbox`.
 pub(super) async fn inbox(request: HttpRequest) -> Answer {
-    let (asked, log) = own_log(&request, Paid::History)?;
+    let (asked, log) = own_log(&request, Paid::Inbox)?;
     let query = Query::of(&request)?;
     let InboxQuery { before, limit, filter } = read::query(|name| query.get(name))?;
     let list = ListInbox { log: log.clone(), list: List::Page { before, limit, filter } };
@@ -71,7 +71,7 @@ async fn look(asked: &Asked, list: ListInbox) -> Result<Listed, Refusal> {
 
 /// `POST /v1/users/{user}/inbox/mark`.
 pub(super) async fn mark(request: HttpRequest, body: web::Payload) -> Answer {
-    let (asked, log) = own_log(&request, Paid::Set)?;
+    let (asked, log) = own_log(&request, Paid::Mark)?;
     let MarkCommand { mark, epoch } = read::mark(&message(&asked, body).await?)?;
     let changed = change(&asked, log, InboxChange::Mark(mark), epoch).await?;
     Ok(answer(HttpResponse::Ok(), told_of::marked_answer(changed.counts, changed.offset)))
@@ -79,7 +79,7 @@ pub(super) async fn mark(request: HttpRequest, body: web::Payload) -> Answer {
 
 /// `GET /v1/users/{user}/preferences`.
 pub(super) async fn preferences(request: HttpRequest) -> Answer {
-    let (asked, log) = own_log(&request, Paid::History)?;
+    let (asked, log) = own_log(&request, Paid::Inbox)?;
     let read = asked.node.bridge.inboxes.preferences.send(ReadPreferences { log }).timeout(DEADLINE).await;
     let preferences = read.ok().and_then(Result::ok).ok_or_else(away)?;
     Ok(answer(HttpResponse::Ok(), told_of::preferences_answer(&preferences)))
@@ -87,7 +87,7 @@ pub(super) async fn preferences(request: HttpRequest) -> Answer {
 
 /// `PATCH /v1/users/{user}/preferences`.
 pub(super) async fn prefer(request: HttpRequest, body: web::Payload) -> Answer {
-    let (asked, log) = own_log(&request, Paid::Set)?;
+    let (asked, log) = own_log(&request, Paid::Mark)?;
     let set = read::preferences(&message(&asked, body).await?)?;
     let changed = change(&asked, log, InboxChange::Prefer(set), None).await?;
     // A change of preferences always tells what they are.
