@@ -35,6 +35,7 @@ fn order(users: &[&str], rest: &str) -> NewOrder {
         notify: Arc::new(notify(&command).unwrap()),
         recipients: users.iter().map(|name| user(name).user).collect(),
         escalates: None,
+        audit: None,
     }
 }
 
@@ -59,7 +60,7 @@ impl actix::Handler<crate::store::inbox::StepTaken> for Deaf {
 }
 
 fn change(writer: &mut Writer, name: &str, change: InboxChange) {
-    let write = InboxWrite { log: own(name), from: "null".into(), at: NOW, change, epoch: None };
+    let write = InboxWrite { log: own(name), from: "null".into(), at: NOW, change, epoch: None, audit: None };
     let (outcomes, _) = writer.change_inboxes(&[write], &InboxKeep::default());
     outcomes.into_iter().next().unwrap().unwrap();
 }
