@@ -1,5 +1,5 @@
 use crate::domain::audit::{Act, Broken, Chain, Draft as Record, Facts, Head, Known, Note, OK, Verified};
-use crate::domain::ids::UserId;
+use crate::domain::ids::{UserId, UserKey};
 use crate::domain::inbox::{Keep, Mark};
 use crate::domain::inbox_log::{InboxChange, InboxError};
 use crate::store::inbox::InboxWrite;
@@ -151,6 +151,26 @@ fn a_change_of_an_inbox_and_its_record_are_one_transaction_and_no_change_has_non
     assert_eq!(verify(&folder, None).unwrap().records, 4);
     let logs: i64 = folder.sqlite().query_row("select count(*) from logs", [], |row| row.get(0)).unwrap();
     assert_eq!(logs, 2, "nothing of grace's is there");
+}
+
+#[test]
+fn a_user_is_forgotten_with_a_record_of_it_or_not_at_all() {
+    let folder = Folder::new();
+    let mut writer = folder.open().writer().unwrap();
+    let user = |name| UserKey::new(Tenant::default(), UserId::parse(name).unwrap());
+    let removal = |name: &str| Record { act: Act::Remove, what: Facts::new().name("user", name), ..record(1, NOW) };
+    let mute = |name| change_of(name, InboxChange::Prefer(r#"{"toasts":false}"#.into()));
+    writer.change_inboxes(&[mute("eve"), mute("bob")], &Keep::default());
+    let sql = "create trigger refuse before insert on audit when new.act = 'remove' and new.what like '%bob%'
+               begin select raise(abort, 'not now'); end";
+    folder.sqlite().execute_batch(sql).unwrap();
+    assert!(writer.forget_user(&user("bob"), Some(&removal("bob"))).is_err());
+    writer.forget_user(&user("eve"), Some(&removal("eve"))).unwrap();
+    assert_eq!(records(&folder)[2..], [r#"remove user:ada {"user":"eve"}"#]);
+    let sql = "select group_concat(room) from logs";
+    let left: String = folder.sqlite().query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(left, "@:bob");
+    assert_eq!(verify(&folder, None).unwrap().records, 3);
 }
 
 #[test]

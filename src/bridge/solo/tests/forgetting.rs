@@ -37,7 +37,7 @@ async fn is_known(bench: &Bench) -> bool {
 fn forget(bench: &Bench) -> mpsc::UnboundedReceiver<Result<(), Unavailable>> {
     let (sender, told) = mpsc::unbounded_channel();
     let done = Box::new(move |outcome| sender.send(outcome).unwrap());
-    bench.bridge.users.forget.do_send(ForgetUser { user: ada(), done });
+    bench.bridge.users.forget.do_send(ForgetUser { user: ada(), audit: None, done });
     told
 }
 
