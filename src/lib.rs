@@ -35,9 +35,10 @@
 //! # A record of the audit log
 //!
 //! 1. `actors/session` or `web/api` tells `actors/audit` who did what. What a backend writes carries its record along with
-//!    the entry; refusals are counted there (`domain/audit`), so that a flood of them stays small.
+//!    the entry, an order to notify or a change of an inbox likewise; refusals are counted there (`domain/audit`), so that
+//!    a flood of them stays small.
 //! 2. `bridge/solo/audit` has the other records wait a moment for the next batch; `store/audit` chains all of them in the
-//!    transaction that writes the entries.
+//!    transaction that writes what they tell of.
 //! 3. The head of each chain that grew goes to the operator's log once a minute, where who writes the file can't reach it.
 //!    `app/audit` verifies and exports, beside the node.
 //!

@@ -1,7 +1,6 @@
 //! Who did what: that it is recorded, once and without secrets, and that the record can't be changed unnoticed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,8 +8,8 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::process::Command;
 
+use crate::support::audit::{audit, export, verify};
 use crate::support::raw::Frame;
 use crate::support::token::token_with_rooms;
 use crate::support::{Client, Node, NodeConfig, http, soon, token_of};
@@ -38,28 +37,6 @@ async fn call(address: &str, bearer: &str, method: &str, path: &str, body: &Valu
     );
     let answer = http::send(address, &request).await;
     (answer.status != 0).then(|| (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default()))
-}
-
-/// Runs `copresence audit` with a node's settings, whether or not that runs.
-async fn audit(node: &Node, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_copresence"));
-    command.arg("audit").args(args).arg("--config").arg(node.folder().join("config.toml")).current_dir(node.folder());
-    soon("the audit log to be read", command.kill_on_drop(true).output()).await.expect("the binary can be run")
-}
-
-/// What a verification exits with and says.
-async fn verify(node: &Node, args: &[&str]) -> (Option<i32>, String) {
-    let output = audit(node, &[&["verify"], args].concat()).await;
-    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-    (output.status.code(), String::from_utf8(output.stdout).unwrap().trim_end().to_owned())
-}
-
-/// The records, oldest first and by tenant.
-async fn export(node: &Node, args: &[&str]) -> Vec<Value> {
-    let output = audit(node, &[&["export"], args].concat()).await;
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
 }
 
 /// The records, once there are as many as wanted.

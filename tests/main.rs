@@ -9,6 +9,7 @@ mod api;
 mod api_limits;
 mod api_state;
 mod audit;
+mod audit_inbox;
 mod bad_input;
 mod command_line;
 mod config;

@@ -119,6 +119,13 @@ impl Audit {
         Some(Draft::of_entry(backend(key), from, entry.at, entry.kind, room, entry.id))
     }
 
+    /// The record that travels with an act, to be written in its transaction; whoever writes adds what is known there.
+    #[must_use]
+    pub fn draft(&self, deed: Deed<'_>) -> Option<Draft> {
+        self.port.as_ref()?;
+        Some(deed.into_note(self.clock.wall()).draft)
+    }
+
     /// Records the counts of refusals whose minute is over; with `all`, those that go on too. To be called now and then,
     /// and at the end.
     pub fn sweep(&self, all: bool) {

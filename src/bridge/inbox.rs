@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use crate::domain::audit;
 use crate::domain::cursor::Cursor;
 use crate::domain::entry::Timestamp;
 use crate::domain::ids::{Epoch, RoomKey, UserId};
@@ -34,6 +35,8 @@ pub struct ChangeInbox {
     pub change: InboxChange,
     /// The life of the log that the change names offsets of; another one's are a conflict.
     pub epoch: Option<Epoch>,
+    /// For what is worth a record: who wants it, from where. Written if and only if something changes.
+    pub audit: Option<audit::Draft>,
     /// Hears how it ended, after the entries were announced. It must only post a letter.
     pub done: InboxDone,
 }

@@ -5,6 +5,7 @@
 
 use actix::prelude::*;
 
+use crate::domain::audit::Draft;
 use crate::domain::entry::Timestamp;
 use crate::domain::ids::{Tenant, UserId, UserKey};
 use crate::domain::known_user::{Known, KnownUser, News};
@@ -46,6 +47,8 @@ pub struct RefuseTokens {
 pub struct ForgetUser {
     /// Whom.
     pub user: UserKey,
+    /// What the audit log says of it, in the same transaction.
+    pub audit: Option<Draft>,
     /// Hears when that is on the disk.
     pub done: Refusing,
 }

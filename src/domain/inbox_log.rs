@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::audit;
 use super::entry::Timestamp;
 use super::ids::{RoomName, Tenant, UserId};
 use super::inbox::{Counts, Filter, Mark};
@@ -127,6 +128,9 @@ pub struct NewOrder {
     pub recipients: Vec<UserId>,
     /// The order that it escalates, which is then done with; it is written only if that one is still waiting.
     pub escalates: Option<NotificationId>,
+    /// Who did it, for the audit log; what it says of the order is added when that is written. Recorded if and only if it
+    /// is, and not again under the same key.
+    pub audit: Option<audit::Draft>,
 }
 
 /// How far a step came.

@@ -19,7 +19,7 @@ use crate::domain::log::{AppendError, Ends, Keep, Page, Picture, Selection, Unav
 use crate::domain::tail::Bounds;
 
 use super::Store;
-use super::audit::{AuditTrimmed, TrimAudit};
+use super::audit::{AuditTrimmed, Chained, TrimAudit};
 use super::checkpoints::Checkpoints;
 use super::error::{ReadError, StoreError};
 use super::reader::{Reader, Wanted};
@@ -154,6 +154,11 @@ impl WriterActor {
             Some(writer) => Ok(writer),
             closed => self.store.writer().map(|writer| closed.insert(writer)),
         }
+    }
+
+    /// What was recorded along with something else than a batch, and not told yet.
+    pub(super) fn take_chained(&mut self) -> Chained {
+        self.writer.as_mut().map(Writer::take_chained).unwrap_or_default()
     }
 
     fn commit(&mut self, batch: &[Write], notes: &[Note]) -> Result<Written, StoreError> {

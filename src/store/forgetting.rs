@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::domain::audit;
 use crate::domain::ids::{Epoch, RoomKey, RoomName, UserKey};
 
 use super::error::ReadError;
@@ -81,12 +82,12 @@ fn kept(connection: &Connection) -> rusqlite::Result<u64> {
 }
 
 impl Writer {
-    /// Forgets a user: their own log with its inbox and preferences, whom they follow, and what their tokens said. It is
+    /// Forgets a user, and has that recorded if somebody is to answer for it: their own log with its inbox and preferences, whom they follow, and what their tokens said. It is
     /// on the disk when this returns, and once more changes nothing but the log's epoch.
     ///
     /// # Errors
     /// [`ReadError`] when the file can't be written now; then nothing changed.
-    pub fn forget_user(&mut self, user: &UserKey) -> Result<(), ReadError> {
+    pub fn forget_user(&mut self, user: &UserKey, audit: Option<&audit::Draft>) -> Result<(), ReadError> {
         let key = RoomKey::new(user.tenant.clone(), RoomName::personal(&user.user));
         let names = (user.tenant.as_str(), user.user.as_str());
         let log = self.in_one_transaction(|row| {
@@ -110,6 +111,9 @@ impl Writer {
                  having max(number) is not null",
             ] {
                 connection.prepare_cached(sql)?.execute(names)?;
+            }
+            if let Some(draft) = audit {
+                row.record(&user.tenant, draft.clone());
             }
             Ok(log)
         })?;

@@ -53,7 +53,7 @@ mod tests;
 pub use actors::forgetting::{ForgetLogs, ForgetUser, LogsForgotten};
 pub use actors::users::{ReadUser, RefuseTokens, RememberUsers, SelectUsers, UsersRemembered};
 pub use actors::{Close, Commit, Committed, ReadEnds, ReadPage, ReadPicture, ReaderActor, SelectKinds, WriterActor};
-pub use audit::{AuditFile, AuditTrimmed, TrimAudit};
+pub use audit::{AuditFile, AuditTrimmed, Chained, TrimAudit};
 pub use error::{ReadError, StoreError};
 pub use reader::{Reader, Wanted};
 pub use row::content_hash;

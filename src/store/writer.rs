@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use crate::domain::audit::{self, Chain, Head as ChainHead, Note};
 use crate::domain::entry::{Draft, Kind, Timestamp};
-use crate::domain::ids::{EntryId, Epoch, RoomKey};
+use crate::domain::ids::{EntryId, Epoch, RoomKey, Tenant};
 use crate::domain::log::{AppendError, Appended, DedupeKey};
 use crate::domain::state::Change;
 
 use super::Store;
-use super::audit::{Appender, Chains};
+use super::audit::{Appender, Chained, Chains};
 use super::error::ReadError;
 use super::forgetting;
 use super::heads::{Head, Heads};
@@ -78,6 +78,8 @@ pub struct Writer {
     /// What is known of the bytes of logs that were looked at for trimming.
     pub(super) counts: Counts,
     pub(super) chains: Chains,
+    /// What was recorded and not told to anybody yet.
+    pub(super) chained: Chained,
     /// Whether the last notes were refused: that is told once, not with every batch.
     are_notes_refused: bool,
 }
@@ -101,6 +103,7 @@ impl Writer {
             heads,
             counts: Counts::default(),
             chains: Chains::default(),
+            chained: Chained::default(),
             are_notes_refused: false,
         }
     }
@@ -210,6 +213,7 @@ impl Writer {
                 store: store.facts.epoch,
                 now,
                 dedupe_ms: store.dedupe_ms,
+                records: Vec::new(),
             };
             let outcome = match row.append(write) {
                 Ok(outcome) => outcome,
@@ -258,6 +262,8 @@ pub(super) struct RowWriter<'a> {
     pub(super) store: Epoch,
     pub(super) now: Timestamp,
     pub(super) dedupe_ms: i64,
+    /// What the audit log says of what is done here, to be chained before the commit.
+    pub(super) records: Vec<Note>,
 }
 
 /// What is remembered under a key.
@@ -304,6 +310,11 @@ impl RowWriter<'_> {
         self.heads.put(key.clone(), next);
         let appended = Appended { offset: next.offset, entry: draft.id, duplicate: false };
         Ok(Ok(Placed { epoch: next.epoch, appended }))
+    }
+
+    /// Has a privileged act recorded in this transaction, in the tenant's chain.
+    pub(super) fn record(&mut self, tenant: &Tenant, draft: audit::Draft) {
+        self.records.push(Note { chain: Chain::of(tenant), draft });
     }
 
     /// Where the log stands; `None` for one that never had an entry.

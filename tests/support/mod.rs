@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 pub(crate) mod api;
+pub(crate) mod audit;
 pub(crate) mod client;
 pub(crate) mod http;
 pub(crate) mod issuer;

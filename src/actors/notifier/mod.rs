@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::directory::Directory;
 use super::room::RoomContext;
 use crate::bridge::inbox::{DueOrder, DueOrders, Later, NewOrder, NotifyProgress, NotifyStep, Placed, ReadDueOrders};
+use crate::domain::audit::Draft;
 use crate::domain::entry::Timestamp;
 use crate::domain::ids::{Tenant, UserId};
 use crate::domain::notification::{NotificationId, Notify};
@@ -44,6 +45,8 @@ pub struct Order {
     pub publisher: Arc<str>,
     /// What, and to whom.
     pub notify: Notify,
+    /// Who did it, for the audit log.
+    pub audit: Option<Draft>,
     /// Hears how it ended. It must only post a letter.
     pub done: OrderDone,
 }
@@ -156,9 +159,9 @@ impl Notifier {
 async fn step(addressing: Addressing, orders: Vec<Order>, now: Timestamp, is_due: bool) -> Stepped {
     let inboxes = &addressing.context.bridge.inboxes;
     let mut addressed: Vec<(Option<OrderDone>, Addressed)> = Vec::with_capacity(orders.len());
-    for Order { tenant, from, publisher, notify, done } in orders {
+    for Order { tenant, from, publisher, notify, audit, done } in orders {
         let recipients = addressing.recipients(&tenant, &notify.to).await;
-        let order = |recipients| new_order(now, (tenant, from, publisher), Arc::new(notify), recipients, None);
+        let order = |recipients| new_order(now, (tenant, from, publisher), Arc::new(notify), recipients, None, audit);
         addressed.push((Some(done), recipients.map(order)));
     }
     let due = if is_due {
@@ -197,6 +200,7 @@ async fn escalate(
     due: DueOrders,
     addressed: &mut Vec<(Option<OrderDone>, Addressed)>,
 ) -> Vec<Later> {
+    let is_audited = addressing.context.config.audit.enabled;
     let mut later = Vec::new();
     for id in due.damaged {
         log::error!("the order of notification {id} is damaged and can't escalate");
@@ -205,7 +209,7 @@ async fn escalate(
     for order in due.orders {
         let id = order.id;
         match addressing.recipients(&order.tenant, &order.to).await {
-            Ok(recipients) => addressed.push((None, Ok(escalation(now, order, recipients)))),
+            Ok(recipients) => addressed.push((None, Ok(escalation(now, order, recipients, is_audited)))),
             Err(refusal) => {
                 log::warn!("notification {id} can't escalate yet: {refusal}");
                 later.push(Later { id, at: Some(Timestamp(now.0.saturating_add(ESCALATE_LATER_MS))) });
@@ -221,20 +225,22 @@ fn new_order(
     notify: Arc<Notify>,
     recipients: Vec<UserId>,
     escalates: Option<NotificationId>,
+    audit: Option<Draft>,
 ) -> NewOrder {
     let id = NotificationId(Uuid::now_v7());
-    NewOrder { id, tenant, at, from, publisher, notify, recipients, escalates }
+    NewOrder { id, tenant, at, from, publisher, notify, recipients, escalates, audit }
 }
 
 /// The order that goes out when nobody acknowledged: the same, but for somebody else, and the last of it.
-fn escalation(at: Timestamp, due: DueOrder, recipients: Vec<UserId>) -> NewOrder {
+fn escalation(at: Timestamp, due: DueOrder, recipients: Vec<UserId>, is_audited: bool) -> NewOrder {
     let DueOrder { id, tenant, from, notify, to } = due;
     let mut notification = notify.notification.clone();
     // With them it would take the place of, or go with, what it reminds of.
     (notification.dedupe, notification.expires) = (None, None);
     let notify = Notify { to, notification, escalation: None, key: None };
+    let audit = is_audited.then(|| Draft::of_escalation(id, at));
     let publisher = format!("escalation:{id}").into();
-    new_order(at, (tenant, from, publisher), Arc::new(notify), recipients, Some(id))
+    new_order(at, (tenant, from, publisher), Arc::new(notify), recipients, Some(id), audit)
 }
 
 impl Actor for Notifier {

@@ -149,6 +149,7 @@ impl Room {
             at,
             change: InboxChange::Settle,
             epoch: None,
+            audit: None,
             done: Box::new(move |_| room.do_send(Settled)),
         });
     }

@@ -14,6 +14,7 @@ use super::{Asker, Open, Outcome, Session, Slot, SlotState};
 use crate::actors::notifier::Order;
 use crate::bridge::Unavailable;
 use crate::bridge::inbox::{ChangeInbox, InboxChange, InboxesPort, List, ListInbox, Listed, ReadPreferences, Welcomed};
+use crate::domain::audit::{Act, Facts};
 use crate::domain::cursor::Cursor;
 use crate::domain::entry::Timestamp;
 use crate::domain::grants::Right;
@@ -102,9 +103,10 @@ impl Session {
             return;
         }
         let now = self.node().clock.now();
-        let notifier = self.node().notifier.clone();
+        let (notifier, address) = (self.node().notifier.clone(), self.client.address);
         let Some(open) = self.open() else { return };
         if !open.may_notify(&notify) {
+            self.audit_not_allowed(Facts::new().name("wanted", "notify"));
             let refusal = Refusal::forbidden("this user has no right to notify these");
             return self.refuse(id.as_ref(), &refusal);
         }
@@ -114,6 +116,7 @@ impl Session {
             tenant: open.identity.tenant.clone(),
             from: open.from.clone(),
             publisher: open.publisher.clone(),
+            audit: open.draft(address, Act::Notify, Facts::new()),
             notify,
             done: Box::new(move |placed| asker.answer(Outcome::Notified(placed))),
         };
@@ -165,6 +168,7 @@ impl Session {
             return;
         }
         if follows && self.open().is_some_and(|open| !open.may(&room, Right::Join)) {
+            self.audit_forbidden("follow", &room);
             return self.refuse(id.as_ref(), &Refusal::forbidden("this user may not join this room"));
         }
         self.change_paid(id, InboxChange::Follow { room, follows }, None, ctx);
@@ -190,15 +194,18 @@ impl Session {
         ctx: &mut Context<Self>,
     ) {
         let (now, at) = (self.node().clock.now(), self.node().clock.wall());
+        let address = self.client.address;
         let Some(open) = self.open() else { return };
         let ticket = open.wait(id, None, now);
         let asker = Asker::new(ctx.address(), ticket);
+        let audit = open.draft_of_change(address, &change);
         let change = ChangeInbox {
             log: open.own_log(),
             from: open.from.clone(),
             at,
             change,
             epoch,
+            audit,
             done: Box::new(move |changed| asker.answer(Outcome::Inbox(changed))),
         };
         // Bounded by what a session may have in flight, and by the bridge's own count.

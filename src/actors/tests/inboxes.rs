@@ -26,6 +26,7 @@ impl Bare {
             from: r#"{"api":"billing"}"#.into(),
             publisher: "api:billing".into(),
             notify: order,
+            audit: None,
             done: Box::new(move |outcome| {
                 let _ = reply.send(outcome);
             }),

@@ -16,7 +16,7 @@ use crate::bridge::{Record, Recorded};
 use crate::clock::Clock;
 use crate::domain::audit::{Act, Chain, Draft, Facts, Head, Note, OK};
 use crate::domain::entry::Timestamp;
-use crate::store::{AuditTrimmed, TrimAudit};
+use crate::store::{AuditTrimmed, Chained, TrimAudit};
 
 use super::Solo;
 use super::counters::Counters;
@@ -260,6 +260,12 @@ impl Solo {
         Counters::add(&self.counters.audit_records, kept);
         Counters::add(&self.counters.audit_lost, self.audit.lost_untold() - lost_before);
         told
+    }
+
+    /// Records were written along with what is no entry.
+    pub(super) fn chained(&mut self, Chained { records, heads }: Chained) {
+        Counters::add(&self.counters.audit_records, records);
+        self.audit.heads.extend(heads);
     }
 
     fn tell_heads_later(&mut self, ctx: &mut Context<Self>) {

@@ -17,7 +17,7 @@ use crate::bridge::Unavailable;
 use crate::bridge::inbox::Stirred;
 use crate::bridge::users::{self, Refusing};
 use crate::domain::ids::{RoomKey, RoomName, UserKey};
-use crate::store::{self, ForgetLogs, LogsForgotten, Standing};
+use crate::store::{self, Chained, ForgetLogs, LogsForgotten, Standing};
 
 /// Logs that are forgotten in one transaction.
 const LOGS_MAX: usize = 64;
@@ -102,14 +102,14 @@ impl Handler<LogsForgotten> for Solo {
 impl Handler<users::ForgetUser> for Solo {
     type Result = ();
 
-    fn handle(&mut self, users::ForgetUser { user, done }: users::ForgetUser, ctx: &mut Context<Self>) {
+    fn handle(&mut self, users::ForgetUser { user, audit, done }: users::ForgetUser, ctx: &mut Context<Self>) {
         if self.is_closed {
             return tell(done, Err(Unavailable));
         }
         *self.forgetting.users.entry(user.clone()).or_default() += 1;
         self.users.forget(&user);
         self.inboxes.forget(&own_log(&user));
-        let forgetting = self.writer.send(store::ForgetUser { user: user.clone() });
+        let forgetting = self.writer.send(store::ForgetUser { user: user.clone(), audit });
         let solo = ctx.address();
         // On the arbiter, not on this actor: what waits in it does not outlive a panic.
         actix::spawn(async move {
@@ -124,7 +124,7 @@ impl Handler<users::ForgetUser> for Solo {
 #[rtype(result = "()")]
 struct UserForgotten {
     user: UserKey,
-    outcome: Result<(), Unavailable>,
+    outcome: Result<Chained, Unavailable>,
     done: Refusing,
 }
 
@@ -138,6 +138,7 @@ impl Handler<UserForgotten> for Solo {
                 self.forgetting.users.remove(&user);
             }
         }
+        let outcome = outcome.map(|chained| self.chained(chained));
         if outcome.is_ok() {
             let log = own_log(&user);
             self.trimming.forget(&log);

@@ -115,12 +115,12 @@ impl Handler<ChangeInbox> for Solo {
     type Result = ();
 
     fn handle(&mut self, change: ChangeInbox, ctx: &mut Context<Self>) {
-        let ChangeInbox { log, from, at, change, epoch, done } = change;
+        let ChangeInbox { log, from, at, change, epoch, audit, done } = change;
         let is_refused = self.is_closed || self.forgetting.has_owner(&log);
         if is_refused || self.inboxes.waiting.len() >= WAITING_MAX {
             return tell(done, Err(InboxError::Unavailable { retry_after: RETRY_AFTER }));
         }
-        self.inboxes.waiting.push_back((InboxWrite { log, from, at, change, epoch }, done));
+        self.inboxes.waiting.push_back((InboxWrite { log, from, at, change, epoch, audit }, done));
         self.change_next(ctx);
     }
 }
@@ -128,7 +128,8 @@ impl Handler<ChangeInbox> for Solo {
 impl Handler<InboxesChanged> for Solo {
     type Result = ();
 
-    fn handle(&mut self, InboxesChanged { outcomes, grown }: InboxesChanged, ctx: &mut Context<Self>) {
+    fn handle(&mut self, InboxesChanged { outcomes, grown, chained }: InboxesChanged, ctx: &mut Context<Self>) {
+        self.chained(chained);
         let under_way = std::mem::take(&mut self.inboxes.under_way);
         // First, so that the disk works while we tell.
         self.change_next(ctx);
@@ -160,7 +161,8 @@ impl Handler<NotifyStep> for Solo {
 impl Handler<StepTaken> for Solo {
     type Result = ();
 
-    fn handle(&mut self, StepTaken { progress, grown }: StepTaken, ctx: &mut Context<Self>) {
+    fn handle(&mut self, StepTaken { progress, grown, chained }: StepTaken, ctx: &mut Context<Self>) {
+        self.chained(chained);
         let waiting = self.inboxes.step.take();
         self.tell_grown(grown);
         if let Some(waiting) = waiting {

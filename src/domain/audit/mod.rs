@@ -20,6 +20,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use super::entry::{Kind, Timestamp};
 use super::ids::{EntryId, RoomName, Tenant};
 
+mod inbox;
 mod tally;
 #[cfg(test)]
 mod tests;

@@ -140,6 +140,22 @@ impl Preferences {
         Verdict { quiet: quiet_until.is_some(), read: false, piles_until: quiet_until.filter(|_| self.digest) }
     }
 
+    /// The names of those that `after` has otherwise, as [`Self::to_json`] calls them.
+    #[must_use]
+    pub fn keys_other_than(&self, after: &Self) -> Vec<&'static str> {
+        let keys = [
+            ("toasts", self.toasts != after.toasts),
+            ("durations", self.durations.to_bits() != after.durations.to_bits()),
+            ("levels", self.muted_levels != after.muted_levels),
+            ("topics", self.topics != after.topics),
+            ("rooms", self.rooms != after.rooms),
+            ("quiet_hours", self.quiet_hours != after.quiet_hours),
+            ("digest", self.digest != after.digest),
+            ("follows", self.follows != after.follows),
+        ];
+        keys.into_iter().filter_map(|(key, is_other)| is_other.then_some(key)).collect()
+    }
+
     /// When the quiet hours end that `at` lies in; `None` outside of them.
     #[must_use]
     pub fn quiet_until(&self, at: Timestamp) -> Option<Timestamp> {

@@ -4,20 +4,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actix::prelude::*;
 
+use crate::domain::audit::Draft;
 use crate::domain::ids::{RoomKey, UserKey};
 use crate::domain::log::Unavailable;
 
 use super::WriterActor;
+use crate::store::audit::Chained;
+use crate::store::writer::Writer;
 
 /// Rows that a user leaves, about: what of their log was not trimmed.
 const USER_ROWS: usize = 256;
 
 /// Forget a user; answered when that is on the disk.
 #[derive(Message, Clone, Debug)]
-#[rtype(result = "Result<(), Unavailable>")]
+#[rtype(result = "Result<Chained, Unavailable>")]
 pub struct ForgetUser {
     /// Whom.
     pub user: UserKey,
+    /// What the audit log says of it.
+    pub audit: Option<Draft>,
 }
 
 /// Forget those of these logs that have nothing left to keep. Sent by `do_send`, and there is one at a time.
@@ -36,13 +41,15 @@ pub struct ForgetLogs {
 pub struct LogsForgotten(pub Vec<RoomKey>);
 
 impl Handler<ForgetUser> for WriterActor {
-    type Result = Result<(), Unavailable>;
+    type Result = Result<Chained, Unavailable>;
 
-    fn handle(&mut self, ForgetUser { user }: ForgetUser, ctx: &mut SyncContext<Self>) -> Self::Result {
-        match catch_unwind(AssertUnwindSafe(|| self.opened().map(|writer| writer.forget_user(&user)))) {
+    fn handle(&mut self, ForgetUser { user, audit }: ForgetUser, ctx: &mut SyncContext<Self>) -> Self::Result {
+        let forget = |writer: &mut Writer| writer.forget_user(&user, audit.as_ref());
+        match catch_unwind(AssertUnwindSafe(|| self.opened().map(forget))) {
             Ok(Ok(Ok(()))) => {
+                let chained = self.take_chained();
                 self.afterwards(USER_ROWS, ctx);
-                return Ok(());
+                return Ok(chained);
             }
             // Told to the operator where it failed.
             Ok(Ok(Err(_))) => {}

@@ -45,6 +45,15 @@ pub struct AuditTrimmed {
     pub has_more: bool,
 }
 
+/// Records that were written along with something else than entries.
+#[derive(Debug, Default)]
+pub struct Chained {
+    /// How many.
+    pub records: u64,
+    /// The chains that grew.
+    pub heads: Vec<(Chain, Head)>,
+}
+
 /// Where chains stand, by name.
 #[derive(Debug, Default)]
 pub(super) struct Chains(HashMap<Chain, (i64, Head)>);

@@ -27,7 +27,8 @@ impl Handler<ChangeInboxes> for WriterActor {
                 (vec![Err(unavailable()); changes.len()], Vec::new())
             }
         };
-        reply.do_send(InboxesChanged { outcomes, grown });
+        let chained = self.take_chained();
+        reply.do_send(InboxesChanged { outcomes, grown, chained });
         self.afterwards(changes.len(), ctx);
     }
 }
@@ -47,7 +48,8 @@ impl Handler<Step> for WriterActor {
             }
         };
         let written = grown.len();
-        step.reply.do_send(StepTaken { progress, grown });
+        let chained = self.take_chained();
+        step.reply.do_send(StepTaken { progress, grown, chained });
         self.afterwards(written, ctx);
     }
 }

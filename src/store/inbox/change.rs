@@ -14,6 +14,7 @@ use crate::domain::ids::{EntryId, RoomKey};
 use crate::domain::inbox::{Arrival, Arrived, By, Change, Decided, Inbox, Keep, Mark, Refused, Which};
 use crate::domain::inbox_log::{InboxChange, InboxChanged, InboxError};
 use crate::domain::preferences::{BadPreferences, Preferences};
+use crate::store::audit::{Appender, Chained};
 use crate::store::error::ReadError;
 use crate::store::heads::Head;
 use crate::store::writer::{RETRY_AFTER, RowWriter, Writer};
@@ -25,6 +26,10 @@ const NOBODY: &str = "null";
 pub(super) struct Applied {
     pub(super) changed: InboxChanged,
     pub(super) grown: Grown,
+    /// Whether what was wanted changed anything; what time did besides is not meant.
+    is_done: bool,
+    /// The preferences that became others.
+    keys: Vec<&'static str>,
 }
 
 /// How a change ended; an outer error is the file's and ends the whole transaction.
@@ -62,6 +67,11 @@ impl Writer {
                     }
                     Err(error) => return Err(error),
                 };
+                if let (Some(draft), Ok(applied)) = (&change.audit, &outcome)
+                    && applied.is_done
+                {
+                    row.record(&log.tenant, draft.clone().of_change(&change.change, &applied.keys));
+                }
                 outcomes.push(outcome.map(|applied| {
                     if !applied.grown.entries.is_empty() {
                         grown.push(applied.grown);
@@ -77,13 +87,13 @@ impl Writer {
         }
     }
 
-    /// Runs `work` in a transaction that is on the disk when this returns. After any failure nothing of it was written,
-    /// and it is told to the operator.
+    /// Runs `work` in a transaction that is on the disk when this returns, with what it has recorded
+    /// ([`RowWriter::record`]). After any failure nothing of it was written, and it is told to the operator.
     pub(in crate::store) fn in_one_transaction<T>(
         &mut self,
         work: impl FnOnce(&mut RowWriter<'_>) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
-        let Self { store, connection, heads, .. } = self;
+        let Self { store, connection, heads, chains, chained, .. } = self;
         let attempt = || {
             if !connection.is_autocommit() {
                 // A rollback that failed left the last transaction open.
@@ -91,9 +101,16 @@ impl Writer {
             }
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let (epoch, dedupe_ms, now) = (store.facts.epoch, store.dedupe_ms, Timestamp(0));
-            let mut row = RowWriter { connection: &transaction, heads, store: epoch, now, dedupe_ms };
+            let mut row =
+                RowWriter { connection: &transaction, heads, store: epoch, now, dedupe_ms, records: Vec::new() };
             let done = work(&mut row)?;
+            let records = row.records;
+            let mut audit = Appender::new(&transaction, chains);
+            records.iter().try_for_each(|note| audit.append(&note.chain, &note.draft))?;
+            let grown = audit.finish()?;
             transaction.commit()?;
+            chained.records += records.len() as u64;
+            chained.heads.extend(grown);
             Ok(done)
         };
         let attempt = attempt();
@@ -102,10 +119,18 @@ impl Writer {
             Err(error) => {
                 // What was counted in memory was never written.
                 heads.clear();
+                chains.clear();
                 store.writing.failed(&format!("{} takes no changes of inboxes", store.database.display()), error);
             }
         }
         attempt
+    }
+}
+
+impl Writer {
+    /// What was recorded since the last time that somebody asked.
+    pub(in crate::store) fn take_chained(&mut self) -> Chained {
+        std::mem::take(&mut self.chained)
     }
 }
 
@@ -172,12 +197,12 @@ impl RowWriter<'_> {
         after: Preferences,
     ) -> Result<Outcome, ReadError> {
         let json: Arc<str> = after.to_json().into();
-        let is_same = before == after;
+        let (is_same, keys) = (before == after, before.keys_other_than(&after));
         let change = Change::Prefer { before: Box::new(before), after: Box::new(after) };
         let stored = (!is_same).then_some(&*json);
         let outcome = self.apply(whose, known, Remembered::Nothing, change, stored)?;
         Ok(outcome.map(|mut applied| {
-            applied.changed.preferences = Some(json);
+            (applied.changed.preferences, applied.keys) = (Some(json), keys);
             applied
         }))
     }
@@ -212,7 +237,8 @@ impl RowWriter<'_> {
             self.write_decided(whose, head, &inbox, &decided, preferences)?
         };
         let grown = Grown { log: whose.log.clone(), epoch, entries };
-        Ok(Ok(Applied { changed, grown }))
+        let is_done = decided.entries.iter().any(|written| written.by == By::Sender);
+        Ok(Ok(Applied { changed, grown, is_done, keys: Vec::new() }))
     }
 
     fn write_decided(

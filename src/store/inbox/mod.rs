@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use crate::domain::audit;
 use crate::domain::cursor::Cursor;
 use crate::domain::entry::{Entry, Timestamp};
 use crate::domain::ids::{Epoch, RoomKey, UserId};
@@ -21,6 +22,8 @@ use crate::domain::inbox_log::{
     DueOrders, InboxChange, InboxChanged, InboxError, Later, List, Listed, NewOrder, NotifyProgress, Welcomed,
 };
 use crate::domain::log::Unavailable;
+
+use super::audit::Chained;
 
 mod actors;
 mod change;
@@ -118,6 +121,9 @@ pub struct InboxWrite {
     pub change: InboxChange,
     /// The life of the log that it names offsets of.
     pub epoch: Option<Epoch>,
+    /// Who wants it, for the audit log; what it says of the change is added when that is written. Recorded if and only if
+    /// something changes.
+    pub audit: Option<audit::Draft>,
 }
 
 /// How changes of inboxes ended.
@@ -128,6 +134,8 @@ pub struct InboxesChanged {
     pub outcomes: Vec<Result<InboxChanged, InboxError>>,
     /// What the logs got.
     pub grown: Vec<Grown>,
+    /// What was recorded of it.
+    pub chained: Chained,
 }
 
 /// Write orders, and go on with those that have not reached everybody, the oldest first. There is one step at a time.
@@ -156,6 +164,8 @@ pub struct StepTaken {
     pub progress: Result<NotifyProgress, Unavailable>,
     /// What the logs got.
     pub grown: Vec<Grown>,
+    /// What was recorded of it.
+    pub chained: Chained,
 }
 
 /// How far a step came.

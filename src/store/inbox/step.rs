@@ -24,7 +24,13 @@ impl Writer {
             forgetting::purge_users(row.connection)?;
             let mut placed = Vec::with_capacity(step.orders.len());
             for order in &step.orders {
-                placed.push(orders::place(row.connection, order, oldest_key)?);
+                let outcome = orders::place(row.connection, order, oldest_key)?;
+                if let (Some(draft), Ok(written)) = (&order.audit, &outcome)
+                    && !written.duplicate
+                {
+                    row.record(&order.tenant, draft.clone().of_order(order, written.recipients));
+                }
+                placed.push(outcome);
             }
             for later in &step.later {
                 orders::look_later(row.connection, *later)?;

@@ -1,4 +1,8 @@
 use crate::domain::audit::{Act, Broken, Chain, Draft as Record, Facts, Head, Known, Note, OK, Verified};
+use crate::domain::ids::{UserId, UserKey};
+use crate::domain::inbox::{Keep, Mark};
+use crate::domain::inbox_log::{InboxChange, InboxError};
+use crate::store::inbox::InboxWrite;
 use crate::store::{AuditFile, StoreError};
 
 use super::*;
@@ -104,6 +108,69 @@ fn an_entry_whose_record_is_refused_is_not_written() {
     let outcomes = writer.commit(&[audited("good", "1"), audited("bad", "2"), write("bad", "3")], NOW);
     assert_eq!(offsets(&outcomes), [Some(1), None, Some(1)]);
     assert_eq!(records(&folder).len(), 1);
+}
+
+/// A backend changes what somebody wants to hear of, or marks for them.
+fn change_of(user: &str, change: InboxChange) -> InboxWrite {
+    let what = Facts::new().name("user", user);
+    let act = Act::of_change(&change).unwrap();
+    let record = Record { at: NOW, act, who: "api:billing".into(), what, from: "192.0.2.1".into(), outcome: OK };
+    let log = RoomKey::new(Tenant::default(), RoomName::personal(&UserId::parse(user).unwrap()));
+    InboxWrite { log, from: "null".into(), at: NOW, change, epoch: None, audit: Some(record) }
+}
+
+#[test]
+fn a_change_of_an_inbox_and_its_record_are_one_transaction_and_no_change_has_none() {
+    let folder = Folder::new();
+    let mut writer = folder.open().writer().unwrap();
+    let mute = |user| change_of(user, InboxChange::Prefer(r#"{"toasts":false,"digest":true,"topics":{}}"#.into()));
+    let follow = |room, follows| change_of("eve", InboxChange::Follow { room, follows });
+    let sales = || room("sales").room;
+    let seen = change_of("eve", InboxChange::Mark(Mark::Seen { upto: 0 }));
+    let changes =
+        [mute("eve"), mute("eve"), follow(sales(), true), follow(sales(), false), follow(sales(), false), seen];
+    let (outcomes, _) = writer.change_inboxes(&changes, &Keep::default());
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(
+        records(&folder),
+        [
+            r#"preferences api:billing {"user":"eve","keys":"toasts digest"}"#,
+            r#"preferences api:billing {"user":"eve","follow":"sales"}"#,
+            r#"preferences api:billing {"user":"eve","unfollow":"sales"}"#,
+        ]
+    );
+    let chained = writer.take_chained();
+    assert_eq!((chained.records, chained.heads), (3, vec![(chain(), verify(&folder, None).unwrap().head)]));
+    let sql = "create trigger refuse before insert on audit when new.what like '%grace%'
+               begin select raise(abort, 'not now'); end";
+    folder.sqlite().execute_batch(sql).unwrap();
+    let (outcomes, grown) = writer.change_inboxes(&[mute("grace")], &Keep::default());
+    assert!(matches!(outcomes[..], [Err(InboxError::Unavailable { .. })]) && grown.is_empty(), "{outcomes:?}");
+    // The chain goes on where the file has it, not where the failure left off.
+    writer.change_inboxes(&[mute("alan")], &Keep::default());
+    assert_eq!(verify(&folder, None).unwrap().records, 4);
+    let logs: i64 = folder.sqlite().query_row("select count(*) from logs", [], |row| row.get(0)).unwrap();
+    assert_eq!(logs, 2, "nothing of grace's is there");
+}
+
+#[test]
+fn a_user_is_forgotten_with_a_record_of_it_or_not_at_all() {
+    let folder = Folder::new();
+    let mut writer = folder.open().writer().unwrap();
+    let user = |name| UserKey::new(Tenant::default(), UserId::parse(name).unwrap());
+    let removal = |name: &str| Record { act: Act::Remove, what: Facts::new().name("user", name), ..record(1, NOW) };
+    let mute = |name| change_of(name, InboxChange::Prefer(r#"{"toasts":false}"#.into()));
+    writer.change_inboxes(&[mute("eve"), mute("bob")], &Keep::default());
+    let sql = "create trigger refuse before insert on audit when new.act = 'remove' and new.what like '%bob%'
+               begin select raise(abort, 'not now'); end";
+    folder.sqlite().execute_batch(sql).unwrap();
+    assert!(writer.forget_user(&user("bob"), Some(&removal("bob"))).is_err());
+    writer.forget_user(&user("eve"), Some(&removal("eve"))).unwrap();
+    assert_eq!(records(&folder)[2..], [r#"remove user:ada {"user":"eve"}"#]);
+    let sql = "select group_concat(room) from logs";
+    let left: String = folder.sqlite().query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(left, "@:bob");
+    assert_eq!(verify(&folder, None).unwrap().records, 3);
 }
 
 #[test]

@@ -35,6 +35,7 @@ fn order(users: &[&str], rest: &str) -> NewOrder {
         notify: Arc::new(notify(&command).unwrap()),
         recipients: users.iter().map(|name| user(name).user).collect(),
         escalates: None,
+        audit: None,
     }
 }
 
@@ -59,7 +60,7 @@ impl actix::Handler<crate::store::inbox::StepTaken> for Deaf {
 }
 
 fn change(writer: &mut Writer, name: &str, change: InboxChange) {
-    let write = InboxWrite { log: own(name), from: "null".into(), at: NOW, change, epoch: None };
+    let write = InboxWrite { log: own(name), from: "null".into(), at: NOW, change, epoch: None, audit: None };
     let (outcomes, _) = writer.change_inboxes(&[write], &InboxKeep::default());
     outcomes.into_iter().next().unwrap().unwrap();
 }
@@ -92,7 +93,7 @@ fn nothing_of_a_forgotten_user_is_left_and_their_log_begins_another_life() {
     let before = reader.ends(&own("ada")).unwrap().head;
     assert_eq!((before.offset, count(&mut reader, "ada")), (2, 1));
     for _ in 0..2 {
-        writer.forget_user(&user("ada")).unwrap();
+        writer.forget_user(&user("ada"), None).unwrap();
         let ends = reader.ends(&own("ada")).unwrap();
         assert_eq!((ends.head.offset, ends.head == ends.floor, ends.head.epoch != before.epoch), (0, true, true));
         assert_eq!((count(&mut reader, "ada"), count(&mut reader, "bob")), (0, 1));
@@ -128,7 +129,7 @@ fn nothing_of_a_forgotten_user_is_left_and_their_log_begins_another_life() {
         let asked = ReadWelcome { log: own(name), since: Some(since), keep: InboxKeep::default() };
         format!("{:?}", reader.welcome(&asked).unwrap().since.unwrap())
     });
-    writer.forget_user(&user("eve")).unwrap();
+    writer.forget_user(&user("eve"), None).unwrap();
     drop(writer);
     store.release();
     let store = folder.open();
@@ -150,7 +151,7 @@ fn an_order_of_before_passes_a_forgotten_user_over_and_one_of_after_reaches_them
     let names: Vec<_> = (0..300).map(|n| format!("u{n:03}")).chain(["zoe".to_owned()]).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     assert_eq!(step(&mut writer, vec![order(&names, "")], 1).len(), 256);
-    writer.forget_user(&user("zoe")).unwrap();
+    writer.forget_user(&user("zoe"), None).unwrap();
     assert_eq!(remembered(), 1);
     let reached = step(&mut writer, vec![order(&["zoe", "bob"], "")], 1);
     assert_eq!((reached.len(), reached.contains(&own("zoe"))), (44, false));
@@ -160,7 +161,7 @@ fn an_order_of_before_passes_a_forgotten_user_over_and_one_of_after_reaches_them
     // Once nothing of before is under way, nothing is remembered.
     step(&mut writer, Vec::new(), 10);
     assert_eq!(remembered(), 0);
-    writer.forget_user(&user("bob")).unwrap();
+    writer.forget_user(&user("bob"), None).unwrap();
     assert_eq!(remembered(), 0);
 }
 
@@ -173,7 +174,7 @@ fn an_escalation_passes_over_who_was_forgotten_since_the_order() {
     let first = order(&["ada"], critical);
     let id = first.id;
     step(&mut writer, vec![first], 10);
-    writer.forget_user(&user("bob")).unwrap();
+    writer.forget_user(&user("bob"), None).unwrap();
     let mut escalation = order(&["bob", "eve"], "");
     escalation.escalates = Some(id);
     assert_eq!(step(&mut writer, vec![escalation], 10), [own("eve")]);

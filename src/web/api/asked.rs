@@ -110,13 +110,22 @@ impl Asked {
         self.node.audit.of_entry(&key.name, self.address, entry, room)
     }
 
+    /// The record of what the caller does, to travel with what does it.
+    pub(super) fn draft(&self, act: Act, what: Facts) -> Option<audit_log::Draft> {
+        self.node.audit.draft(self.deed(act, what))
+    }
+
+    fn deed(&self, act: Act, what: Facts) -> Deed<'_> {
+        Deed { tenant: self.tenant(), who: self.who(), address: self.address, act, what }
+    }
+
     /// The caller did something that belongs to no entry. To be awaited before it is acknowledged.
     ///
     /// # Errors
     /// `unavailable` when it is done and the audit log can't take it now.
     pub(super) async fn recorded(&self, act: Act, what: Facts) -> Result<(), Refusal> {
-        let deed = Deed { tenant: self.tenant(), who: self.who(), address: self.address, act, what };
-        let is_recorded = tokio::time::timeout(super::DEADLINE, self.node.audit.recorded(deed)).await;
+        let recorded = self.node.audit.recorded(self.deed(act, what));
+        let is_recorded = tokio::time::timeout(super::DEADLINE, recorded).await;
         let unavailable = || Refusal::unavailable("it is done, but the audit log can't take it now; call again");
         (is_recorded == Ok(true)).then_some(()).ok_or_else(unavailable)
     }

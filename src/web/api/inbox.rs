@@ -12,6 +12,7 @@ use super::writing::{idempotency_key, message};
 use super::{Answer, DEADLINE, answer, told};
 use crate::actors::notifier::Order;
 use crate::bridge::inbox::{ChangeInbox, InboxChange, InboxChanged, List, ListInbox, Listed, ReadPreferences};
+use crate::domain::audit::{Act, Draft, Facts};
 use crate::domain::grants::Right;
 use crate::domain::ids::{Epoch, RoomKey, RoomName};
 use crate::domain::limits::Kind as Paid;
@@ -26,12 +27,14 @@ pub(super) async fn notify(request: HttpRequest, body: web::Payload) -> Answer {
     let mut notify = read::notify(&message(&asked, body).await?)?;
     notify.key = idempotency_key(&request)?.or(notify.key);
     let (from, publisher) = asked.author();
+    let audit = asked.draft(Act::Notify, Facts::new());
     let (reply, placed) = oneshot::channel();
     let order = Order {
         tenant: asked.tenant().clone(),
         from,
         publisher,
         notify,
+        audit,
         done: Box::new(move |placed| {
             // Who asked may have gone meanwhile, and then nobody wants the answer.
             let _ = reply.send(placed);
@@ -114,11 +117,20 @@ async fn change(
 ) -> Result<InboxChanged, Refusal> {
     let (reply, changed) = oneshot::channel();
     let (from, at): (Arc<str>, _) = (asked.author().0, asked.node.clock.wall());
+    let audit = audit_of(asked, &log, &change);
     let done = Box::new(move |outcome| {
         let _ = reply.send(outcome);
     });
-    asked.node.bridge.inboxes.change.do_send(ChangeInbox { log, from, at, change, epoch, done });
+    asked.node.bridge.inboxes.change.do_send(ChangeInbox { log, from, at, change, epoch, audit, done });
     Ok(told(changed).await??)
+}
+
+/// The record of a change, without what the store adds. What users mark in their own inboxes has none.
+fn audit_of(asked: &Asked, log: &RoomKey, change: &InboxChange) -> Option<Draft> {
+    let is_backend = matches!(asked.caller, Caller::Backend(_));
+    let act = Act::of_change(change).filter(|act| is_backend || *act != Act::Mark)?;
+    let user = log.room.owner()?;
+    asked.draft(act, Facts::new().name("user", user.as_str()))
 }
 
 fn away() -> Refusal {

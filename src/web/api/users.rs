@@ -79,15 +79,14 @@ pub(super) async fn forget(request: HttpRequest) -> Answer {
     let asked = Asked::of(&request)?;
     asked.backend_with_all_rights()?;
     let user = UserKey::new(asked.tenant().clone(), asked::user(&asked, &request)?);
-    let what = Facts::new().name("user", user.user.as_str());
-    let ended = forget_user(&asked, user).await?;
-    asked.recorded(Act::Remove, what.number("ended", ended as u64)).await?;
+    forget_user(&asked, user).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// Forgets first and ends the sessions then, those of whoever came in between among them. What follows the commit is done
 /// by the bridge's thread, also when the caller has hung up.
-async fn forget_user(asked: &Asked, user: UserKey) -> Result<usize, Refusal> {
+async fn forget_user(asked: &Asked, user: UserKey) -> Result<(), Refusal> {
+    let audit = asked.draft(Act::Remove, Facts::new().name("user", user.user.as_str()));
     let (forgotten, is_forgotten) = oneshot::channel();
     let (reply, ended) = oneshot::channel();
     let (directory, whose) = (asked.node.directory.clone(), user.clone());
@@ -97,9 +96,10 @@ async fn forget_user(asked: &Asked, user: UserKey) -> Result<usize, Refusal> {
         }
         let _ = forgotten.send(outcome);
     });
-    asked.node.bridge.users.forget.do_send(ForgetUser { user, done });
+    asked.node.bridge.users.forget.do_send(ForgetUser { user, audit, done });
     told(is_forgotten).await?.map_err(|Unavailable| Refusal::unavailable("this can't be written now"))?;
-    told(ended).await
+    told(ended).await?;
+    Ok(())
 }
 
 async fn end(asked: &Asked, whose: Whose) -> Result<usize, Refusal> {

@@ -37,7 +37,7 @@ async fn is_known(bench: &Bench) -> bool {
 fn forget(bench: &Bench) -> mpsc::UnboundedReceiver<Result<(), Unavailable>> {
     let (sender, told) = mpsc::unbounded_channel();
     let done = Box::new(move |outcome| sender.send(outcome).unwrap());
-    bench.bridge.users.forget.do_send(ForgetUser { user: ada(), done });
+    bench.bridge.users.forget.do_send(ForgetUser { user: ada(), audit: None, done });
     told
 }
 
@@ -53,6 +53,7 @@ async fn what_waits_of_a_user_or_comes_until_it_is_done_is_forgotten_too() {
             at: NOW,
             change: InboxChange::Prefer(r#"{"toasts":false}"#.into()),
             epoch: None,
+            audit: None,
             done: Box::new(move |outcome| sender.send((name, outcome.map(|changed| changed.offset))).unwrap()),
         });
     };

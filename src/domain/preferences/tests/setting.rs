@@ -30,6 +30,18 @@ fn the_whole_is_told_defaults_too() {
 }
 
 #[test]
+fn every_key_that_became_another_is_named_and_none_that_did_not() {
+    let (before, mut after) = (Preferences::default(), preferences(EVERYTHING));
+    let keys = ["toasts", "durations", "levels", "topics", "rooms", "quiet_hours", "digest"];
+    assert_eq!(before.keys_other_than(&after), keys);
+    after.follow(&RoomName::parse("a").unwrap()).unwrap();
+    assert_eq!(preferences(EVERYTHING).keys_other_than(&after), ["follows"]);
+    let all: Vec<_> = before.keys_other_than(&after).into_iter().map(str::to_owned).collect();
+    assert!(defaults().as_object().unwrap().keys().all(|key| all.contains(key)), "{all:?}");
+    assert_eq!(after.keys_other_than(&after), [""; 0]);
+}
+
+#[test]
 fn what_is_stored_comes_back() {
     let mut all = preferences(EVERYTHING);
     all.follow(&RoomName::parse("b").unwrap()).unwrap();

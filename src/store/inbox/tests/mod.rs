@@ -59,6 +59,7 @@ fn order(number: u128, at: Timestamp, users: &[&str], notification: Notification
         notify: Arc::new(Notify { to, notification, escalation: None, key: None }),
         recipients,
         escalates: None,
+        audit: None,
     }
 }
 
@@ -117,7 +118,7 @@ fn change(writer: &mut Writer, name: &str, at: Timestamp, change: InboxChange) -
 }
 
 fn write(name: &str, at: Timestamp, change: InboxChange) -> InboxWrite {
-    InboxWrite { log: own(name), from: r#"{"user":"ada"}"#.into(), at, change, epoch: None }
+    InboxWrite { log: own(name), from: r#"{"user":"ada"}"#.into(), at, change, epoch: None, audit: None }
 }
 
 fn read_mark(number: u128) -> InboxChange {
