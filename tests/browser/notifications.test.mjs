@@ -113,6 +113,40 @@ test("an archived one is brought back by undo, and a snoozed one by hand", async
   await until(() => ada.inbox(), is("*away", "*keep"));
 });
 
+test("a snooze that ends brings the toast again, and what is past its use takes its toast along", async () => {
+  const ada = await open();
+  const id = await server.notify(ada.user, { title: "later", duration: null });
+  await until(() => ada.toasts(), is("later"));
+  await server.mark(ada.user, { notifications: [id], as: "snoozed", until: new Date(Date.now() + 1_500).toISOString() });
+  await until(() => ada.toasts(), isEmpty);
+  await until(() => ada.bell(), (name) => name === "Notifications");
+  await until(() => ada.toasts(), is("later"));
+  await until(() => ada.bell(), (name) => name === "Notifications, 1 unseen");
+  await server.mark(ada.user, { notifications: [id], as: "archived" });
+  await until(() => ada.toasts(), isEmpty);
+  await server.notify(ada.user, { title: "soon over", duration: null, expires: new Date(Date.now() + 1_500).toISOString() });
+  await until(() => ada.toasts(), is("soon over"));
+  await until(() => ada.toasts(), isEmpty);
+  await until(() => ada.bell(), (name) => name === "Notifications");
+});
+
+test("a toast waits for the pointer on it, and for the focus in it", async () => {
+  const ada = await open();
+  await ada.page.clock.install();
+  await server.notify(ada.user, { title: "wait", duration: 2_000 });
+  await until(() => ada.toasts(), is("wait"));
+  await ada.page.hover(".toast");
+  await ada.page.clock.runFor(60_000);
+  assert.deepEqual(await ada.toasts(), ["wait"]);
+  await ada.page.focus(".toast-close");
+  await ada.page.mouse.move(2, 2);
+  await ada.page.clock.runFor(60_000);
+  assert.deepEqual(await ada.toasts(), ["wait"]);
+  await ada.page.focus("#say-text");
+  await ada.page.clock.runFor(2_100);
+  assert.deepEqual(await ada.toasts(), []);
+});
+
 test("a critical one comes back, closed or reloaded, until it is acknowledged in any tab", async () => {
   const [here, there] = [await open(), await open()];
   await server.notify(here.user, { title: "The pump stands still", level: "error", critical: true });
@@ -206,6 +240,29 @@ test("what came while the page was away is there when it is back, once, over a l
   assert.deepEqual([ada.connected.at(-1).recovered, ada.connected.at(-1).entries.length], [true, 1]);
   await look(ada, "*later", "*meanwhile", "*before");
   wire.stop();
+});
+
+test("an inbox of another life is taken as new, and what was shown of the old one goes", async () => {
+  const ada = await open();
+  await server.notify(ada.user, { title: "old", duration: null });
+  await until(() => ada.toasts(), is("old"));
+  await until(() => ada.page.evaluate(() => sessionStorage.getItem("copresence.1.inbox")), (text) => text?.includes('"offset":1'));
+  await ada.page.click("#bell");
+  await until(() => ada.inbox(), is("*old"));
+  const forgotten = await fetch(`${server.url}/v1/users/${ada.user}`, { method: "DELETE", headers: server.backend });
+  assert.equal(forgotten.status, 204);
+  // Told to go, and back by hand: the page still has a cursor of the life before.
+  await until(() => ada.pill(), ({ phase }) => phase === "failed");
+  await ada.page.click("#pill-retry");
+  await ada.live();
+  assert.equal(ada.connected.at(-1).reason, "epoch_changed");
+  await until(() => ada.toasts(), isEmpty);
+  await until(() => ada.bell(), (name) => name === "Notifications");
+  await ada.page.focus("#say-text");
+  await ada.page.click("#bell");
+  await until(() => ada.page.textContent("#inbox-empty"), (text) => text === "Nothing here yet.");
+  await server.notify(ada.user, { title: "new", duration: null });
+  await until(() => ada.inbox(), is("*new"));
 });
 
 test("without toasts by preference a notification only lights the bell, and the other tab shows the same choice", async () => {

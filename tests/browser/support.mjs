@@ -41,6 +41,8 @@ export class Server {
   #process = null;
   #log = "";
   port = 0;
+  /** Headers of a backend's calls. */
+  backend = { authorization: `Bearer ${KEY}` };
 
   /** @param {string} [settings] what its `config.toml` says besides the backend's key */
   static async start(settings = "") {
@@ -87,13 +89,20 @@ export class Server {
    * @returns {Promise<string>} the notification's id
    */
   async notify(user, notification) {
-    const response = await fetch(`${this.url}/v1/notifications`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${KEY}` },
-      body: JSON.stringify({ to: { users: [user] }, notification }),
-    });
-    assert.equal(response.status, 201, await response.clone().text());
-    return (await response.json()).notification;
+    return (await this.#call("/v1/notifications", { to: { users: [user] }, notification })).notification;
+  }
+
+  /** What a user does to the own inbox elsewhere. @param {string} user @param {Record<string, unknown>} mark */
+  mark(user, mark) {
+    return this.#call(`/v1/users/${user}/inbox/mark`, mark);
+  }
+
+  /** @param {string} path @param {unknown} body @returns {Promise<any>} the answer */
+  async #call(path, body) {
+    const response = await fetch(this.url + path, { method: "POST", headers: this.backend, body: JSON.stringify(body) });
+    const text = await response.text();
+    assert.ok(response.ok, `${response.status}: ${text}`);
+    return JSON.parse(text);
   }
 
   /** Ends it as a power cut would. */
