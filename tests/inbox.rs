@@ -93,3 +93,24 @@ async fn read_on_one_tab_is_read_on_the_other() {
     let again = here.ask(json!({"type": "mark", "notifications": [id], "as": "read"})).await;
     assert_eq!(again["offset"], 2);
 }
+
+#[tokio::test]
+async fn oneself_is_notified_without_the_right_but_neither_urgently_nor_along_with_others() {
+    let node = node().await;
+    let mut ada = Client::user(&node, "ada").await;
+    let order = |to: Value, notification: Value| json!({"type": "notify", "to": to, "notification": notification});
+    let told = ada.ask(order(json!({"users": ["ada"]}), json!({"title": "Stand up"}))).await;
+    assert_eq!((&told["type"], &told["recipients"]), (&json!("notified"), &json!(1)), "{told:?}");
+    assert_eq!(me(&mut ada, "notification").await["notification"]["title"], "Stand up");
+    for (to, notification) in [
+        (json!({"users": ["ada"]}), json!({"title": "t", "critical": true})),
+        (json!({"users": ["ada", "bob"]}), json!({"title": "t"})),
+        (json!({"users": ["bob"]}), json!({"title": "t"})),
+        (json!({"room": "test:1"}), json!({"title": "t"})),
+        (json!({"everyone": true}), json!({"title": "t"})),
+    ] {
+        let refused = ada.refused(order(to, notification)).await;
+        assert_eq!(refused["code"], "forbidden", "{refused:?}");
+    }
+    assert_eq!(ada.ask(json!({"type": "inbox"})).await["unread"], 1);
+}

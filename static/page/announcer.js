@@ -5,20 +5,22 @@ const EVERY_MS = 2_000;
 export class Announcer {
   /** @type {HTMLElement} */
   #region;
+  #everyMs;
   /** @type {string[]} */
   #waiting = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
-  /** @param {HTMLElement} region with `role=status`, in the page from the start */
-  constructor(region) {
+  /** @param {HTMLElement} region with `role=status` or `alert`, in the page from the start @param {number} [everyMs] */
+  constructor(region, everyMs = EVERY_MS) {
     this.#region = region;
+    this.#everyMs = everyMs;
   }
 
   /** @param {string} sentence */
   say(sentence) {
     this.#waiting.push(sentence);
-    this.#timer ??= setTimeout(() => this.#tell(), EVERY_MS);
+    this.#timer ??= setTimeout(() => this.#tell(), this.#everyMs);
   }
 
   #tell() {

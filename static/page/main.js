@@ -19,8 +19,10 @@ import { randomId } from "./ids.js";
 import { drawKpis, Kpis, watchSteps } from "./kpis.js";
 import { avatar, MembersView } from "./members-view.js";
 import { editName } from "./name-editor.js";
+import { Notifications } from "./notifications.js";
 import { LEFT_BEHIND_MS, Outbox } from "./outbox.js";
 import { Room } from "./room.js";
+import { watchSamples } from "./samples.js";
 import { watchScheme } from "./scheme-switch.js";
 import { drawPill, drawProof, words } from "./status-view.js";
 import { openStore } from "./storage.js";
@@ -71,7 +73,11 @@ const feed = new Feed(who, () => byId("say-text").focus());
 
 const connection = new Connection({
   url: `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/v1/ws`,
-  credentials: () => ({ ...identity.credentials(), ...(typeof secret === "string" ? { secret } : {}) }),
+  credentials: () => ({
+    ...identity.credentials(),
+    ...(typeof secret === "string" ? { secret } : {}),
+    ...notifications.since(),
+  }),
   onTokenRefused: () => identity.dropToken(),
   onState: showState,
   onMessage: hear,
@@ -91,6 +97,9 @@ room.restore(saved.room);
 feed.restore(saved.messages);
 activity.restore(saved.activities);
 if (room.cursor) drawKpis(byId("tiles"), room.state, false);
+
+const notifications = new Notifications({ connection, room: roomName, onChange: changed });
+notifications.restore(ofTab.get("inbox"));
 
 const kpis = new Kpis({
   see: (key) => ({ value: room.state.get(key), offset: room.cursor?.offset ?? 0 }),
@@ -148,6 +157,7 @@ function start() {
   watchTiles(byId("tiles"), (tile) => doing({ tile }));
   watchSteps(byId("tiles"), (key, by) => void kpis.change(key, by));
   watchTyping(byId("say-text"), byId("say"), (typing) => doing({ typing }));
+  watchSamples(byId("notify-me"), roomName, notifyMe);
   watchAway((status) => room.show({ status }));
   watchLife();
   // Once for what is ours, and later for what tabs left behind that have gone a moment ago.
@@ -205,10 +215,20 @@ function say(event) {
   if (isTaken) field.value = "";
 }
 
+/** @param {Record<string, unknown>} notification */
+async function notifyMe(notification) {
+  try {
+    await notifications.notifyOneself(me.user ?? "", notification);
+    setText(byId("problem"), "");
+  } catch (refusal) {
+    setText(byId("problem"), `You were not notified: ${/** @type {any} */ (refusal).message}`);
+  }
+}
+
 /** @param {Record<string, any>} message */
 function hear(message) {
   if (message.type !== "connected") {
-    room.receive(message);
+    if (!notifications.receive(message)) room.receive(message);
     return;
   }
   const { user } = message;
@@ -219,6 +239,7 @@ function hear(message) {
   identity.keep(message);
   showName();
   feed.refresh();
+  notifications.connected(message);
   room.join();
 }
 
@@ -232,6 +253,7 @@ function showState({ phase, reason }) {
     byId("members").classList.toggle("is-stale", !isLive);
     if (!isLive) {
       room.lose();
+      notifications.lose();
       outbox.close();
       cursors.clear();
     }
@@ -350,5 +372,6 @@ function save() {
   clearTimeout(saveTimer);
   saveTimer = undefined;
   const people = [...seen].slice(-PEOPLE_KEPT_MAX);
+  ofTab.set("inbox", notifications.save());
   ofTab.set(tabState, { room: room.save(), messages: feed.messages, activities: activity.items, seen: people, reconnects });
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
+import { faintTexts } from "./contrast.mjs";
 import { launch, Server, until, Window } from "./support.mjs";
 
 let server;
@@ -41,39 +42,6 @@ async function scene(options) {
   await until(() => ada.page.textContent("[data-tile=orders] .tile-people"), (text) => text === "Grace Hopper");
   await ada.page.mouse.move(2, 2);
   return { context, ada, grace };
-}
-
-/** Every visible text whose contrast against what is behind it is under 4.5 : 1 (WCAG 2.2, 1.4.3). */
-function faintTexts() {
-  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const rgba = (color) => {
-    canvas.clearRect(0, 0, 1, 1);
-    canvas.fillStyle = color;
-    canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const luminance = ([r, g, b]) => {
-    const [lr, lg, lb] = [r, g, b].map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * lr + 0.7152 * lg + 0.0722 * lb;
-  };
-  const behind = (node) => {
-    for (let at = node; at; at = at.parentElement) {
-      const color = rgba(getComputedStyle(at).backgroundColor);
-      if (color[3] === 255) return color;
-    }
-    return [255, 255, 255, 255];
-  };
-  const faint = [];
-  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const text = texts.currentNode;
-    const node = text.parentElement;
-    if (text.data.trim() === "" || !node.checkVisibility() || node.closest(".unseen, noscript, .skip")) continue;
-    const [light, dark] = [luminance(rgba(getComputedStyle(node).color)), luminance(behind(node))].sort((a, b) => b - a);
-    const contrast = (light + 0.05) / (dark + 0.05);
-    if (contrast < 4.5) faint.push(`${contrast.toFixed(2)} ${node.className || node.tagName}: ${text.data.trim().slice(0, 30)}`);
-  }
-  return faint;
 }
 
 for (const colorScheme of ["light", "dark"]) {
@@ -130,11 +98,11 @@ test("the whole page is used by keyboard, and its parts have names", async () =>
   const context = await browser.newContext();
   const ada = await Window.open(context, `${server.url}/?room=test:keys`);
   const order = [];
-  for (let press = 0; press < 21; press += 1) {
+  for (let press = 0; press < 23; press += 1) {
     await ada.page.keyboard.press("Tab");
     order.push(await ada.page.evaluate(() => document.activeElement.id || document.activeElement.dataset.tile || document.activeElement.className));
   }
-  const expected = ["skip", "me-name", "second", "scheme", "revenue", "step", "step", "orders", "step", "step", "customers", "step", "step", "approvals", "step", "step", "activity-scroll", "alone-second", "feed-scroll", "say-text", "say-send"];
+  const expected = ["skip", "me-name", "second", "notify-me", "bell", "scheme", "revenue", "step", "step", "orders", "step", "step", "customers", "step", "step", "approvals", "step", "step", "activity-scroll", "alone-second", "feed-scroll", "say-text", "say-send"];
   assert.deepEqual(order, expected);
   await ada.page.focus("[data-tile=customers]");
   await ada.page.keyboard.press("Space");

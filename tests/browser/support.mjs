@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +14,8 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 const DEADLINE_MS = 10_000;
+/** The key of the backend that tests play. */
+const KEY = "a-key-of-a-backend-in-tests-5b0c6f1e";
 const ARTIFACTS = new URL("./artifacts/", import.meta.url).pathname;
 
 /**
@@ -39,10 +41,14 @@ export class Server {
   #process = null;
   #log = "";
   port = 0;
+  /** Headers of a backend's calls. */
+  backend = { authorization: `Bearer ${KEY}` };
 
-  static async start() {
+  /** @param {string} [settings] what its `config.toml` says besides the backend's key */
+  static async start(settings = "") {
     const server = new Server();
     server.#directory = await mkdtemp(join(tmpdir(), "copresence-browser-"));
+    await writeFile(join(server.#directory, "config.toml"), `${settings}\n[[auth.api_keys]]\nname = "tests"\nkey = "${KEY}"\n`);
     server.port = await freePort();
     await server.up();
     return server;
@@ -74,6 +80,29 @@ export class Server {
       return fetch(`${this.url}/readyz`).then(({ status }) => status, () => 0);
     };
     await until(isReady, (status) => status === 200, { what: "ready", within: 20_000 });
+  }
+
+  /**
+   * What a backend does to tell somebody something.
+   *
+   * @param {string} user @param {Record<string, unknown>} notification
+   * @returns {Promise<string>} the notification's id
+   */
+  async notify(user, notification) {
+    return (await this.#call("/v1/notifications", { to: { users: [user] }, notification })).notification;
+  }
+
+  /** What a user does to the own inbox elsewhere. @param {string} user @param {Record<string, unknown>} mark */
+  mark(user, mark) {
+    return this.#call(`/v1/users/${user}/inbox/mark`, mark);
+  }
+
+  /** @param {string} path @param {unknown} body @returns {Promise<any>} the answer */
+  async #call(path, body) {
+    const response = await fetch(this.url + path, { method: "POST", headers: this.backend, body: JSON.stringify(body) });
+    const text = await response.text();
+    assert.ok(response.ok, `${response.status}: ${text}`);
+    return JSON.parse(text);
   }
 
   /** Ends it as a power cut would. */
@@ -268,6 +297,28 @@ export class Window {
     });
   }
 
+  /** @returns {string} the user's id */
+  get user() {
+    return this.connected.at(-1).user.id;
+  }
+
+  /** @returns {Promise<string[]>} titles of the toasts on the screen */
+  toasts() {
+    return this.page.locator(".toast-title").allTextContents();
+  }
+
+  /** @returns {Promise<string | null>} what the bell is called */
+  bell() {
+    return this.page.getAttribute("#bell", "aria-label");
+  }
+
+  /** @returns {Promise<string[]>} titles in the inbox, unread ones with a star */
+  inbox() {
+    return this.page.locator("#inbox-list > li").evaluateAll((lines) => lines.map((line) => {
+      return (line.classList.contains("is-unread") ? "*" : "") + line.querySelector(".item-title").textContent;
+    }));
+  }
+
   /** @param {string} text */
   async say(text) {
     await this.page.fill("#say-text", text);
@@ -292,10 +343,10 @@ export class Window {
     return this.alarms.filter((alarm) => !/WebSocket connection to .* failed|ERR_CONNECTION_REFUSED/.test(alarm));
   }
 
-  /** @param {string} name of the picture */
-  async picture(name) {
+  /** @param {string} name of the picture @param {boolean} [fullPage] what is below the window as well */
+  async picture(name, fullPage = true) {
     await mkdir(ARTIFACTS, { recursive: true });
-    await this.page.screenshot({ path: join(ARTIFACTS, `${name}.png`), fullPage: true });
+    await this.page.screenshot({ path: join(ARTIFACTS, `${name}.png`), fullPage });
   }
 }
 

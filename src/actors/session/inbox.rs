@@ -271,9 +271,14 @@ impl Open {
         room.is_personal() || self.identity.grants.allow(room, right)
     }
 
-    /// A room's people take a right in that room, all others one in every room.
+    /// A room's people take a right in that room, all others one in every room. Oneself takes none: everybody may change
+    /// the own inbox anyway. But not with what is critical, which is kept until it is acknowledged, however many there are.
     fn may_notify(&self, notify: &Notify) -> bool {
-        let grants = &self.identity.grants;
+        let (grants, own) = (&self.identity.grants, &self.identity.user.id);
+        let is_for_oneself = matches!(&notify.to, Addressees::Users(users) if users.iter().all(|user| user == own));
+        if is_for_oneself && !notify.notification.critical && notify.escalation.is_none() {
+            return true;
+        }
         let may = |to: &Addressees| match to {
             Addressees::Room(room) => grants.allow(room, Right::Notify),
             Addressees::Users(_) | Addressees::Role(_) | Addressees::Everyone => grants.allow_everywhere(Right::Notify),
