@@ -397,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_session_that_is_idle_costs_a_word_for_each_kind_of_command() {
-        assert_eq!(size_of::<Meters>(), 80);
+        assert_eq!(size_of::<Meters>(), 104);
     }
 
     #[test]
