@@ -97,7 +97,7 @@ async fn who_may_notify_a_room_may_not_notify_others_and_backends_are_held_to_th
         json!({"room": "hall:1"}),
         json!({"room": "elsewhere"}),
         json!({"users": ["bob"]}),
-        json!({"users": ["ada"]}),
+        json!({"users": ["ada", "bob"]}),
         json!({"role": "support"}),
         json!({"everyone": true}),
     ] {
