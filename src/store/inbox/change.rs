@@ -25,6 +25,8 @@ const NOBODY: &str = "null";
 pub(super) struct Applied {
     pub(super) changed: InboxChanged,
     pub(super) grown: Grown,
+    /// How many rows were read over for it.
+    pub(super) read: usize,
 }
 
 /// How a change ended; an outer error is the file's and ends the whole transaction.
@@ -41,16 +43,22 @@ pub(super) struct Whose<'a> {
 
 impl Writer {
     /// Changes inboxes in one transaction and answers each in order, once the transaction is on the disk. What one is
-    /// refused changes nothing of its inbox; when the file fails, all are answered `unavailable`.
+    /// refused changes nothing of its inbox; when the file fails, all are answered `unavailable`. When they read over more
+    /// than `rows_max` rows, the last ones are not answered and nothing of them was done; the first one always is.
     pub fn change_inboxes(
         &mut self,
         changes: &[InboxWrite],
         keep: &Keep,
+        rows_max: usize,
     ) -> (Vec<Result<InboxChanged, InboxError>>, Vec<Grown>) {
         let mut grown = Vec::new();
         let attempt = self.in_one_transaction(|row| {
             let mut outcomes = Vec::with_capacity(changes.len());
+            let mut read = 0;
             for change in changes {
+                if read >= rows_max {
+                    break;
+                }
                 let InboxWrite { log, from, at, .. } = change;
                 row.now = *at;
                 let outcome = match row.change_inbox(Whose { log, from, now: *at, keep }, change) {
@@ -63,6 +71,7 @@ impl Writer {
                     Err(error) => return Err(error),
                 };
                 outcomes.push(outcome.map(|applied| {
+                    read += applied.read;
                     if !applied.grown.entries.is_empty() {
                         grown.push(applied.grown);
                     }
@@ -197,6 +206,7 @@ impl RowWriter<'_> {
             Some(head) => rows::load(self.connection, head.log, epoch, remembered)?,
             None => Inbox::new(epoch),
         };
+        let read = inbox.items().count();
         let decided = match inbox.decide(change, whose.now, offset, whose.keep) {
             Ok(decided) => decided,
             Err(refused) => return Ok(Err(error_of(refused))),
@@ -212,7 +222,7 @@ impl RowWriter<'_> {
             self.write_decided(whose, head, &inbox, &decided, preferences)?
         };
         let grown = Grown { log: whose.log.clone(), epoch, entries };
-        Ok(Ok(Applied { changed, grown }))
+        Ok(Ok(Applied { changed, grown, read }))
     }
 
     fn write_decided(
