@@ -10,6 +10,9 @@ use uuid::Uuid;
 use copresence::domain::cursor::Cursor;
 use copresence::domain::entry::{Draft, Entry, Kind, Timestamp};
 use copresence::domain::ids::{EntryId, Epoch, RoomName, SessionId, UserId};
+use copresence::domain::inbox::{Arrival, Change as InboxChange, Inbox, Keep};
+use copresence::domain::notification::{Level, Notification, NotificationId};
+use copresence::domain::preferences::Verdict;
 use copresence::domain::presence::{Change, Device, Status};
 use copresence::domain::roster::Roster;
 use copresence::domain::signals::Signals;
@@ -161,9 +164,51 @@ fn signals(c: &mut Criterion) {
     group.finish();
 }
 
+fn arrival(n: usize) -> InboxChange {
+    let notification = Notification {
+        level: Level::Warning,
+        title: "Revenue is down".into(),
+        message: Some("12 % below what was planned for this week".into()),
+        topic: Some("kpi".into()),
+        room: None,
+        duration_ms: Some(8_000),
+        critical: false,
+        actions: "[]".into(),
+        metadata: None,
+        dedupe: None,
+        expires: None,
+    };
+    let arrival = Arrival::new(NotificationId(Uuid::from_u128(n as u128 + 1)), Timestamp(1_000), notification);
+    InboxChange::Arrive { arrival: Arc::new(arrival), verdict: Verdict::default() }
+}
+
+fn inbox(c: &mut Criterion) {
+    let mut group = c.benchmark_group("inbox");
+    let keep = Keep::default();
+    for items in [10, 1_000] {
+        let mut inbox = Inbox::new(Epoch(Uuid::from_u128(7)));
+        for n in 0..items {
+            let decided = inbox.decide(arrival(n), Timestamp(2_000), n as u64, &keep);
+            assert_eq!(decided.map(|decided| decided.entries.len()), Ok(1), "each is an entry");
+        }
+        let next = arrival(items);
+        group.bench_function(format!("an arrival into one of {items}"), |b| {
+            b.iter_batched(
+                || (inbox.clone(), next.clone()),
+                |(mut inbox, next)| {
+                    let decided = inbox.decide(next, Timestamp(2_000), items as u64, &keep);
+                    (inbox, decided)
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = parts;
     config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    targets = codec, scanning, roster, tail, signals
+    targets = codec, scanning, roster, tail, signals, inbox
 }
 criterion_main!(parts);

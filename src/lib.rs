@@ -42,12 +42,26 @@
 //! 3. The head of each chain that grew goes to the operator's log once a minute, where who writes the file can't reach it.
 //!    `app/audit` verifies and exports, beside the node.
 //!
+//! # A notification
+//!
+//! 1. `actors/session/inbox` or `web/api/inbox` reads an order (`protocol/command/inbox`), looks at the right, and posts it to
+//!    `actors/notifier`, whose `addressing` finds whom it reaches: rooms, followers (`bridge/inbox`), users (`bridge/users`).
+//! 2. `store/inbox/step` is one transaction: the order with its names in chunks (`orders`), then the oldest chunk that is
+//!    left. Now the order is answered, and steps follow until no chunk is left, after a crash too.
+//! 3. For each name `store/inbox/rows` loads the fold, `domain/preferences` judges, `domain/inbox` decides what arrives, and
+//!    `store/inbox/change` writes entry, rows and counts in that transaction.
+//! 4. `bridge/solo/inboxes` announces the entries. Where no room watches, `actors/directory/inboxes` calls the user's sessions,
+//!    and `actors/session/inbox` goes into the room by the cursor that `connected` told.
+//! 5. `actors/room/inbox` has written what falls due, and shows critical ones again until an `ack`; `actors/notifier` sends on
+//!    those that nobody acknowledged in time.
+//!
 //! # A restart
 //!
 //! 1. `store/place` takes the lock, `store/boot` tells a file that was put back from the one that ran here last, and the
 //!    epochs of all logs stand (or begin anew).
 //! 2. Rooms open with the first join: watch first, read the newest entries then.
 //! 3. Clients come back with their cursors. Their secrets are gone, so sessions are new; entries go on without a hole.
+//! 4. Orders that have not reached everybody go on where they stopped.
 
 pub mod actors;
 pub mod app;

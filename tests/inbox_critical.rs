@@ -191,17 +191,17 @@ async fn what_nobody_acknowledged_escalates_once() {
     let late = alarm(&node, &["ada", "bob"], escalates).await;
     let told = me(&mut grace, "notification").await;
     assert_eq!(told["offset"], 1, "it is the later one, for the first did not escalate");
-    let escalated = &told["notification"];
-    assert_ne!(escalated["id"], json!(late), "it is a notification of its own");
-    assert_eq!((&escalated["title"], &escalated["critical"]), (&json!("The line stands still"), &json!(true)));
-    again(&mut grace, escalated["id"].as_str().unwrap()).await;
+    let shown = &told["notification"];
+    assert_ne!(shown["id"], json!(late), "it is a notification of its own");
+    assert_eq!((&shown["title"], &shown["critical"]), (&json!("The line stands still"), &json!(true)));
+    again(&mut grace, shown["id"].as_str().unwrap()).await;
     // Whom it was for first is still asked.
     ada.drain().await;
     again(&mut ada, &late).await;
     node.kill9().await;
     node = node.restart().await;
     let mut grace = Client::user(&node, "grace").await;
-    again(&mut grace, escalated["id"].as_str().unwrap()).await;
+    again(&mut grace, shown["id"].as_str().unwrap()).await;
     tell(&node, "grace", "the next").await;
     let next = grace.take("the next", |message| message["notification"]["title"] == "the next").await;
     assert_eq!(next["offset"], 2, "it came once");

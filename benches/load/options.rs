@@ -23,6 +23,8 @@ use clap::{Parser, ValueEnum};
 ///
 /// publish: --rooms 1000, each with one member, who publishes; --in-flight 256 in all, each until its reply; --seconds 8.
 ///
+/// notify: 3 notifications to --users 10000 of whom --connections 1000 are here, one after the other; a publisher beside.
+///
 /// Exit code 1 when anything was lost, doubled, reordered, refused or closed, or the server did not end with 0.
 #[derive(Parser)]
 #[command(name = "load", verbatim_doc_comment)]
@@ -48,6 +50,9 @@ pub(crate) struct Options {
     /// Connections in all
     #[arg(long)]
     pub(crate) connections: Option<usize>,
+    /// Users who are notified, present or not
+    #[arg(long)]
+    pub(crate) users: Option<usize>,
     /// Messages a second of the one publisher
     #[arg(long)]
     pub(crate) rate: Option<u32>,
@@ -80,6 +85,7 @@ pub(crate) enum Scenario {
     Idle,
     Join,
     Publish,
+    Notify,
 }
 
 /// `log` of the rooms in the server's config.
@@ -116,5 +122,10 @@ impl Options {
     /// How many connections to open: as asked, else `full`, or a fifth in the short form.
     pub(crate) fn connections_or(&self, full: usize) -> usize {
         self.connections.unwrap_or(if self.is_short() { full / 5 } else { full })
+    }
+
+    /// How many users there are: as asked, else `full`, or a fifth in the short form.
+    pub(crate) fn users_or(&self, full: usize) -> usize {
+        self.users.unwrap_or(if self.is_short() { full / 5 } else { full })
     }
 }

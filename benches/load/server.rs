@@ -15,6 +15,8 @@ use tempfile::TempDir;
 use crate::options::Log;
 use crate::{Outcome, process};
 
+/// What tokens are signed with; most clients are guests and have none.
+pub(crate) const SECRET: &str = "a-secret-for-load-tests-that-is-long-enough";
 /// How long the server may take until it prints its address, and to end after SIGTERM.
 const START_MAX: Duration = Duration::from_secs(10);
 const STOP_MAX: Duration = Duration::from_secs(15);
@@ -119,7 +121,7 @@ pub(crate) fn version(binary: &Path) -> String {
 
 fn config_text(store: &Path, log: Log) -> String {
     format!(
-        "[server]\nbind = \"127.0.0.1:0\"\n\n[store]\npath = {store:?}\n\n[limits]\nenabled = false\n\n\
+        "[server]\nbind = \"127.0.0.1:0\"\n\n[auth]\nsecret = \"{SECRET}\"\n\n[store]\npath = {store:?}\n\n[limits]\nenabled = false\n\n\
          [[rooms]]\nmatch = \"*\"\nlog = \"{log}\"\n",
         store = store.display().to_string(),
         log = log.name(),

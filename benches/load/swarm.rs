@@ -144,6 +144,15 @@ impl Swarm {
         }
     }
 
+    /// Says goodbye for all and closes their connections.
+    pub(crate) fn leave(mut self) {
+        for client in &mut self.clients {
+            // 1000: the session ends at once. A connection that takes no more is closed all the same.
+            self.masks.frame(frame::CLOSE, &1000_u16.to_be_bytes(), &mut client.out);
+            client.flush().ok();
+        }
+    }
+
     pub(crate) fn tally(&self) -> &Tally {
         &self.tally
     }

@@ -6,6 +6,7 @@ mod idle;
 mod join;
 mod member;
 mod mesh;
+mod notify;
 mod publish;
 mod stamp;
 
@@ -77,6 +78,9 @@ impl Bench<'_> {
         }
         if self.options.runs(Scenario::Publish) {
             rows.push(publish::run(self)?);
+        }
+        if self.options.runs(Scenario::Notify) {
+            rows.push(notify::run(self)?);
         }
         Ok(rows)
     }

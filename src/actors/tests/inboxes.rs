@@ -202,7 +202,7 @@ async fn a_session_that_nobody_claims_is_none() {
         let (user, addr) = (user.clone(), ada.session.clone());
         let secret = secret.map(str::to_owned);
         node.context.node.directory.do_send(OpenSession { secret, user, network, addr, reply });
-        opened.await.unwrap().ok().expect("there is room for it")
+        opened.await.unwrap().unwrap_or_else(|_| panic!("there is room for it"))
     };
     assert_eq!(node.census().await.sessions, 1);
     // The connection ended after the answer came and before it was looked at.

@@ -80,7 +80,12 @@ impl Solo {
         let next = inboxes.waiting.len().min(CHANGES_MAX);
         let (changes, under_way) = inboxes.waiting.drain(..next).unzip();
         inboxes.under_way = under_way;
-        self.writer.do_send(ChangeInboxes { changes, keep: inboxes.keep, reply: ctx.address().recipient() });
+        self.writer.do_send(ChangeInboxes {
+            changes,
+            keep: inboxes.keep,
+            rows_max: inbox::ROWS_MAX,
+            reply: ctx.address().recipient(),
+        });
     }
 
     /// Tells whoever watches, and of the others whoever opens rooms.
@@ -128,9 +133,15 @@ impl Handler<ChangeInbox> for Solo {
 impl Handler<InboxesChanged> for Solo {
     type Result = ();
 
-    fn handle(&mut self, InboxesChanged { outcomes, grown, chained }: InboxesChanged, ctx: &mut Context<Self>) {
+    fn handle(&mut self, changed: InboxesChanged, ctx: &mut Context<Self>) {
+        let InboxesChanged { outcomes, left, grown, chained } = changed;
         self.chained(chained);
-        let under_way = std::mem::take(&mut self.inboxes.under_way);
+        let mut under_way = std::mem::take(&mut self.inboxes.under_way);
+        let left_done = under_way.split_off(outcomes.len().min(under_way.len()));
+        // They came before all that waits.
+        for again in left.into_iter().zip(left_done).rev() {
+            self.inboxes.waiting.push_front(again);
+        }
         // First, so that the disk works while we tell.
         self.change_next(ctx);
         self.tell_grown(grown);
@@ -153,7 +164,7 @@ impl Handler<NotifyStep> for Solo {
         self.inboxes.step = Some(sender);
         let NotifyStep { orders, later, inboxes_max, now } = step;
         let (keep, reply) = (self.inboxes.keep, ctx.address().recipient());
-        self.writer.do_send(Step { orders, later, inboxes_max, now, keep, reply });
+        self.writer.do_send(Step { orders, later, inboxes_max, rows_max: inbox::ROWS_MAX, now, keep, reply });
         Box::pin(taken.map(|taken| taken.unwrap_or(Err(Unavailable))))
     }
 }

@@ -17,9 +17,10 @@ use crate::store::actors::{ReaderActor, WriterActor};
 impl Handler<ChangeInboxes> for WriterActor {
     type Result = ();
 
-    fn handle(&mut self, ChangeInboxes { changes, keep, reply }: ChangeInboxes, ctx: &mut SyncContext<Self>) {
-        let changed =
-            catch_unwind(AssertUnwindSafe(|| self.opened().map(|writer| writer.change_inboxes(&changes, &keep))));
+    fn handle(&mut self, letter: ChangeInboxes, ctx: &mut SyncContext<Self>) {
+        let ChangeInboxes { mut changes, keep, rows_max, reply } = letter;
+        let change = || self.opened().map(|writer| writer.change_inboxes(&changes, &keep, rows_max));
+        let changed = catch_unwind(AssertUnwindSafe(change));
         let (outcomes, grown) = match changed {
             Ok(Ok(changed)) => changed,
             failed => {
@@ -28,7 +29,8 @@ impl Handler<ChangeInboxes> for WriterActor {
             }
         };
         let chained = self.take_chained();
-        reply.do_send(InboxesChanged { outcomes, grown, chained });
+        let left = changes.split_off(outcomes.len());
+        reply.do_send(InboxesChanged { outcomes, left, grown, chained });
         self.afterwards(changes.len(), ctx);
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Applied {
     is_done: bool,
     /// The preferences that became others.
     keys: Vec<&'static str>,
+    /// How many rows were read over for it.
+    pub(super) read: usize,
 }
 
 /// How a change ended; an outer error is the file's and ends the whole transaction.
@@ -46,16 +48,22 @@ pub(super) struct Whose<'a> {
 
 impl Writer {
     /// Changes inboxes in one transaction and answers each in order, once the transaction is on the disk. What one is
-    /// refused changes nothing of its inbox; when the file fails, all are answered `unavailable`.
+    /// refused changes nothing of its inbox; when the file fails, all are answered `unavailable`. When they read over more
+    /// than `rows_max` rows, the last ones are not answered and nothing of them was done; the first one always is.
     pub fn change_inboxes(
         &mut self,
         changes: &[InboxWrite],
         keep: &Keep,
+        rows_max: usize,
     ) -> (Vec<Result<InboxChanged, InboxError>>, Vec<Grown>) {
         let mut grown = Vec::new();
         let attempt = self.in_one_transaction(|row| {
             let mut outcomes = Vec::with_capacity(changes.len());
+            let mut read = 0;
             for change in changes {
+                if read >= rows_max {
+                    break;
+                }
                 let InboxWrite { log, from, at, .. } = change;
                 row.now = *at;
                 let outcome = match row.change_inbox(Whose { log, from, now: *at, keep }, change) {
@@ -73,6 +81,7 @@ impl Writer {
                     row.record(&log.tenant, draft.clone().of_change(&change.change, &applied.keys));
                 }
                 outcomes.push(outcome.map(|applied| {
+                    read += applied.read;
                     if !applied.grown.entries.is_empty() {
                         grown.push(applied.grown);
                     }
@@ -222,6 +231,7 @@ impl RowWriter<'_> {
             Some(head) => rows::load(self.connection, head.log, epoch, remembered)?,
             None => Inbox::new(epoch),
         };
+        let read = inbox.items().count();
         let decided = match inbox.decide(change, whose.now, offset, whose.keep) {
             Ok(decided) => decided,
             Err(refused) => return Ok(Err(error_of(refused))),
@@ -238,7 +248,7 @@ impl RowWriter<'_> {
         };
         let grown = Grown { log: whose.log.clone(), epoch, entries };
         let is_done = decided.entries.iter().any(|written| written.by == By::Sender);
-        Ok(Ok(Applied { changed, grown, is_done, keys: Vec::new() }))
+        Ok(Ok(Applied { changed, grown, is_done, keys: Vec::new(), read }))
     }
 
     fn write_decided(

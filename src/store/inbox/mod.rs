@@ -96,6 +96,10 @@ pub(super) const SCHEMA: &str = "
     ) strict, without rowid;
 ";
 
+/// Rows of inboxes that one transaction reads over before it leaves the rest to the next one: whoever publishes waits
+/// for it, and each change reads all that its inbox holds. A few milliseconds.
+pub const ROWS_MAX: usize = 4_096;
+
 /// Changes of inboxes, in one transaction.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -104,6 +108,8 @@ pub struct ChangeInboxes {
     pub changes: Vec<InboxWrite>,
     /// How much an inbox keeps.
     pub keep: Keep,
+    /// When so many rows were read over, the rest is given back; [`ROWS_MAX`] but in tests.
+    pub rows_max: usize,
     /// Hears how each of them ended.
     pub reply: Recipient<InboxesChanged>,
 }
@@ -132,6 +138,8 @@ pub struct InboxWrite {
 pub struct InboxesChanged {
     /// What the sender of each hears, in their order.
     pub outcomes: Vec<Result<InboxChanged, InboxError>>,
+    /// The last ones, when there were too many at once: they are as they were and want to be sent again.
+    pub left: Vec<InboxWrite>,
     /// What the logs got.
     pub grown: Vec<Grown>,
     /// What was recorded of it.
@@ -146,8 +154,10 @@ pub struct Step {
     pub orders: Vec<NewOrder>,
     /// Orders that are due and can't escalate now.
     pub later: Vec<Later>,
-    /// At most so many inboxes, or a chunk of an order.
+    /// At most so many inboxes.
     pub inboxes_max: usize,
+    /// And not many more rows of them are read over; [`ROWS_MAX`] but in tests.
+    pub rows_max: usize,
     /// Now.
     pub now: Timestamp,
     /// How much an inbox keeps.

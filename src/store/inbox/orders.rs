@@ -74,11 +74,8 @@ pub(super) fn place(
             escalate_at,
             text,
         ))?;
-    let mut statement =
-        connection.prepare_cached("insert into order_chunks (number, chunk, users) values (?1, ?2, ?3)")?;
     for (chunk, users) in (0_i64..).zip(recipients.chunks(CHUNK)) {
-        let users: Vec<_> = users.iter().map(|user| user.as_str()).collect();
-        statement.execute((number, chunk, users.join("\n")))?;
+        insert_chunk(connection, number, chunk, users.iter().copied())?;
     }
     Ok(Ok(Placed { id: new.id, recipients: recipients.len(), duplicate: false }))
 }
@@ -152,16 +149,40 @@ pub(super) fn next(connection: &Connection) -> Result<Option<Waiting>, ReadError
     Ok(Some(Waiting { number, tenant, from: from.into(), arrival }))
 }
 
-/// Takes the next chunk of an order: whom it reaches next. Names that can't be read are passed over.
-pub(super) fn take_chunk(connection: &Connection, number: i64) -> rusqlite::Result<Vec<UserId>> {
-    let taken: Option<String> = connection
+/// Takes the next chunk of an order: its number, and whom it reaches. Names that can't be read are passed over.
+pub(super) fn take_chunk(connection: &Connection, number: i64) -> rusqlite::Result<(i64, Vec<UserId>)> {
+    let taken: Option<(i64, String)> = connection
         .prepare_cached(
             "delete from order_chunks where number = ?1
-                 and chunk = (select min(chunk) from order_chunks where number = ?1) returning users",
+                 and chunk = (select min(chunk) from order_chunks where number = ?1) returning chunk, users",
         )?
-        .query_row([number], |row| row.get(0))
+        .query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    Ok(taken.unwrap_or_default().lines().filter_map(|user| UserId::parse(user).ok()).collect())
+    let (chunk, users) = taken.unwrap_or_default();
+    Ok((chunk, users.lines().filter_map(|user| UserId::parse(user).ok()).collect()))
+}
+
+/// Puts back what is left of a chunk that was taken.
+pub(super) fn put_back(connection: &Connection, number: i64, chunk: i64, left: &[UserId]) -> rusqlite::Result<()> {
+    if !left.is_empty() {
+        insert_chunk(connection, number, chunk, left.iter())?;
+    }
+    Ok(())
+}
+
+fn insert_chunk<'a>(
+    connection: &Connection,
+    number: i64,
+    chunk: i64,
+    users: impl Iterator<Item = &'a UserId>,
+) -> rusqlite::Result<()> {
+    let users: Vec<_> = users.map(UserId::as_str).collect();
+    connection.prepare_cached("insert into order_chunks (number, chunk, users) values (?1, ?2, ?3)")?.execute((
+        number,
+        chunk,
+        users.join("\n"),
+    ))?;
+    Ok(())
 }
 
 /// An order that can't be read is given up: what is left of it reaches nobody.

@@ -46,8 +46,8 @@ impl RowWriter<'_> {
     /// Brings waiting orders to the next inboxes, the oldest order first.
     fn deliver(&mut self, step: &Step) -> Result<Vec<Grown>, ReadError> {
         let mut grown = Vec::new();
-        let mut written = 0;
-        while written < step.inboxes_max {
+        let (mut written, mut read) = (0, 0);
+        while written < step.inboxes_max && read < step.rows_max {
             let waiting = match orders::next(self.connection) {
                 Ok(Some(waiting)) => waiting,
                 Ok(None) => break,
@@ -58,19 +58,30 @@ impl RowWriter<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            let users = orders::take_chunk(self.connection, waiting.number)?;
-            // A chunk whose names can't be read must not be met for ever.
-            written += users.len().max(1);
-            for user in users {
-                let user = UserKey::new(waiting.tenant.clone(), user);
+            let (chunk, users) = orders::take_chunk(self.connection, waiting.number)?;
+            if users.is_empty() {
+                // A chunk whose names can't be read must not be met for ever.
+                written += 1;
+            }
+            for (at, user) in users.iter().enumerate() {
+                if written >= step.inboxes_max || read >= step.rows_max {
+                    orders::put_back(self.connection, waiting.number, chunk, &users[at..])?;
+                    break;
+                }
+                written += 1;
+                let user = UserKey::new(waiting.tenant.clone(), user.clone());
                 if forgetting::is_passed_over(self.connection, &user, waiting.number)? {
                     continue;
                 }
                 let log = RoomKey::new(user.tenant, RoomName::personal(&user.user));
                 let whose = Whose { log: &log, from: &waiting.from, now: step.now, keep: &step.keep };
                 match self.arrive(whose, &waiting.arrival) {
-                    Ok(Ok(applied)) if applied.grown.entries.is_empty() => {}
-                    Ok(Ok(applied)) => grown.push(applied.grown),
+                    Ok(Ok(applied)) => {
+                        read += applied.read;
+                        if !applied.grown.entries.is_empty() {
+                            grown.push(applied.grown);
+                        }
+                    }
                     // An arrival is never refused; an inbox that can't be read holds up nobody else's.
                     Ok(Err(_)) => {}
                     Err(ReadError::Damaged { offset }) => {

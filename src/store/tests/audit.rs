@@ -129,7 +129,7 @@ fn a_change_of_an_inbox_and_its_record_are_one_transaction_and_no_change_has_non
     let seen = change_of("eve", InboxChange::Mark(Mark::Seen { upto: 0 }));
     let changes =
         [mute("eve"), mute("eve"), follow(sales(), true), follow(sales(), false), follow(sales(), false), seen];
-    let (outcomes, _) = writer.change_inboxes(&changes, &Keep::default());
+    let (outcomes, _) = writer.change_inboxes(&changes, &Keep::default(), usize::MAX);
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     assert_eq!(
         records(&folder),
@@ -144,10 +144,10 @@ fn a_change_of_an_inbox_and_its_record_are_one_transaction_and_no_change_has_non
     let sql = "create trigger refuse before insert on audit when new.what like '%grace%'
                begin select raise(abort, 'not now'); end";
     folder.sqlite().execute_batch(sql).unwrap();
-    let (outcomes, grown) = writer.change_inboxes(&[mute("grace")], &Keep::default());
+    let (outcomes, grown) = writer.change_inboxes(&[mute("grace")], &Keep::default(), usize::MAX);
     assert!(matches!(outcomes[..], [Err(InboxError::Unavailable { .. })]) && grown.is_empty(), "{outcomes:?}");
     // The chain goes on where the file has it, not where the failure left off.
-    writer.change_inboxes(&[mute("alan")], &Keep::default());
+    writer.change_inboxes(&[mute("alan")], &Keep::default(), usize::MAX);
     assert_eq!(verify(&folder, None).unwrap().records, 4);
     let logs: i64 = folder.sqlite().query_row("select count(*) from logs", [], |row| row.get(0)).unwrap();
     assert_eq!(logs, 2, "nothing of grace's is there");
@@ -160,7 +160,7 @@ fn a_user_is_forgotten_with_a_record_of_it_or_not_at_all() {
     let user = |name| UserKey::new(Tenant::default(), UserId::parse(name).unwrap());
     let removal = |name: &str| Record { act: Act::Remove, what: Facts::new().name("user", name), ..record(1, NOW) };
     let mute = |name| change_of(name, InboxChange::Prefer(r#"{"toasts":false}"#.into()));
-    writer.change_inboxes(&[mute("eve"), mute("bob")], &Keep::default());
+    writer.change_inboxes(&[mute("eve"), mute("bob")], &Keep::default(), usize::MAX);
     let sql = "create trigger refuse before insert on audit when new.act = 'remove' and new.what like '%bob%'
                begin select raise(abort, 'not now'); end";
     folder.sqlite().execute_batch(sql).unwrap();

@@ -43,7 +43,15 @@ fn order(users: &[&str], rest: &str) -> NewOrder {
 fn step(writer: &mut Writer, orders: Vec<NewOrder>, inboxes_max: usize) -> Vec<RoomKey> {
     let (addr, _) = actix::dev::channel::channel::<Deaf>(1);
     let reply = actix::Addr::new(addr).recipient();
-    let step = Step { orders, later: Vec::new(), inboxes_max, now: NOW, keep: InboxKeep::default(), reply };
+    let step = Step {
+        orders,
+        later: Vec::new(),
+        inboxes_max,
+        rows_max: usize::MAX,
+        now: NOW,
+        keep: InboxKeep::default(),
+        reply,
+    };
     writer.step(&step).unwrap().grown.into_iter().map(|Grown { log, .. }| log).collect()
 }
 
@@ -61,7 +69,7 @@ impl actix::Handler<crate::store::inbox::StepTaken> for Deaf {
 
 fn change(writer: &mut Writer, name: &str, change: InboxChange) {
     let write = InboxWrite { log: own(name), from: "null".into(), at: NOW, change, epoch: None, audit: None };
-    let (outcomes, _) = writer.change_inboxes(&[write], &InboxKeep::default());
+    let (outcomes, _) = writer.change_inboxes(&[write], &InboxKeep::default(), usize::MAX);
     outcomes.into_iter().next().unwrap().unwrap();
 }
 
@@ -150,10 +158,10 @@ fn an_order_of_before_passes_a_forgotten_user_over_and_one_of_after_reaches_them
     // More than a chunk ahead of her, so that a step ends before it comes to her.
     let names: Vec<_> = (0..300).map(|n| format!("u{n:03}")).chain(["zoe".to_owned()]).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
-    assert_eq!(step(&mut writer, vec![order(&names, "")], 1).len(), 256);
+    assert_eq!(step(&mut writer, vec![order(&names, "")], 256).len(), 256);
     writer.forget_user(&user("zoe"), None).unwrap();
     assert_eq!(remembered(), 1);
-    let reached = step(&mut writer, vec![order(&["zoe", "bob"], "")], 1);
+    let reached = step(&mut writer, vec![order(&["zoe", "bob"], "")], 45);
     assert_eq!((reached.len(), reached.contains(&own("zoe"))), (44, false));
     assert_eq!(count(&mut reader, "zoe"), 0);
     let reached = step(&mut writer, Vec::new(), 10);

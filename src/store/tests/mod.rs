@@ -17,6 +17,7 @@ use super::{Outcome, Placed, Store, Write};
 mod actors;
 mod audit;
 mod forgetting;
+mod inbox;
 mod opening;
 mod reading;
 mod state;

@@ -100,7 +100,7 @@ fn try_step(
     now: Timestamp,
 ) -> Result<Stepped, ReadError> {
     let reply = Context::<Nobody>::new().address().recipient();
-    writer.step(&Step { orders, later, inboxes_max, now, keep: KEEP, reply })
+    writer.step(&Step { orders, later, inboxes_max, rows_max: usize::MAX, now, keep: KEEP, reply })
 }
 
 fn step(writer: &mut Writer, orders: Vec<NewOrder>, now: Timestamp) -> Stepped {
@@ -113,7 +113,7 @@ fn placed(stepped: &Stepped, index: usize) -> Placed {
 
 /// Has one inbox changed by its owner.
 fn change(writer: &mut Writer, name: &str, at: Timestamp, change: InboxChange) -> Result<InboxChanged, InboxError> {
-    let (mut outcomes, _) = writer.change_inboxes(&[write(name, at, change)], &KEEP);
+    let (mut outcomes, _) = writer.change_inboxes(&[write(name, at, change)], &KEEP, usize::MAX);
     outcomes.remove(0)
 }
 

@@ -80,7 +80,7 @@ fn status(number: u8, now: Timestamp) -> Status {
     }
 }
 
-const SMALL: Keep = Keep { newest: 6, age: Duration::from_mins(300) };
+const SMALL: Keep = Keep { newest: 6, age: Duration::from_hours(5) };
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
@@ -124,7 +124,7 @@ proptest! {
                     let decided = fold.decide(Change::Arrive { arrival, verdict }, now, head, &SMALL).unwrap();
                     let reply = Context::<Nobody>::new().address().recipient();
                     let orders = vec![order(number, now, &["ada"], notification)];
-                    let taken = Step { orders, later: vec![], inboxes_max: 256, now, keep: SMALL, reply };
+                    let taken = Step { orders, later: vec![], inboxes_max: 256, rows_max: usize::MAX, now, keep: SMALL, reply };
                     let grown = writer.step(&taken).unwrap().grown;
                     let bodies: Vec<_> = grown.iter().flat_map(|grown| &grown.entries).map(|e| (e.offset, e.body.clone())).collect();
                     prop_assert_eq!(bodies, (head + 1..).zip(decided.entries.iter().map(|e| e.body.clone())).collect::<Vec<_>>());
@@ -150,7 +150,7 @@ proptest! {
                 None => (Change::Settle, InboxChange::Settle),
             };
             let decided = fold.decide(of_fold, now, head, &SMALL);
-            let (outcomes, grown) = writer.change_inboxes(&[write("ada", now, of_store)], &SMALL);
+            let (outcomes, grown) = writer.change_inboxes(&[write("ada", now, of_store)], &SMALL, usize::MAX);
             match (&decided, &outcomes[0]) {
                 (Ok(decided), Ok(changed)) => {
                     prop_assert_eq!((decided.counts, decided.offset), (changed.counts, changed.offset));
@@ -187,7 +187,7 @@ fn a_damaged_inbox_holds_up_nobody_else() {
     sqlite.execute(&format!("insert into inbox_gone values ({}, x'00')", of("bob")), []).unwrap();
     sqlite.execute(&format!("update inboxes set preferences = '[]' where log = {}", of("cora")), []).unwrap();
     let changes: Vec<_> = names.iter().map(|name| write(name, NOW, read_mark(1))).collect();
-    let (outcomes, grown) = writer.change_inboxes(&changes, &KEEP);
+    let (outcomes, grown) = writer.change_inboxes(&changes, &KEEP, usize::MAX);
     let is_ok: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
     // A mark asks for the ids that went, and no preferences.
     assert_eq!((is_ok, grown.len()), (vec![false, false, true, true], 2));
@@ -216,7 +216,8 @@ fn a_mark_of_another_life_of_the_log_is_a_conflict() {
     let mut writer = store.writer().unwrap();
     step(&mut writer, vec![order(1, NOW, &["ada"], plain())], NOW);
     let mark = |epoch| InboxWrite { epoch: Some(epoch), ..write("ada", NOW, read_mark(1)) };
-    let (outcomes, grown) = writer.change_inboxes(&[mark(Epoch(Uuid::from_u128(7))), mark(store.epoch())], &KEEP);
+    let (outcomes, grown) =
+        writer.change_inboxes(&[mark(Epoch(Uuid::from_u128(7))), mark(store.epoch())], &KEEP, usize::MAX);
     assert_eq!(outcomes[0], Err(InboxError::AnotherEpoch));
     assert_eq!((outcomes[1].as_ref().unwrap().offset, grown.len()), (2, 1));
 }
