@@ -45,7 +45,8 @@ thread_local! {
 
 /// Registers the route.
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/v1/ws").route(web::get().to(upgrade)));
+    let other_method = web::to(|| async { super::wrong_method("GET") });
+    config.service(web::resource("/v1/ws").route(web::get().to(upgrade)).default_service(other_method));
 }
 
 async fn upgrade(request: HttpRequest, context: web::ThinData<Rc<WorkerContext>>) -> HttpResponse {
