@@ -94,6 +94,32 @@ async fn a_batch_is_answered_in_order_and_one_bad_event_spoils_no_other() {
     assert_eq!(call(&node, KEY, "POST", "/v1/batch", &json!(events)).await.0, 400);
 }
 
+#[tokio::test]
+async fn a_batch_that_is_repeated_under_its_header_is_written_once() {
+    let node = node().await;
+    let headers = format!("Authorization: Bearer {KEY}\r\nIdempotency-Key: import-7\r\n");
+    let mut events = json!([
+        {"room": "sales", "event": "paid", "data": 1},
+        {"room": "sales", "event": "paid", "data": 1},
+        {"room": "sales", "event": "paid", "data": 1, "key": "own"},
+    ]);
+    for is_again in [false, true] {
+        let answer = request(&node, &headers, "POST", "/v1/batch", &events.to_string()).await;
+        let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+        for (place, result) in answer["results"].as_array().unwrap().iter().enumerate() {
+            assert_eq!((&result["offset"], &result["duplicate"]), (&json!(place + 1), &json!(is_again)), "{answer}");
+        }
+    }
+    events[1]["data"] = json!(2);
+    let answer = request(&node, &headers, "POST", "/v1/batch", &events.to_string()).await;
+    let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(answer["results"][1]["code"], "conflict", "{answer}");
+    assert_eq!(get(&node, KEY, "/v1/rooms/sales").await.1["cursor"]["offset"], 3);
+    let own = json!({"event": "paid", "data": 1, "key": "own"});
+    let again = call(&node, KEY, "POST", "/v1/rooms/sales/events", &own).await;
+    assert_eq!((again.0, &again.1["offset"]), (200, &json!(3)), "its own key goes before the header");
+}
+
 async fn batches(node: &Node) -> u64 {
     let metrics = node.get("/metrics").await.text();
     let line = metrics.lines().find_map(|line| line.strip_prefix("copresence_batches_total "));
@@ -242,6 +268,7 @@ async fn what_is_no_call_is_refused_in_the_form_of_all_errors() {
         (&auth, "PUT", "/v1/rooms/sales/events", "", 405),
         (&auth, "TRACE", "/v1/rooms", "", 405),
         (&auth, "OPTIONS", "/v1/batch", "", 405),
+        (&auth, "POST", "/v1/ws", "", 405),
         (&auth, "GET", "/v1/nothing", "", 404),
         ("", "GET", "/v1/rooms", "", 401),
         ("Authorization: Basic eDp5\r\n", "GET", "/v1/rooms", "", 401),

@@ -269,6 +269,8 @@ async fn a_reader_that_is_too_slow_is_told_so_and_comes_back_whole() {
         () = publishing => unreachable!("ada goes on for ever"),
     };
     assert_eq!(end, End::Close(4431));
+    let metrics = node.get("/metrics").await.text();
+    assert!(metrics.contains("copresence_closes_total{code=\"4431\"} 1\n"), "{metrics}");
     let mut auditor = Reader::at(json!({"epoch": reader.cursor["epoch"], "offset": 0, "entry": null}));
     auditor.catch_up(&mut Client::user(&node, "auditor").await).await;
     reader.catch_up(&mut Client::user(&node, "slow").await).await;

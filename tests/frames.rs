@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::raw::{BINARY, CLOSE, CONTINUATION, Frame, PING, PONG, Raw, TEXT};
-use crate::support::{Client, Node, NodeConfig};
+use crate::support::{Client, Node, NodeConfig, soon};
 
 const PING_MESSAGE: &str = r#"{"type":"ping","id":1}"#;
 
@@ -167,6 +167,23 @@ async fn a_close_is_answered_with_a_close() {
     let mut raw = Raw::guest(&node).await;
     raw.send(&Frame::of(CLOSE, "")).await;
     assert!(matches!(raw.close_code().await, Some(1000 | 1005)));
+}
+
+#[tokio::test]
+async fn a_close_of_the_server_is_over_when_the_client_has_answered_it() {
+    let node = Node::start(NodeConfig::default()).await;
+    // One after the other, so that waiting out the time for those who never answer would take far too long.
+    soon("the end of twenty connections", async {
+        for _ in 0..20 {
+            let mut raw = Raw::guest(&node).await;
+            raw.send(&Frame::text(r#"{"type":"connect","id":2}"#)).await;
+            assert_eq!(raw.close_code().await, Some(4400));
+            raw.send(&Frame::text(PING_MESSAGE)).await;
+            raw.send(&Frame::of(CLOSE, 4400_u16.to_be_bytes())).await;
+            assert_eq!(raw.frame().await, None);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

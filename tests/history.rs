@@ -106,3 +106,20 @@ async fn whoever_is_in_a_room_reads_its_past_only_with_the_right_to() {
     assert_eq!(get(&node, &token, "archive", &json!({})).await.0, 200);
     assert_eq!(eve.refused(json!({"type": "join", "room": "archive"})).await.code(), "forbidden");
 }
+
+#[tokio::test]
+async fn history_that_is_asked_for_in_the_same_breath_has_what_the_session_wrote_before() {
+    let node = Node::start(NodeConfig::default()).await;
+    let (mut ada, _) = Client::user_in(&node, "ada", "lobby").await;
+    for round in 1..=20 {
+        let written = ada.command(json!({"type": "publish", "room": "lobby", "event": "note", "data": round})).await;
+        let read = ada.command(json!({"type": "history", "room": "lobby", "limit": 1})).await;
+        let left = ada.command(json!({"type": "leave", "room": "lobby"})).await;
+        let back = ada.command(json!({"type": "join", "room": "lobby"})).await;
+        assert_eq!(ada.reply(read).await["entries"][0]["data"], round);
+        assert_eq!(ada.reply(written).await["offset"], round);
+        // What was sent behind the reading waits for its turn as well.
+        assert_eq!(ada.reply(left).await.kind(), "ok");
+        assert_eq!(ada.reply(back).await["cursor"]["offset"], round);
+    }
+}

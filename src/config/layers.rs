@@ -163,7 +163,15 @@ fn read(path: &Path, text: &str) -> Result<Table, ConfigError> {
 /// Our variables; a value that is not UTF-8 is `None`.
 fn ours((name, value): (OsString, OsString)) -> Option<(String, Option<String>)> {
     let name = name.into_string().ok().filter(|name| name.starts_with(PREFIX))?;
-    Some((name, value.into_string().ok()))
+    let value = value.into_string().ok();
+    (!is_of_a_service(&name[PREFIX.len()..], value.as_deref())).then_some((name, value))
+}
+
+/// Kubernetes tells each container of each service by variables; those of a service called `copresence` begin as ours do,
+/// and nobody has set them: `COPRESENCE_SERVICE_HOST`, `COPRESENCE_PORT=tcp://10.0.0.11:8080`, `COPRESENCE_PORT_8080_TCP` ...
+fn is_of_a_service(name: &str, value: Option<&str>) -> bool {
+    let is_address = value.is_some_and(|value| value.contains("://"));
+    name.starts_with("SERVICE_") || name.starts_with("PORT_") || (name == "PORT" && is_address)
 }
 
 /// Lays one over the other and reads what comes out.

@@ -404,3 +404,17 @@ fn what_is_allowed_and_unwise_is_warned_of() {
         assert!(warnings.len() == 1 && warnings[0].contains(word), "{warnings:?}");
     }
 }
+
+#[test]
+fn what_kubernetes_says_of_a_service_called_copresence_is_no_setting() {
+    for (name, value) in [
+        ("COPRESENCE_SERVICE_HOST", "10.0.0.11"),
+        ("COPRESENCE_SERVICE_PORT_HTTP", "8080"),
+        ("COPRESENCE_PORT", "tcp://10.0.0.11:8080"),
+        ("COPRESENCE_PORT_8080_TCP_ADDR", "10.0.0.11"),
+    ] {
+        assert_eq!(of_variable(name, value), Ok(Config::default()), "{name}");
+    }
+    // Somebody who means the port is told that it is none of the keys.
+    assert!(of_variable("COPRESENCE_PORT", "8080").unwrap_err().contains("unknown key port"));
+}

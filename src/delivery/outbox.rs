@@ -194,14 +194,15 @@ impl Outbox {
         queue.refused_since.is_none() || queue.bytes < self.limits.signals_while_below
     }
 
-    /// Queues the last frame; nothing more is taken. A second close changes nothing.
+    /// Queues the last frame; nothing more is taken. A second close changes nothing, and is answered `None`; the first
+    /// is answered whether the flusher must be told of this outbox.
     ///
     /// A reader that is too slow has its queue thrown away but for the frame that is half written, so that the close
     /// has a chance to arrive.
-    pub(super) fn close(&self, last: &[Frame], farewell: Farewell, now: Instant, drop_queue: bool) -> bool {
+    pub(super) fn close(&self, last: &[Frame], farewell: Farewell, now: Instant, drop_queue: bool) -> Option<bool> {
         let mut queue = self.queue.borrow_mut();
         if queue.closing.is_some() {
-            return false;
+            return None;
         }
         if drop_queue {
             queue.drop_whole_frames();
@@ -211,7 +212,7 @@ impl Outbox {
         }
         queue.closing = Some(Closing { farewell, since: now });
         self.changed.notify_one();
-        queue.refused_since.is_none() && !self.is_dirty.replace(true)
+        Some(queue.refused_since.is_none() && !self.is_dirty.replace(true))
     }
 
     /// Writes as much as the socket takes.

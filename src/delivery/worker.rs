@@ -98,9 +98,7 @@ impl Worker {
 
     /// Queues a frame for one connection; it is written when the thread has worked off what it already has to do.
     pub fn push(&self, outbox: &Rc<Outbox>, frame: &Frame, now: Instant) {
-        if outbox.push(frame, now) {
-            self.mark_dirty(outbox);
-        }
+        self.mark_if(outbox.push(frame, now), outbox);
     }
 
     /// Asks for a sign of life.
@@ -120,17 +118,18 @@ impl Worker {
         let last = [closing, Frame::close(Some(code.number()), code.reason())];
         // What waits for a reader that can't keep up is thrown away: it will ask for it by cursor.
         let drop_queue = code == CloseCode::TooSlow;
-        if outbox.close(&last, Farewell::of(code), self.clock.now(), drop_queue) {
+        if let Some(is_due) = outbox.close(&last, Farewell::of(code), self.clock.now(), drop_queue) {
+            // Counted also where the socket takes nothing at the moment, which is how slow readers end.
             COUNTS.closed(code.number());
-            self.mark_dirty(outbox);
+            self.mark_if(is_due, outbox);
         }
     }
 
     /// Answers the client's own close.
     pub fn echo_close(&self, outbox: &Rc<Outbox>, code: Option<u16>, farewell: Farewell) {
-        if outbox.close(&[Frame::close(code, "")], farewell, self.clock.now(), false) {
+        if let Some(is_due) = outbox.close(&[Frame::close(code, "")], farewell, self.clock.now(), false) {
             COUNTS.closed_by_client();
-            self.mark_dirty(outbox);
+            self.mark_if(is_due, outbox);
         }
     }
 
@@ -148,6 +147,12 @@ impl Worker {
         let mut kept = self.dirty.borrow_mut();
         if kept.is_empty() {
             *kept = dirty;
+        }
+    }
+
+    fn mark_if(&self, is_due: bool, outbox: &Rc<Outbox>) {
+        if is_due {
+            self.mark_dirty(outbox);
         }
     }
 

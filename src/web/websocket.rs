@@ -45,7 +45,8 @@ thread_local! {
 
 /// Registers the route.
 pub fn configure(config: &mut web::ServiceConfig) {
-    config.service(web::resource("/v1/ws").route(web::get().to(upgrade)));
+    let other_method = web::to(|| async { super::wrong_method("GET") });
+    config.service(web::resource("/v1/ws").route(web::get().to(upgrade)).default_service(other_method));
 }
 
 async fn upgrade(request: HttpRequest, context: web::ThinData<Rc<WorkerContext>>) -> HttpResponse {
@@ -117,8 +118,9 @@ struct Connection {
 impl Connection {
     async fn run(self, unread: &Bytes) {
         let clock = &self.context.node.clock;
+        let mut inbound = Inbound::new(unread, self.context.node.config.limits.message_bytes * 4);
         let ended = {
-            let reading = std::pin::pin!(self.read(unread));
+            let reading = std::pin::pin!(self.read(&mut inbound));
             let writing = std::pin::pin!(self.outbox.write_on(&self.stream, clock));
             match select(reading, writing).await {
                 Either::Left((ended, _)) => ended,
@@ -133,7 +135,7 @@ impl Connection {
         self.tell_end(farewell);
         match ended {
             // Our close waits for the client's, so that a reset does not eat the code.
-            Ended::ByUs(_) => self.discard_until_closed().await,
+            Ended::ByUs(_) => self.discard_until_closed(inbound).await,
             Ended::ByClient(_) => {
                 let writing = self.outbox.write_on(&self.stream, clock);
                 let _ = tokio::time::timeout(self.context.node.outbox_limits.linger, writing).await;
@@ -149,9 +151,8 @@ impl Connection {
     }
 
     /// Reads messages for the session until the connection ends.
-    async fn read(&self, unread: &Bytes) -> Ended {
+    async fn read(&self, inbound: &mut Inbound) -> Ended {
         let node = &self.context.node;
-        let mut inbound = Inbound::new(unread, node.config.limits.message_bytes * 4);
         loop {
             loop {
                 match inbound.next(node.clock.now()) {
@@ -234,8 +235,25 @@ impl Connection {
         }
     }
 
-    async fn discard_until_closed(&self) {
-        let discarding = async { while matches!(self.read_some(|_| {}).await, Ok(1..)) {} };
+    /// Reads on until the client's close or the end of its stream. A client that has answered the close waits for ours
+    /// of the socket before it tells its page (RFC 6455, 7.1.1), so nothing is gained by reading on behind it.
+    async fn discard_until_closed(&self, mut inbound: Inbound) {
+        let clock = &self.context.node.clock;
+        let discarding = async {
+            loop {
+                match inbound.next(clock.now()) {
+                    Ok(Some(Message::Close(_))) => return,
+                    Ok(Some(_)) => {}
+                    Ok(None) => match self.read_some(|bytes| inbound.feed(bytes)).await {
+                        Ok(1..) => {}
+                        _ => return,
+                    },
+                    // No close can be told from the rest any more: only the end of the stream counts.
+                    Err(_) => break,
+                }
+            }
+            while matches!(self.read_some(|_| {}).await, Ok(1..)) {}
+        };
         // The sweep cuts it anyway; this is the same bound, without waiting for the next sweep.
         let bound = self.context.node.outbox_limits.linger + Duration::from_millis(50);
         let _ = tokio::time::timeout(bound, discarding).await;

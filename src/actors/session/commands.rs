@@ -37,9 +37,9 @@ struct Written {
 }
 
 impl Session {
-    /// Does one command, or queues it behind a join of its room.
+    /// Does one command, or queues it behind what has to end before it in its room.
     pub(super) fn perform(&mut self, understood: Understood, ctx: &mut Context<Self>) {
-        let Some(understood) = self.queue_behind_join(understood) else { return };
+        let Some(understood) = self.queue_in_order(understood) else { return };
         let Understood { id, command } = understood;
         match command {
             Command::Join(join) => self.join(id, join, ctx),
@@ -63,16 +63,6 @@ impl Session {
             },
             Command::Pong | Command::Connect(_) => self.gauge.answered(),
         }
-    }
-
-    fn queue_behind_join(&mut self, understood: Understood) -> Option<Understood> {
-        let Some(room) = understood.command.room() else { return Some(understood) };
-        let slot = self.open().and_then(|open| open.rooms.get_mut(room));
-        if let Some(Slot { state: SlotState::Joining { queue, .. }, .. }) = slot {
-            queue.push_back(understood);
-            return None;
-        }
-        Some(understood)
     }
 
     fn join(&mut self, id: Option<CommandId>, join: Join, ctx: &mut Context<Self>) {
@@ -205,16 +195,19 @@ impl Session {
         if !self.pays(id.as_ref(), Paid::of_entry(written.kind), 1) {
             return;
         }
-        let room = match self.room_for(room, right, verb) {
+        let located = match self.room_for(room, right, verb) {
             Ok(located) => located,
             Err(refusal) => return self.refuse(id.as_ref(), &refusal),
         };
         let now = self.node().clock.now();
         let Some(open) = self.open() else { return };
-        if let Err(refusal) = open.pay_in_room(&room.meters, Paid::Publish) {
+        if let Err(refusal) = open.pay_in_room(&located.meters, Paid::Publish) {
             return self.refuse(id.as_ref(), &refusal);
         }
         let ticket = open.wait(id, None, now);
+        if let Some(waiting) = open.waiting.get_mut(&ticket) {
+            waiting.writing = Some(room.clone());
+        }
         let letter = RoomPublish {
             session: open.opened.session.clone(),
             generation: open.opened.generation,
@@ -225,7 +218,7 @@ impl Session {
             if_offset: written.if_offset,
         };
         self.watch_deadlines(ctx);
-        if room.addr.try_send(letter).is_err() {
+        if located.addr.try_send(letter).is_err() {
             self.finish(ticket, &busy(), ctx);
         }
     }
@@ -359,6 +352,9 @@ impl Session {
                 self.own_room_entered(None, waiting.else_from, ctx);
             }
         }
+        if let Some(room) = waiting.writing {
+            self.write_ended(&room, ctx);
+        }
     }
 
     /// Goes on with what waited for a join. `is_in` is `None` when the join failed and the session is as it was.
@@ -411,7 +407,7 @@ impl Open {
     pub(super) fn wait(&mut self, id: Option<CommandId>, joining: Option<RoomName>, now: std::time::Instant) -> u64 {
         self.last_ticket += 1;
         let deadline = now + DEADLINE;
-        let waiting = Waiting { id, deadline, joining, is_unasked: false, else_from: None };
+        let waiting = Waiting { id, deadline, joining, writing: None, is_unasked: false, else_from: None };
         self.waiting.insert(self.last_ticket, waiting);
         self.last_ticket
     }
@@ -452,6 +448,7 @@ impl Handler<Answered> for Session {
     type Result = ();
 
     fn handle(&mut self, Answered { ticket, outcome }: Answered, ctx: &mut Self::Context) {
+        let mut written = None;
         let text = match outcome {
             Outcome::Refused(refusal) | Outcome::Notified(Err(refusal)) => return self.finish(ticket, &refusal, ctx),
             Outcome::Appended(Err(error), redaction) => {
@@ -461,6 +458,7 @@ impl Handler<Answered> for Session {
             }
             Outcome::Appended(Ok(appended), _) => {
                 let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&ticket)) else { return };
+                written = waiting.writing;
                 waiting.id.map(|id| push::published(&id, appended.offset, appended.entry, appended.duplicate))
             }
             Outcome::Notified(Ok(placed)) => {
@@ -483,6 +481,9 @@ impl Handler<Answered> for Session {
         match text {
             Some(text) => self.reply(&text),
             None => self.gauge.answered(),
+        }
+        if let Some(room) = written {
+            self.write_ended(&room, ctx);
         }
     }
 }

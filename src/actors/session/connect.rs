@@ -116,6 +116,7 @@ impl Session {
             opened,
             rooms: HashMap::new(),
             waiting: HashMap::new(),
+            behind_writes: HashMap::new(),
             last_ticket: 0,
             deadline_timer: None,
             expiry_timers: Vec::new(),

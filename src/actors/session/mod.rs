@@ -47,6 +47,7 @@ mod commands;
 mod connect;
 mod gauge;
 mod inbox;
+mod order;
 mod quota;
 
 pub use asker::Asker;
@@ -192,6 +193,8 @@ struct Open {
     opened: Opened,
     rooms: HashMap<RoomName, Slot>,
     waiting: HashMap<u64, Waiting>,
+    /// What waits for writes of this session's, by room.
+    behind_writes: HashMap<RoomName, VecDeque<Understood>>,
     last_ticket: u64,
     deadline_timer: Option<SpawnHandle>,
     expiry_timers: Vec<SpawnHandle>,
@@ -223,6 +226,8 @@ struct Waiting {
     deadline: Instant,
     /// The room, for a join.
     joining: Option<RoomName>,
+    /// The room, for a write.
+    writing: Option<RoomName>,
     /// Whether no command asked for it: a join of `@me`.
     is_unasked: bool,
     /// For a join of `@me`, where the session goes in from, unasked, should the join fail.

@@ -38,11 +38,13 @@ pub(super) async fn batch(request: HttpRequest, body: web::Payload) -> Answer {
     let message_bytes = asked.node.config.limits.message_bytes;
     let text = writing::read(&asked, body, message_bytes * BATCH_MESSAGES).await?;
     let items = events::batch(&text, BATCH_MAX, message_bytes)?;
+    let batch_key = writing::idempotency_key(&request)?;
     writing::can_take_more(&asked.node)?;
     // What is wrong in itself, or too fast for its room, keeps its place; the others go together.
     let mut results: Vec<Result<String, Refusal>> = Vec::with_capacity(items.len());
     let (mut entries, mut places) = (Vec::new(), Vec::new());
     for (place, item) in items.into_iter().enumerate() {
+        let item = item.map(|(room, event)| (room, named(event, batch_key.as_deref(), place)));
         results.push(match item.and_then(|(room, event)| one(&asked, room, event)) {
             Err(refusal) => Err(refusal),
             Ok(entry) => {
@@ -74,6 +76,13 @@ fn one(asked: &Asked, room: RoomName, event: Event) -> Result<OneOfAll, Refusal>
     let draft = writing::draft(&asked.node, Kind::Event, from, body_of(&event));
     let audit = asked.record_of(&draft, &log.room);
     Ok(OneOfAll { log, place: settings.log, draft, key: event.key.map(|key| DedupeKey { publisher, key }), audit })
+}
+
+/// A batch that is repeated under one `Idempotency-Key` is the same as before, event by event: who has no key of its own
+/// goes by its place.
+fn named(event: Event, batch_key: Option<&str>, place: usize) -> Event {
+    let by_place = batch_key.filter(|_| event.key.is_none()).map(|key| format!("{key}#{place}").into());
+    Event { key: by_place.or(event.key), ..event }
 }
 
 fn body_of(Event { event, data, visible_to, .. }: &Event) -> Arc<str> {
