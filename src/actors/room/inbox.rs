@@ -43,12 +43,19 @@ pub(super) struct Inbox {
     unacknowledged: Option<Vec<Frame>>,
     /// Sessions that have not been shown it since they came.
     ungreeted: HashSet<SessionId>,
+    /// It was to be shown while a look was under way.
+    is_owed: bool,
 }
 
 impl Inbox {
     /// After a panic: timers went with the context, and everybody is shown once more what they may have missed.
     pub(super) fn restarted(self) -> Self {
         Self { ungreeted: self.ungreeted, ..Self::default() }
+    }
+
+    /// What nobody has acknowledged, unless a look is on its way: what was just acknowledged must not come back.
+    fn known(&self) -> Option<&Vec<Frame>> {
+        self.unacknowledged.as_ref().filter(|_| self.looking.is_none())
     }
 }
 
@@ -72,11 +79,11 @@ impl Room {
             inbox.looking = None;
             match listed {
                 Ok(Ok(listed)) => {
-                    let is_stale = inbox.is_stale;
-                    room.looked(listed, ctx);
-                    if is_stale {
-                        room.look_into_inbox(ctx);
+                    if inbox.is_stale {
+                        // Others may have acknowledged since; what time does is looked at again as well.
+                        return room.look_into_inbox(ctx);
                     }
+                    room.looked(listed, ctx);
                 }
                 _ => inbox.looking = Some(ctx.run_later(RETRY, Self::look)),
             }
@@ -100,8 +107,12 @@ impl Room {
             _ => {}
         }
         inbox.unacknowledged = Some(frames);
-        for session in std::mem::take(&mut inbox.ungreeted) {
+        let (ungreeted, is_owed) = (std::mem::take(&mut inbox.ungreeted), std::mem::take(&mut inbox.is_owed));
+        for session in ungreeted {
             self.greet(&session);
+        }
+        if is_owed {
+            self.show_again();
         }
         self.settle_when_due(due, ctx);
     }
@@ -109,7 +120,7 @@ impl Room {
     /// Shows a session that came what nobody has acknowledged, now or once that is known.
     pub(super) fn greet(&mut self, session: &SessionId) {
         let Some(inbox) = &mut self.inbox else { return };
-        let Some(frames) = &inbox.unacknowledged else {
+        let Some(frames) = inbox.known() else {
             inbox.ungreeted.insert(session.clone());
             return;
         };
@@ -119,9 +130,13 @@ impl Room {
         }
     }
 
-    fn show_again(&self) {
-        let frames = self.inbox.as_ref().and_then(|inbox| inbox.unacknowledged.as_ref());
-        for frame in frames.into_iter().flatten() {
+    fn show_again(&mut self) {
+        let Some(inbox) = &mut self.inbox else { return };
+        let Some(frames) = inbox.known() else {
+            inbox.is_owed = true;
+            return;
+        };
+        for frame in frames {
             self.audience.push(frame, Receive::ENTRIES);
         }
     }
