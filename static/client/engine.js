@@ -1,0 +1,372 @@
+/**
+ * The inside of a client: puts the parts together and tells what happens; the parts decide.
+ *
+ *   connection ◀─▶ engine ─▶ rooms (each with state, presence, activity, cursors)
+ *                    └─▶ delivery (the outbox)
+ *
+ * Kept over a reload, by the tab: the session's secret and the rooms' cursors; by the browser: who one is, what waits.
+ */
+
+import { Attention } from "./attention.js";
+import { CLOSE_FOR_NOW, GOODBYE } from "./codes.js";
+import { Connection } from "./connection.js";
+import { Delivery } from "./delivery.js";
+import { Emitter } from "./emitter.js";
+import { environment, newKey } from "./environment.js";
+import { AuthError, errorOf, UsageError } from "./errors.js";
+import { Identity } from "./identity.js";
+import { Room } from "./room.js";
+import { SIGNAL_MS } from "./signals.js";
+import { Keep } from "./storage.js";
+import { Store } from "./store.js";
+import { watchWaking } from "./wake.js";
+
+/** @typedef {import("./types.js").ClientOptions} ClientOptions */
+/** @typedef {import("./types.js").ConnectionStatus} ConnectionStatus */
+/** @typedef {import("./types.js").LinkStatus} LinkStatus */
+/** @typedef {import("./errors.js").CopresenceError} CopresenceError */
+
+const ROOM_MESSAGES = new Set(["joined", "presence", "signals", "left", "source", "event", "state", "activity", "hidden"]);
+const ANSWERS = new Set([
+  "ok", "published", "history", "refreshed", "pong", "error", "inbox", "preferences", "notified", "closing", "moving",
+]);
+/** Another tab's item that waits for longer was left behind by a tab that is gone. */
+const LEFT_BEHIND_MS = 15_000;
+
+export class Engine {
+  options;
+  env;
+  emitter = new Emitter();
+  identity;
+  connection;
+  delivery;
+  attention;
+  /** @type {Keep} of this browser, for this API */
+  #kept;
+  /** @type {Keep} of this tab */
+  #keptByTab;
+  /** @type {Map<string, Room<any>>} */
+  rooms = new Map();
+  /** @type {Store<ConnectionStatus>} */
+  status;
+  /** The last `connected`. @type {Record<string, any> | null} */
+  session = null;
+  /** Proves that the session is ours. @type {string | undefined} */
+  secret;
+  /** @type {import("./types.js").User | null} */
+  user = null;
+  #tab;
+  isRealtime;
+  /** Somebody said goodbye: nothing but connect() brings it back. */
+  #isStopped = false;
+  /** @type {number | null} when the connection was lost, in `now()` */
+  #lostAt = null;
+  /** @type {{ resolve: () => void, reject: (error: unknown) => void }[]} who waits in connect() */
+  connecting = [];
+  /** What was passed over, by what it was. @type {Record<string, number>} */
+  counters = {};
+  /** What the page before the reload left behind. @type {Record<string, any>} */
+  #restored;
+  #unwatch;
+
+  /** @param {ClientOptions} [options] */
+  constructor(options = {}) {
+    this.options = options;
+    this.env = environment(options.environment);
+    const env = this.env;
+    const url = apiUrl(options.url, env);
+    const prefix = `copresence:${options.storageKey ?? ""}:${url}:`;
+    this.#kept = new Keep(env.local, prefix);
+    this.#keptByTab = new Keep(env.session, prefix);
+    const before = this.#keptByTab.take("tab") ?? {};
+    this.secret = typeof before.secret === "string" ? before.secret : undefined;
+    this.#tab = typeof before.tab === "string" ? before.tab : newKey(env);
+    this.#restored = before.rooms ?? {};
+    this.user = this.#kept.get("user") ?? null;
+    this.isRealtime = this.#kept.get("realtime") !== false;
+    this.identity = new Identity(options.token, options.guest, this.#kept);
+    this.connection = new Connection(
+      {
+        url, env, reconnect: options.reconnect ?? {},
+        ...(options.timeout !== undefined && { timeout: options.timeout }),
+        ...(options.connectTimeout !== undefined && { connectTimeout: options.connectTimeout }),
+        credentials: async () => {
+          const credentials = await this.identity.credentials();
+          return credentials && { ...credentials, ...(this.secret !== undefined && { secret: this.secret }) };
+        },
+        onRefused: () => this.identity.refuse(),
+      },
+      {
+        onStatus: (status, previous) => this.#moved(status, previous),
+        onConnected: (connected) => this.#connected(connected),
+        onMessage: (message) => this.#route(message),
+        onError: (error) => this.emitError(error),
+      },
+    );
+    if (options.heartbeat) this.connection.setHeartbeat(options.heartbeat);
+    this.delivery = new Delivery({
+      env, url, tab: this.#tab,
+      options: options.outbox ?? {},
+      userId: () => this.user?.id ?? null,
+      link: () => this.connection,
+      room: (name) => this.rooms.get(name),
+      limits: () => this.session?.limits ?? {},
+      isOurs: (item) => this.#isOurs(item, url),
+      onAdded: () => {},
+      onSettled: (_item, outcome) => {
+        if ("error" in outcome) this.emitError(outcome.error);
+      },
+    });
+    this.delivery.outbox.subscribe(() => this.#queueChanged());
+    this.status = new Store(this.#compose(this.connection.status));
+    this.attention = new Attention(env, options.presence ?? {}, (status) => {
+      this.connection.send({ type: "presence", status });
+    });
+    this.#unwatch = watchWaking(env, {
+      onWake: () => this.connection.wake(),
+      onHide: (isKept) => this.#hide(isKept),
+      onShow: () => this.#show(),
+    });
+  }
+
+  /** @param {string} name @param {import("./types.js").RoomOptions} [options] of its first use @returns {Room<any>} */
+  room(name, options) {
+    const known = this.rooms.get(name);
+    if (known) return known;
+    if (typeof name !== "string" || !/^[A-Za-z0-9][\w.:-]{0,199}$/.test(name)) {
+      throw new UsageError(`"${name}" is no name of a room: 1 to 200 of A-Z a-z 0-9 _ . : -, first a letter or digit`);
+    }
+    /** @type {Room<any>} */
+    const room = new Room(name, {
+      env: this.env,
+      link: () => this.connection,
+      use: () => this.use(),
+      selfId: () => this.user?.id ?? null,
+      status: () => this.attention.status,
+      write: (to, message, how) => this.delivery.write(to, message, how),
+      count: (what) => this.count(what),
+      onPresent: () => {},
+      onError: (error) => this.emitError(error),
+      signalMs: this.options.signals ?? SIGNAL_MS,
+    }, options);
+    room.restore(this.#restored[name]);
+    this.rooms.set(name, room);
+    return room;
+  }
+
+  /** @returns {Promise<void>} */
+  connect() {
+    if (this.connection.status.state === "connected") return Promise.resolve();
+    if (!this.isRealtime) return Promise.reject(errorOf("disabled", "realtime is switched off here: enableRealtime() first"));
+    const connected = new Promise((/** @type {(nothing: void) => void} */ resolve, reject) => {
+      this.connecting.push({ resolve: () => resolve(), reject });
+    });
+    this.#isStopped = false;
+    this.connection.start();
+    return connected;
+  }
+
+  /** For good: the session ends with it. @param {string} [reason] */
+  stop(reason) {
+    this.secret = undefined;
+    this.#isStopped = true;
+    this.connection.stop(GOODBYE, reason);
+  }
+
+  dispose() {
+    this.stop();
+    this.#unwatch();
+    this.attention.dispose();
+    for (const room of this.rooms.values()) room.forget();
+    this.emitter.clear();
+  }
+
+  /** Somebody uses something. */
+  use() {
+    const { autoConnect = this.env.document !== null } = this.options;
+    if (autoConnect && this.isRealtime && !this.#isStopped && this.connection.status.state === "disconnected") this.connection.start();
+  }
+
+  /** @param {boolean} isOn */
+  setRealtime(isOn) {
+    this.isRealtime = isOn;
+    if (isOn) this.#isStopped = false;
+    this.#kept.set("realtime", isOn ? undefined : false);
+    this.#restate();
+  }
+
+  /** @param {Record<string, any>} connected */
+  #connected(connected) {
+    const { user } = connected;
+    if (this.user !== null && this.user.id !== user?.id) this.#signOut();
+    this.session = connected;
+    this.secret = typeof connected.secret === "string" ? connected.secret : undefined;
+    this.user = typeof user?.id === "string" ? user : null;
+    this.#kept.set("user", this.user ?? undefined);
+    this.identity.accept(connected);
+  }
+
+  /** Another user: nothing of the one before is shown, and what they said waits for their return. */
+  #signOut() {
+    this.#restored = {};
+    for (const room of this.rooms.values()) room.forget();
+  }
+
+  /** @param {LinkStatus} status @param {LinkStatus} previous */
+  #moved(status, previous) {
+    this.#restate();
+    if (status.latency !== null && status.latency !== previous.latency) this.emitter.emit("latency", { ms: status.latency });
+    if (status.transport !== null && status.transport !== previous.transport) this.emitter.emit("transport", { name: status.transport });
+    const { state, reason, code, error } = status;
+    if (error && error !== previous.error) this.emitter.emit("connect_error", { error });
+    if (state === previous.state) return;
+    const timestamp = new Date(this.env.date());
+    this.emitter.emit("connection:state", { state, previous: previous.state, reason, code });
+    if (previous.state === "connected") {
+      this.delivery.outbox.close();
+      for (const room of this.rooms.values()) room.lose();
+      this.emitter.emit("disconnect", { timestamp, reason, code });
+      if (state !== "disconnected") {
+        this.#lostAt = this.env.now();
+        this.emitter.emit("connection:lost", { timestamp, reason: reason ?? "", code });
+      }
+    }
+    if (state === "connected") this.#live(timestamp);
+    if (state === "failed" && error) this.#failed(error);
+    if (state === "disconnected") {
+      this.#lostAt = null;
+      this.#settleConnecting(errorOf("closed", reason ?? "disconnected"));
+    }
+  }
+
+  /** @param {Date} timestamp */
+  #live(timestamp) {
+    this.#settleConnecting(null);
+    for (const room of this.rooms.values()) room.begin();
+    // Behind the joins, so that what waits follows them.
+    this.delivery.outbox.release();
+    this.delivery.begin();
+    void this.delivery.outbox.adopt();
+    const lostAt = this.#lostAt;
+    this.#lostAt = null;
+    if (lostAt === null) {
+      this.emitter.emit("connection:established", { timestamp });
+      this.emitter.emit("connect", { timestamp });
+    } else {
+      void this.#restore(timestamp, this.env.now() - lostAt);
+    }
+  }
+
+  /** Told when the rooms are back, because only then it is known whether everything came. @param {Date} timestamp @param {number} downtime ms */
+  async #restore(timestamp, downtime) {
+    const used = [...this.rooms.values()].filter((room) => room.isUsed);
+    const back = await Promise.all(used.map(async (room) => {
+      const joined = await room.join().catch(() => null);
+      room.leave();
+      return joined?.recovered === true;
+    }));
+    const restored = { timestamp, downtime, recovered: back.every(Boolean) };
+    this.emitter.emit("connection:restored", restored);
+    this.emitter.emit("reconnect", restored);
+  }
+
+  /** @param {CopresenceError} error */
+  #failed(error) {
+    this.secret = undefined;
+    for (const room of this.rooms.values()) room.fail(error);
+    this.#settleConnecting(error);
+    this.emitter.emit("connection:failed", { error });
+  }
+
+  /** @param {unknown} error null when connected */
+  #settleConnecting(error) {
+    const connecting = this.connecting;
+    this.connecting = [];
+    for (const { resolve, reject } of connecting) error === null ? resolve() : reject(error);
+  }
+
+  /** @param {Record<string, any>} message */
+  #route(message) {
+    if (message.type === "expiring") {
+      this.emitter.emit("token:expiring", { in: message.in });
+      this.refresh().catch((error) => this.emitError(error));
+    } else if (ROOM_MESSAGES.has(message.type)) {
+      const room = this.rooms.get(message.room);
+      if (room) room.receive(message);
+      else if (message.type !== "joined") this.count("strange room");
+    } else if (!ANSWERS.has(message.type)) {
+      this.count("unknown");
+    }
+  }
+
+  async refresh() {
+    const token = await this.identity.fresh();
+    if (token === null) throw new AuthError("expired", "token() gave null, so the session ends with the old token");
+    try {
+      await this.connection.request({ type: "refresh", token });
+    } catch (error) {
+      // Another user's token: another session.
+      if (/** @type {CopresenceError} */ (error).code !== "unauthorized") throw error;
+      this.secret = undefined;
+      this.connection.restart("another user's token");
+    }
+  }
+
+  /** @param {import("./storage-idb.js").Item} item @param {string} url */
+  #isOurs(item, url) {
+    const isMine = item.tab === this.#tab || this.env.date() - item.at > LEFT_BEHIND_MS;
+    return item.url === url && (item.user === null || item.user === this.user?.id) && isMine;
+  }
+
+  /** The page goes, or is put where the back button finds it. @param {boolean} isKept */
+  #hide(isKept) {
+    const rooms = [...this.rooms].flatMap(([name, room]) => (room.save() ? [[name, room.save()]] : []));
+    this.#keptByTab.set("tab", { tab: this.#tab, secret: this.secret, rooms: Object.fromEntries(rooms) });
+    // An open socket costs the place in the back/forward cache; others see nothing for four seconds.
+    if (isKept && this.connection.status.state !== "disconnected") this.connection.stop(CLOSE_FOR_NOW, "the page is put away");
+  }
+
+  #show() {
+    this.#keptByTab.take("tab");
+    this.use();
+  }
+
+  #queueChanged() {
+    this.#restate();
+    const { size, oldest } = this.delivery.outbox;
+    this.emitter.emit("outbox", { size, oldest });
+  }
+
+  #restate() {
+    this.status?.set(this.#compose(this.connection.status));
+  }
+
+  /** @param {LinkStatus} link @returns {ConnectionStatus} */
+  #compose(link) {
+    const degraded = link.transport !== null && link.transport !== "websocket";
+    const tab = /** @type {const} */ ({ role: "alone", count: 1 });
+    return Object.freeze({ ...link, degraded, queued: this.delivery.outbox.size, tab, realtime: this.isRealtime });
+  }
+
+  /** @param {string} what */
+  count(what) {
+    this.counters[what] = (this.counters[what] ?? 0) + 1;
+  }
+
+  /** @param {CopresenceError} error */
+  emitError(error) {
+    this.options.logger?.(error.message, { code: error.code, room: error.room });
+    this.emitter.emit("error", { error });
+  }
+}
+
+/** @param {string | undefined} given @param {import("./environment.js").Environment} env @returns {string} absolute, without a slash at its end */
+function apiUrl(given, { location }) {
+  const base = location?.origin;
+  if (given === undefined && base === undefined) throw new UsageError("outside of a page `url` has to be given, such as http://127.0.0.1:8080/v1");
+  try {
+    return new URL(given ?? "/v1", base).href.replace(/\/+$/, "").replace(/^ws/, "http");
+  } catch {
+    throw new UsageError(`"${given}" is no address of an API`);
+  }
+}
