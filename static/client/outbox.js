@@ -122,7 +122,7 @@ export class Outbox {
   async adopt() {
     // Whoever was being added has its number first, or it would be found a second time.
     await this.#adding;
-    const found = await this.#host.store.then((store) => store.load(0)).catch(() => []);
+    const found = await this.#host.store.then((store) => store.load()).catch(() => []);
     const known = new Set(this.#items.map(({ key }) => key));
     for (const item of found) {
       if (isItem(item) && !known.has(item.key) && this.#host.isOurs(item)) this.#insert(item);

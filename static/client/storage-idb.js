@@ -13,7 +13,7 @@
  * @property {number} at milliseconds since 1970
  *
  * @typedef {object} OutboxStore
- * @property {(after: number) => Promise<Item[]>} load those with a higher `seq`, ascending
+ * @property {() => Promise<Item[]>} load ascending by `seq`
  * @property {(item: Omit<Item, "seq">) => Promise<number>} add returns its `seq`
  * @property {(seq: number) => Promise<void>} remove
  * @property {() => void} close
@@ -28,7 +28,7 @@ export function memoryStore() {
   let items = [];
   let last = 0;
   return {
-    load: async (after) => items.filter(({ seq }) => seq > after),
+    load: async () => [...items],
     async add(item) {
       last += 1;
       items.push({ ...item, seq: last });
@@ -59,16 +59,11 @@ export async function indexedStore(indexedDB) {
     return result;
   };
   return {
-    load: (after) => run("readonly", (store) => store.getAll(above(after))),
+    load: () => run("readonly", (store) => store.getAll()),
     add: async (item) => Number(await run("readwrite", (store) => store.add(item))),
     remove: async (seq) => void (await run("readwrite", (store) => store.delete(seq))),
     close: () => database.close(),
   };
-}
-
-/** @param {number} seq */
-function above(seq) {
-  return globalThis.IDBKeyRange.lowerBound(seq, true);
 }
 
 /** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
