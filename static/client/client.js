@@ -220,6 +220,11 @@ export class Client {
     return this.#engine.delivery.outbox;
   }
 
+  /** Toasts, inbox, preferences. */
+  get notifications() {
+    return this.#engine.notifications;
+  }
+
   // --- Looking inside, and the end ---
 
   /** @returns {import("./types.js").Inspection} a plain value, for people and for tests */

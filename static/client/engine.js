@@ -17,6 +17,7 @@ import { AuthError, errorOf, UsageError } from "./errors.js";
 import { Identity } from "./identity.js";
 import { Room } from "./room.js";
 import { SIGNAL_MS } from "./signals.js";
+import { Notifications } from "./notifications.js";
 import { Keep } from "./storage.js";
 import { Store } from "./store.js";
 import { watchWaking } from "./wake.js";
@@ -32,13 +33,18 @@ const ANSWERS = new Set([
 ]);
 /** Another tab's item that waits for longer was left behind by a tab that is gone. */
 const LEFT_BEHIND_MS = 15_000;
+const WORRY_MS = 10_000;
+const LOST_ID = "copresence:connection";
 
 export class Engine {
   options;
   env;
   emitter = new Emitter();
   identity;
+  /** @type {Connection} */
   connection;
+  /** @type {Notifications} */
+  notifications;
   delivery;
   attention;
   /** @type {Keep} of this browser, for this API */
@@ -67,7 +73,10 @@ export class Engine {
   counters = {};
   /** What the page before the reload left behind. @type {Record<string, any>} */
   #restored;
+  /** @type {(() => void) | null} */
+  #cancelWorry = null;
   #unwatch;
+  #ended = new AbortController();
 
   /** @param {ClientOptions} [options] */
   constructor(options = {}) {
@@ -92,7 +101,7 @@ export class Engine {
         ...(options.connectTimeout !== undefined && { connectTimeout: options.connectTimeout }),
         credentials: async () => {
           const credentials = await this.identity.credentials();
-          return credentials && { ...credentials, ...(this.secret !== undefined && { secret: this.secret }) };
+          return credentials && { ...credentials, ...this.notifications.since(), ...(this.secret !== undefined && { secret: this.secret }) };
         },
         onRefused: () => this.identity.refuse(),
       },
@@ -104,6 +113,14 @@ export class Engine {
       },
     );
     if (options.heartbeat) this.connection.setHeartbeat(options.heartbeat);
+    this.notifications = new Notifications({
+      env,
+      request: (message) => this.connection.request(message),
+      isLive: () => this.connection.status.state === "connected",
+      emit: (event, data) => this.emitter.emit(event, data),
+      onError: (error) => this.emitError(error),
+      count: (what) => this.count(what),
+    });
     this.delivery = new Delivery({
       env, url, tab: this.#tab,
       options: options.outbox ?? {},
@@ -127,6 +144,15 @@ export class Engine {
       onHide: (isKept) => this.#hide(isKept),
       onShow: () => this.#show(),
     });
+    this.#watchSight();
+  }
+
+  /** A toast that nobody can see waits. */
+  #watchSight() {
+    const { document } = this.env;
+    const look = () => (document?.visibilityState === "hidden" ? this.notifications.hold("hidden") : this.notifications.release("hidden"));
+    document?.addEventListener("visibilitychange", look, { signal: this.#ended.signal });
+    look();
   }
 
   /** @param {string} name @param {import("./types.js").RoomOptions} [options] of its first use @returns {Room<any>} */
@@ -146,6 +172,7 @@ export class Engine {
       write: (to, message, how) => this.delivery.write(to, message, how),
       count: (what) => this.count(what),
       onPresent: () => {},
+      onEvent: (event, data, meta) => this.notifications.tap(event, data, meta),
       onError: (error) => this.emitError(error),
       signalMs: this.options.signals ?? SIGNAL_MS,
     }, options);
@@ -176,6 +203,8 @@ export class Engine {
   dispose() {
     this.stop();
     this.#unwatch();
+    this.#ended.abort();
+    this.notifications.clearAllNotifications();
     this.attention.dispose();
     for (const room of this.rooms.values()) room.forget();
     this.emitter.clear();
@@ -204,11 +233,13 @@ export class Engine {
     this.user = typeof user?.id === "string" ? user : null;
     this.#kept.set("user", this.user ?? undefined);
     this.identity.accept(connected);
+    this.notifications.begin(connected);
   }
 
   /** Another user: nothing of the one before is shown, and what they said waits for their return. */
   #signOut() {
     this.#restored = {};
+    this.notifications.forget();
     for (const room of this.rooms.values()) room.forget();
   }
 
@@ -232,9 +263,11 @@ export class Engine {
       }
     }
     if (state === "connected") this.#live(timestamp);
+    else if (this.#lostAt !== null) this.#worry();
     if (state === "failed" && error) this.#failed(error);
     if (state === "disconnected") {
       this.#lostAt = null;
+      this.#calm();
       this.#settleConnecting(errorOf("closed", reason ?? "disconnected"));
     }
   }
@@ -242,6 +275,8 @@ export class Engine {
   /** @param {Date} timestamp */
   #live(timestamp) {
     this.#settleConnecting(null);
+    this.#calm();
+    this.notifications.live();
     for (const room of this.rooms.values()) room.begin();
     // Behind the joins, so that what waits follows them.
     this.delivery.outbox.release();
@@ -255,6 +290,21 @@ export class Engine {
     } else {
       void this.#restore(timestamp, this.env.now() - lostAt);
     }
+  }
+
+  /** What stays lost is said on screen; a blip or a restart of the server is not. */
+  #worry() {
+    this.#cancelWorry ??= this.env.after(WORRY_MS, () => {
+      this.notifications.showNotification({
+        id: LOST_ID, type: "warning", title: "Connection lost", message: "What you change is kept and sent when it is back.", duration: Infinity,
+      });
+    });
+  }
+
+  #calm() {
+    this.#cancelWorry?.();
+    this.#cancelWorry = null;
+    this.notifications.hideNotification(LOST_ID);
   }
 
   /** Told when the rooms are back, because only then it is known whether everything came. @param {Date} timestamp @param {number} downtime ms */
@@ -290,6 +340,8 @@ export class Engine {
     if (message.type === "expiring") {
       this.emitter.emit("token:expiring", { in: message.in });
       this.refresh().catch((error) => this.emitError(error));
+    } else if (message.room === "@me") {
+      if (!ANSWERS.has(message.type)) this.notifications.receive(message);
     } else if (ROOM_MESSAGES.has(message.type)) {
       const room = this.rooms.get(message.room);
       if (room) room.receive(message);

@@ -39,6 +39,7 @@ import { Store } from "./store.js";
  * @property {(room: string, message: Record<string, unknown>, options?: WriteOptions) => Promise<Published>} write
  * @property {(what: string) => void} count passed over, for `inspect()`
  * @property {(room: any) => void} onPresent the session's presence state comes from here now
+ * @property {(event: string, data: unknown, meta: import("./types.js").EventMeta) => void} onEvent of an application
  * @property {(error: CopresenceError) => void} onError nobody waits for
  * @property {number} signalMs
  */
@@ -261,11 +262,6 @@ export class Room {
     this.#reject(error);
   }
 
-  /** The user of this page became known, or another one. */
-  resend() {
-    if (this.status === "joined") this.#show({});
-  }
-
   /** Another user: nothing of the one before stays. */
   forget() {
     this.#cursor = null;
@@ -414,7 +410,11 @@ export class Room {
     this.#enter({ updated: new Date(this.#host.env.date()) });
     if (entry.type === "event" && typeof entry.event === "string") {
       if (isReserved(entry.event)) this.#host.count("reserved");
-      else this.#emitter.emit(entry.event, readData(entry.event, entry.data), meta);
+      else {
+        const data = readData(entry.event, entry.data);
+        this.#emitter.emit(entry.event, data, meta);
+        this.#host.onEvent(entry.event, data, meta);
+      }
     } else if (entry.type === "state") {
       this.state.apply({ offset, set: entry.set, removed: entry.removed });
       this.#emitter.emit("state", { set: entry.set ?? {}, removed: entry.removed ?? [] }, meta);
