@@ -31,6 +31,8 @@ export class Delivery {
   #host;
   /** Rooms that are joined for what waits for them alone. @type {Set<string>} */
   #visited = new Set();
+  /** Whether other tabs see what waits here, and the one that leads sends it. */
+  isShared = false;
 
   /** @param {DeliveryHost} host */
   constructor(host) {
@@ -39,7 +41,7 @@ export class Delivery {
     const isKept = options.persist !== "memory" && env.indexedDB !== null;
     this.outbox = new Outbox({
       env,
-      store: isKept ? indexedStore(/** @type {IDBFactory} */ (env.indexedDB)).catch(memoryStore) : Promise.resolve(memoryStore()),
+      store: isKept ? this.#kept(/** @type {IDBFactory} */ (env.indexedDB)).catch(memoryStore) : Promise.resolve(memoryStore()),
       owner: () => ({ url, user: userId(), tab }),
       isOurs: host.isOurs,
       send: (item) => this.#send(item),
@@ -51,6 +53,13 @@ export class Delivery {
       },
       limits: { ...OUTBOX, ...options },
     });
+  }
+
+  /** @param {IDBFactory} indexedDB */
+  async #kept(indexedDB) {
+    const store = await indexedStore(indexedDB);
+    this.isShared = true;
+    return store;
   }
 
   /** There is a connection, and these are its limits. */

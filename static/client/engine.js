@@ -20,6 +20,7 @@ import { SIGNAL_MS } from "./signals.js";
 import { Notifications } from "./notifications.js";
 import { Keep } from "./storage.js";
 import { Store } from "./store.js";
+import { TabLink } from "./tab-link.js";
 import { watchWaking } from "./wake.js";
 
 /** @typedef {import("./types.js").ClientOptions} ClientOptions */
@@ -41,7 +42,7 @@ export class Engine {
   env;
   emitter = new Emitter();
   identity;
-  /** @type {Connection} */
+  /** @type {Connection | TabLink} */
   connection;
   /** @type {Notifications} */
   notifications;
@@ -62,6 +63,8 @@ export class Engine {
   /** @type {import("./types.js").User | null} */
   user = null;
   #tab;
+  /** The tab that people looked at last; null before anybody said so. @type {string | null} */
+  #front = null;
   isRealtime;
   /** Somebody said goodbye: nothing but connect() brings it back. */
   #isStopped = false;
@@ -94,29 +97,13 @@ export class Engine {
     this.user = this.#kept.get("user") ?? null;
     this.isRealtime = this.#kept.get("realtime") !== false;
     this.identity = new Identity(options.token, options.guest, this.#kept);
-    this.connection = new Connection(
-      {
-        url, env, reconnect: options.reconnect ?? {},
-        ...(options.timeout !== undefined && { timeout: options.timeout }),
-        ...(options.connectTimeout !== undefined && { connectTimeout: options.connectTimeout }),
-        credentials: async () => {
-          const credentials = await this.identity.credentials();
-          return credentials && { ...credentials, ...this.notifications.since(), ...(this.secret !== undefined && { secret: this.secret }) };
-        },
-        onRefused: () => this.identity.refuse(),
-      },
-      {
-        onStatus: (status, previous) => this.#moved(status, previous),
-        onConnected: (connected) => this.#connected(connected),
-        onMessage: (message) => this.#route(message),
-        onError: (error) => this.emitError(error),
-      },
-    );
+    this.connection = this.#connectionOf(url);
     if (options.heartbeat) this.connection.setHeartbeat(options.heartbeat);
     this.notifications = new Notifications({
       env,
       request: (message) => this.connection.request(message),
       isLive: () => this.connection.status.state === "connected",
+      isFront: () => this.#front === null || this.#front === this.#tab,
       emit: (event, data) => this.emitter.emit(event, data),
       onError: (error) => this.emitError(error),
       count: (what) => this.count(what),
@@ -129,10 +116,9 @@ export class Engine {
       room: (name) => this.rooms.get(name),
       limits: () => this.session?.limits ?? {},
       isOurs: (item) => this.#isOurs(item, url),
-      onAdded: () => {},
-      onSettled: (_item, outcome) => {
-        if ("error" in outcome) this.emitError(outcome.error);
-      },
+      // In the store first, then told: so a leader that crashes loses none.
+      onAdded: () => this.#isFollower && this.#tell({ outbox: true }),
+      onSettled: (item, outcome) => this.#settled(item, outcome),
     });
     this.delivery.outbox.subscribe(() => this.#queueChanged());
     this.status = new Store(this.#compose(this.connection.status));
@@ -147,11 +133,80 @@ export class Engine {
     this.#watchSight();
   }
 
+  /** @param {string} url @returns {Connection | TabLink} one for all tabs, where the browser can; else one of this tab's own */
+  #connectionOf(url) {
+    const { options, env, identity } = this;
+    const { tabs = "auto", storageKey = "" } = options;
+    const how = {
+      url, env, reconnect: options.reconnect ?? {},
+      ...(options.timeout !== undefined && { timeout: options.timeout }),
+      ...(options.connectTimeout !== undefined && { connectTimeout: options.connectTimeout }),
+      credentials: async () => {
+        const credentials = await identity.credentials();
+        return credentials && { ...credentials, ...this.notifications.since(), ...(this.secret !== undefined && { secret: this.secret }) };
+      },
+      onRefused: () => identity.refuse(),
+    };
+    const events = {
+      onStatus: (/** @type {LinkStatus} */ status, /** @type {LinkStatus} */ previous) => this.#moved(status, previous),
+      onConnected: (/** @type {Record<string, any>} */ connected) => this.#connected(connected),
+      onMessage: (/** @type {Record<string, any>} */ message) => this.#route(message),
+      onError: (/** @type {CopresenceError} */ error) => this.emitError(error),
+      onTabs: (/** @type {import("./types.js").TabStatus} */ status) => this.#tabsChanged(status),
+      onWord: (/** @type {Record<string, any>} */ word) => this.#heardTab(word),
+    };
+    if (tabs === "off" || !env.locks || !env.BroadcastChannel) return new Connection(how, events);
+    // The protocol's version is in the name, so that another version never talks to this one.
+    const name = async () => `copresence:1:${storageKey}:${url}:${await identity.subject()}`;
+    return new TabLink({ ...how, name, tab: this.#tab, tabs: tabs === "auto" ? {} : tabs }, events);
+  }
+
+  // --- Other tabs ---
+
+  /** Whether another tab has the connection. */
+  get #isFollower() {
+    return this.connection instanceof TabLink && !this.connection.isLeader;
+  }
+
+  /** @param {Record<string, unknown>} word */
+  #tell(word) {
+    if (this.connection instanceof TabLink) this.connection.tell(word);
+  }
+
+  /** @param {import("./types.js").TabStatus} tabs */
+  #tabsChanged(tabs) {
+    // Should the tab in front be gone, toasts go on where the connection is.
+    if (tabs.role === "leader" && tabs.count < this.status.getSnapshot().tab.count) this.#comeToFront();
+    this.#restate();
+    this.emitter.emit("tabs", tabs);
+  }
+
+  #comeToFront() {
+    this.#front = this.#tab;
+    this.#tell({ front: this.#tab });
+  }
+
+  /** @param {Record<string, any>} word */
+  #heardTab({ front, outbox, settled, published, error }) {
+    if (front) this.#front = front;
+    if (outbox && !this.#isFollower) void this.delivery.outbox.adopt();
+    if (settled) this.delivery.outbox.settled(settled, published ? { published } : { error: errorOf(error.code, error.message, error) });
+  }
+
+  /** @param {import("./storage-idb.js").Item} item @param {import("./outbox.js").Outcome} outcome */
+  #settled({ key }, outcome) {
+    if ("published" in outcome) return this.#tell({ settled: key, ...outcome });
+    const { code, message, retryAfter, room, current } = outcome.error;
+    this.#tell({ settled: key, error: { code, message, retryAfter, room, current } });
+    this.emitError(outcome.error);
+  }
+
   /** A toast that nobody can see waits. */
   #watchSight() {
-    const { document } = this.env;
+    const { document, window } = this.env;
     const look = () => (document?.visibilityState === "hidden" ? this.notifications.hold("hidden") : this.notifications.release("hidden"));
     document?.addEventListener("visibilitychange", look, { signal: this.#ended.signal });
+    window?.addEventListener("focus", () => this.#comeToFront(), { signal: this.#ended.signal });
     look();
   }
 
@@ -280,8 +335,11 @@ export class Engine {
     for (const room of this.rooms.values()) room.begin();
     // Behind the joins, so that what waits follows them.
     this.delivery.outbox.release();
-    this.delivery.begin();
-    void this.delivery.outbox.adopt();
+    // What is in the store the leading tab sends, for all of them.
+    if (!this.#isFollower || !this.delivery.isShared) {
+      this.delivery.begin();
+      void this.delivery.outbox.adopt();
+    }
     const lostAt = this.#lostAt;
     this.#lostAt = null;
     if (lostAt === null) {
@@ -360,13 +418,14 @@ export class Engine {
       // Another user's token: another session.
       if (/** @type {CopresenceError} */ (error).code !== "unauthorized") throw error;
       this.secret = undefined;
-      this.connection.restart("another user's token");
+      this.connection.stop(GOODBYE, "another user's token");
+      this.connection.start();
     }
   }
 
   /** @param {import("./storage-idb.js").Item} item @param {string} url */
   #isOurs(item, url) {
-    const isMine = item.tab === this.#tab || this.env.date() - item.at > LEFT_BEHIND_MS;
+    const isMine = item.tab === this.#tab || this.connection instanceof TabLink || this.env.date() - item.at > LEFT_BEHIND_MS;
     return item.url === url && (item.user === null || item.user === this.user?.id) && isMine;
   }
 
@@ -396,7 +455,7 @@ export class Engine {
   /** @param {LinkStatus} link @returns {ConnectionStatus} */
   #compose(link) {
     const degraded = link.transport !== null && link.transport !== "websocket";
-    const tab = /** @type {const} */ ({ role: "alone", count: 1 });
+    const tab = this.connection instanceof TabLink ? this.connection.tabs : /** @type {const} */ ({ role: "alone", count: 1 });
     return Object.freeze({ ...link, degraded, queued: this.delivery.outbox.size, tab, realtime: this.isRealtime });
   }
 

@@ -4,6 +4,7 @@
  * A refused token is never tried twice in a row, so a server that refuses is asked once, not hammered.
  */
 
+import { attempt } from "./environment.js";
 import { errorOf } from "./errors.js";
 
 /** @typedef {import("./types.js").TokenSource} TokenSource */
@@ -18,6 +19,8 @@ export class Identity {
   /** @type {string | null} */
   #refused = null;
   #isRefused = false;
+  /** Brought a moment ago to know whose it is; not asked for twice. @type {string | null} */
+  #ready = null;
 
   /**
    * @param {TokenSource | undefined} source
@@ -34,7 +37,17 @@ export class Identity {
   replace(source) {
     this.#source = source;
     this.#isRefused = false;
-    this.#refused = null;
+    this.#refused = this.#ready = null;
+  }
+
+  /** Whose tabs share a connection. @returns {Promise<string>} the token's subject; rejects when signed out */
+  async subject() {
+    if (this.#source === undefined) return "guest";
+    const token = await this.fresh();
+    if (token === null) throw errorOf("unauthorized", "token() gave null: signed out");
+    this.#ready = token;
+    const claims = attempt(() => JSON.parse(atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"))));
+    return typeof claims?.sub === "string" ? `${claims.tenant ?? ""}/${claims.sub}` : token;
   }
 
   /** What `connect` says. @returns {Promise<Record<string, unknown> | null>} null when signed out, or with nothing new to try */
@@ -44,7 +57,8 @@ export class Identity {
       this.#token = typeof token === "string" ? token : null;
       return { ...(this.#token !== null && { token: this.#token }), ...(this.#guest && { guest: this.#guest }) };
     }
-    const token = await this.fresh();
+    const token = this.#ready ?? (await this.fresh());
+    this.#ready = null;
     if (token === null || token === this.#refused) return null;
     return { token };
   }

@@ -24,6 +24,7 @@ import { Toasts } from "./toasts.js";
  * @property {import("./environment.js").Environment} env
  * @property {(message: Record<string, unknown>) => Promise<any>} request
  * @property {() => boolean} isLive
+ * @property {() => boolean} isFront whether this is the tab that people look at, where toasts are shown
  * @property {(event: string, data: unknown) => void} emit
  * @property {(error: any) => void} onError
  * @property {(what: string) => void} count
@@ -336,7 +337,7 @@ export class Notifications {
       this.#host.emit("notification:new", notification);
     }
     const isSilent = notification.quiet || notification.read || (typeof replaces === "string" && this.#toasts.wasDismissed(replaces));
-    if (!isSilent) this.#toasts.show(notification, this.#preferences.durations, typeof replaces === "string" ? replaces : undefined);
+    if (!isSilent && this.#host.isFront()) this.#toasts.show(notification, this.#preferences.durations, typeof replaces === "string" ? replaces : undefined);
     this.#show();
   }
 
@@ -351,6 +352,7 @@ export class Notifications {
     if (as === "read") this.#host.emit("notification:read", { ids });
     if (as === "surfaced") {
       void this.#refresh().then(() => {
+        if (!this.#host.isFront()) return;
         for (const each of this.#inbox) if (Array.isArray(ids) && ids.includes(each.id)) this.#toasts.show(each, this.#preferences.durations);
       });
     }

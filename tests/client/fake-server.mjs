@@ -91,12 +91,18 @@ class FakeConnection {
     this.raw(JSON.stringify(message));
   }
   raw(text) {
-    setImmediate(() => this.isOpen && this.socket.readyState === 1 && this.socket.onmessage?.({ data: text }));
+    this.#toSocket(() => this.isOpen && this.socket.readyState === 1 && this.socket.onmessage?.({ data: text }));
   }
   close(code, reason = "") {
     this.isOpen = false;
     this.socket.readyState = 3;
-    setImmediate(() => this.socket.onclose?.({ code, reason }));
+    this.#toSocket(() => this.socket.onclose?.({ code, reason }));
+  }
+  /** A tab that hangs hears nothing of its socket either. */
+  #toSocket(action) {
+    const { tab } = this.socket;
+    if (tab) tab.world.toTab(tab, action);
+    else setImmediate(action);
   }
 }
 
@@ -288,14 +294,133 @@ function written(server, name, key, body, connection) {
   return { type: "published", offset: entry.offset, entry: entry.id, duplicate: false };
 }
 
+/** Web Locks of one browser: queues by name; `crash(tab)` is what the browser does when a tab is gone. */
+class FakeLocks {
+  #held = new Map();
+  #queues = new Map();
+
+  of(tab) {
+    return { request: (name, ...rest) => this.#request(tab, name, rest.length > 1 ? rest[0] : {}, rest.at(-1)) };
+  }
+
+  crash(tab) {
+    for (const [name, queue] of this.#queues) this.#queues.set(name, queue.filter((each) => each.tab !== tab));
+    for (const [name, holder] of [...this.#held]) if (holder.tab === tab) this.#free(name, holder);
+  }
+
+  #request(tab, name, { signal, steal }, callback) {
+    return new Promise((resolve, reject) => {
+      const wanted = { tab, callback, resolve, reject };
+      const abort = () => new DOMException("aborted", "AbortError");
+      if (signal?.aborted) return reject(abort());
+      if (steal) {
+        const robbed = this.#held.get(name);
+        this.#held.delete(name);
+        // A tab that hangs hears of it when it wakes up.
+        if (robbed) tab.world.toTab(robbed.tab, () => robbed.reject(abort()));
+        return this.#grant(name, wanted);
+      }
+      const queue = this.#queues.get(name) ?? [];
+      queue.push(wanted);
+      this.#queues.set(name, queue);
+      signal?.addEventListener("abort", () => {
+        const waiting = this.#queues.get(name) ?? [];
+        if (!waiting.includes(wanted)) return;
+        this.#queues.set(name, waiting.filter((each) => each !== wanted));
+        reject(abort());
+      });
+      setImmediate(() => this.#next(name));
+    });
+  }
+
+  #next(name) {
+    const queue = this.#queues.get(name) ?? [];
+    if (!this.#held.has(name) && queue.length > 0) this.#grant(name, queue.shift());
+  }
+
+  #grant(name, wanted) {
+    this.#held.set(name, wanted);
+    setImmediate(async () => {
+      const result = await wanted.callback();
+      wanted.resolve(result);
+      this.#free(name, wanted);
+    });
+  }
+
+  #free(name, holder) {
+    if (this.#held.get(name) !== holder) return;
+    this.#held.delete(name);
+    setImmediate(() => this.#next(name));
+  }
+}
+
 /** A browser: what it keeps, and what happens to its windows. `tab()` opens one more of the same browser. */
 export class World {
   local = new FakeStorage();
   indexedDB = new IDBFactory();
+  locks = new FakeLocks();
+  #channels = new Set();
+
   constructor(server, clock) {
     this.server = server;
     this.clock = clock;
     this.first = this.tab();
+  }
+
+  /** Does something in a tab, unless that is gone; when it hangs, later. */
+  toTab(tab, action) {
+    setImmediate(() => {
+      if (tab.isGone) return;
+      if (tab.isHanging) tab.held.push(action);
+      else action();
+    });
+  }
+
+  /** A tab with the browser's locks and channels, which others of `shared()` see. */
+  shared() {
+    const tab = this.tab();
+    const channels = this.#channels;
+    const { clock, locks } = this;
+    Object.assign(tab, { world: this, isGone: false, isHanging: false, held: [] });
+    const world = this;
+    tab.environment.locks = locks.of(tab);
+    tab.environment.after = (ms, action) => clock.after(ms, () => (tab.isHanging ? tab.held.push(action) : tab.isGone || action()));
+    tab.environment.BroadcastChannel = class {
+      onmessage = null;
+      tab = tab;
+      constructor(name) {
+        this.name = name;
+        channels.add(this);
+      }
+      postMessage(data) {
+        const copy = structuredClone(data);
+        for (const other of channels) if (other !== this && other.name === this.name) world.toTab(other.tab, () => channels.has(other) && other.onmessage?.({ data: copy }));
+      }
+      close() {
+        channels.delete(this);
+      }
+    };
+    const { WebSocket } = tab.environment;
+    tab.sockets = [];
+    tab.environment.WebSocket = class extends WebSocket {
+      constructor(...given) {
+        super(...given);
+        this.tab = tab;
+        tab.sockets.push(this);
+      }
+    };
+    /** The renderer dies: no word from it, and the browser cleans up. */
+    tab.crash = () => {
+      tab.isGone = true;
+      for (const channel of [...channels]) if (channel.tab === tab) channels.delete(channel);
+      for (const socket of tab.sockets) if (socket.readyState === 1) socket.close(1001);
+      locks.crash(tab);
+    };
+    tab.wake = () => {
+      tab.isHanging = false;
+      for (const action of tab.held.splice(0)) action();
+    };
+    return tab;
   }
 
   tab(session = new FakeStorage()) {

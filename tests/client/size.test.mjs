@@ -9,7 +9,7 @@ import { build } from "esbuild";
 
 /** Bytes. The goals are 10 and 14 KB; these hold what is reached, so that nothing grows unseen. */
 const CORE_MAX = 15_500;
-const ALL_MAX = 21_500;
+const ALL_MAX = 25_500;
 
 const client = new URL("../../static/client/", import.meta.url).pathname;
 
@@ -24,7 +24,7 @@ async function size(without = []) {
 
 test("the client stays small", async (context) => {
   const all = await size();
-  const core = await size(["members", "room-presence", "activity", "cursors", "attention", "notifications", "collection"]);
+  const core = await size(["members", "room-presence", "activity", "cursors", "attention", "notifications", "collection", "tab-link"]);
   context.diagnostic(`core ${core} bytes, all headless ${all} bytes, minified and gzipped`);
   assert.ok(core <= CORE_MAX, `core: ${core} bytes`);
   assert.ok(all <= ALL_MAX, `all headless: ${all} bytes`);
