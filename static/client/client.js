@@ -110,6 +110,7 @@ export class Client {
   disableRealtime() {
     this.#engine.setRealtime(false);
     this.#engine.stop("realtime is switched off");
+    this.#engine.use();
   }
 
   // --- Rooms and events ---

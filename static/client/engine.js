@@ -21,6 +21,7 @@ import { Notifications } from "./notifications.js";
 import { Keep } from "./storage.js";
 import { Store } from "./store.js";
 import { TabLink } from "./tab-link.js";
+import { apiUrl } from "./url.js";
 import { watchWaking } from "./wake.js";
 
 /** @typedef {import("./types.js").ClientOptions} ClientOptions */
@@ -34,6 +35,7 @@ const ANSWERS = new Set([
 ]);
 /** Another tab's item that waits for longer was left behind by a tab that is gone. */
 const LEFT_BEHIND_MS = 15_000;
+const POLL_MS = 30_000;
 const WORRY_MS = 10_000;
 const LOST_ID = "copresence:connection";
 
@@ -79,6 +81,8 @@ export class Engine {
   /** @type {(() => void) | null} */
   #cancelWorry = null;
   #unwatch;
+  /** Loaded when it is needed, which for most is never. @type {Promise<import("./polling.js").Polling> | null} */
+  #polling = null;
   #ended = new AbortController();
 
   /** @param {ClientOptions} [options] */
@@ -86,7 +90,7 @@ export class Engine {
     this.options = options;
     this.env = environment(options.environment);
     const env = this.env;
-    const url = apiUrl(options.url, env);
+    const url = (this.url = apiUrl(options.url, env));
     const prefix = `copresence:${options.storageKey ?? ""}:${url}:`;
     this.#kept = new Keep(env.local, prefix);
     this.#keptByTab = new Keep(env.session, prefix);
@@ -257,6 +261,7 @@ export class Engine {
 
   dispose() {
     this.stop();
+    void this.#polling?.then((polling) => polling.stop());
     this.#unwatch();
     this.#ended.abort();
     this.notifications.clearAllNotifications();
@@ -265,8 +270,22 @@ export class Engine {
     this.emitter.clear();
   }
 
+  /** Data by fetch, while realtime is off. */
+  async #poll() {
+    const { env, identity, url, options } = this;
+    this.#polling ??= import("./polling.js").then(({ Polling }) => new Polling({
+      env, url, interval: options.pollInterval ?? POLL_MS,
+      token: () => identity.fresh(),
+      rooms: () => this.rooms.values(),
+      onError: (error) => this.emitError(error),
+    }));
+    const polling = await this.#polling;
+    if (!this.isRealtime && !this.#ended.signal.aborted) polling.start();
+  }
+
   /** Somebody uses something. */
   use() {
+    if (!this.isRealtime) return void this.#poll();
     const { autoConnect = this.env.document !== null } = this.options;
     if (autoConnect && this.isRealtime && !this.#isStopped && this.connection.status.state === "disconnected") this.connection.start();
   }
@@ -274,7 +293,10 @@ export class Engine {
   /** @param {boolean} isOn */
   setRealtime(isOn) {
     this.isRealtime = isOn;
-    if (isOn) this.#isStopped = false;
+    if (isOn) {
+      this.#isStopped = false;
+      void this.#polling?.then((polling) => polling.stop());
+    }
     this.#kept.set("realtime", isOn ? undefined : false);
     this.#restate();
   }
@@ -468,16 +490,5 @@ export class Engine {
   emitError(error) {
     this.options.logger?.(error.message, { code: error.code, room: error.room });
     this.emitter.emit("error", { error });
-  }
-}
-
-/** @param {string | undefined} given @param {import("./environment.js").Environment} env @returns {string} absolute, without a slash at its end */
-function apiUrl(given, { location }) {
-  const base = location?.origin;
-  if (given === undefined && base === undefined) throw new UsageError("outside of a page `url` has to be given, such as http://127.0.0.1:8080/v1");
-  try {
-    return new URL(given ?? "/v1", base).href.replace(/\/+$/, "").replace(/^ws/, "http");
-  } catch {
-    throw new UsageError(`"${given}" is no address of an API`);
   }
 }

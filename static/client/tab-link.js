@@ -178,7 +178,7 @@ export class TabLink {
     channel.onmessage = ({ data }) => this.#hear(data, full);
     this.#releaseOwn = holdLock(/** @type {LockManager} */ (locks), `${full}:${this.#tab}`);
     this.#line = standForLeader(/** @type {LockManager} */ (locks), full, {
-      onLead: () => this.#takeLead(full),
+      onLead: () => this.#takeLead(),
       onRobbed: () => this.#robbed(),
     });
     this.#say({ kind: "hello" });
@@ -187,8 +187,7 @@ export class TabLink {
 
   // --- As the leader ---
 
-  /** @param {string} name */
-  #takeLead(name) {
+  #takeLead() {
     this.#timers.stop("watch");
     this.#timers.stop("steal");
     this.#requests.lose();
@@ -299,7 +298,7 @@ export class TabLink {
     const { locks } = this.#env;
     const name = this.#channel?.name;
     if (name === undefined) return;
-    this.#line = standForLeader(/** @type {LockManager} */ (locks), name, { onLead: () => this.#takeLead(name), onRobbed: () => this.#robbed() });
+    this.#line = standForLeader(/** @type {LockManager} */ (locks), name, { onLead: () => this.#takeLead(), onRobbed: () => this.#robbed() });
     this.#say({ kind: "hello" });
     this.#watch();
   }

@@ -8,18 +8,23 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** Bytes. The goals are 10 and 14 KB; these hold what is reached, so that nothing grows unseen. */
-const CORE_MAX = 15_500;
-const ALL_MAX = 25_500;
+const CORE_MAX = 16_200;
+const ALL_MAX = 26_000;
 
 const client = new URL("../../static/client/", import.meta.url).pathname;
 
-/** @returns bytes of the entry with everything that it loads at first; `without` is loaded later, or by who uses it */
+/** @returns bytes, gzipped, of the entry with everything that it loads at first; `without` is loaded later, or by who uses it */
 async function size(without = []) {
-  const { outputFiles } = await build({
-    entryPoints: [`${client}index.js`], bundle: true, splitting: true, outdir: "/size", minify: true, format: "esm", target: "es2022", write: false,
-    external: without.map((name) => `./${name}.js`),
+  const { outputFiles, metafile } = await build({
+    entryPoints: [`${client}index.js`], bundle: true, splitting: true, outdir: "/size", minify: true, format: "esm", target: "es2022",
+    write: false, metafile: true, absWorkingDir: "/", external: without.map((name) => `./${name}.js`),
   });
-  return gzipSync(outputFiles[0].text, { level: 9 }).length;
+  const needed = new Set(["size/index.js"]);
+  // A set grows while it is walked.
+  for (const name of needed) for (const { path, kind } of metafile.outputs[name]?.imports ?? []) if (kind === "import-statement") needed.add(path);
+  const texts = outputFiles.filter(({ path }) => needed.has(path.slice(1))).map(({ text }) => text);
+  assert.ok(texts.length > 0);
+  return gzipSync(texts.join("\n"), { level: 9 }).length;
 }
 
 test("the client stays small", async (context) => {
