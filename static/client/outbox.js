@@ -104,9 +104,12 @@ export class Outbox {
     const item = { ...draft, seq: Number.MAX_SAFE_INTEGER };
     this.#insert(item);
     const outcome = this.#outcome(key, timeout, signal, room);
+    // Begun at once, for the page may be gone in a moment; numbered in the order in which they were begun.
+    const stored = store.then((open) => open.add(draft));
+    stored.catch(() => {});
     this.#adding = this.#adding.then(async () => {
       try {
-        item.seq = await (await store).add(draft);
+        item.seq = await stored;
         this.#seen = Math.max(this.#seen, item.seq);
       } catch {
         // Storage that throws: it lives as long as the page, and is sent all the same.
