@@ -223,6 +223,10 @@ export class Notifications {
   updatePreferences(patch) {
     const before = this.#preferences;
     this.#preferences = { ...before, ...patch };
+    // Merged as the server will: of what is by topic or room only what is named changes.
+    for (const key of /** @type {const} */ (["levels", "topics", "rooms"])) {
+      if (patch[key]) this.#preferences = { ...this.#preferences, [key]: { ...before[key], ...patch[key] } };
+    }
     this.#show();
     const { follows: _, ...set } = patch;
     this.#host.request({ type: "preferences", set }).then((reply) => this.#prefer(reply), (error) => {
@@ -233,18 +237,18 @@ export class Notifications {
   }
 
   /** Hears of a room while away. @param {string} room */
-  follow(room) {
-    return this.#send({ type: "follow", room });
+  async follow(room) {
+    this.#prefer(await this.#send({ type: "follow", room }));
   }
 
   /** @param {string} room */
-  unfollow(room) {
-    return this.#send({ type: "unfollow", room });
+  async unfollow(room) {
+    this.#prefer(await this.#send({ type: "unfollow", room }));
   }
 
   /** @param {{ topic: string } | { room: string }} what its notifications come quietly and read */
   mute(what) {
-    this.updatePreferences("topic" in what ? { topics: { ...this.#preferences.topics, [what.topic]: "mute" } } : { rooms: { ...this.#preferences.rooms, [what.room]: "mute" } });
+    this.updatePreferences("topic" in what ? { topics: { [what.topic]: "mute" } } : { rooms: { [what.room]: "mute" } });
   }
 
   // --- What the client tells; nobody else calls these ---
@@ -330,13 +334,13 @@ export class Notifications {
   #arrive(message, isNew) {
     const notification = readNotification(message.notification, message.offset ?? null);
     if (notification === null) return this.#host.count("nonsense");
-    const { replaces } = message.notification;
+    const { replaces } = message;
     if (isNew) {
       if (typeof replaces === "string") this.#inbox = this.#inbox.filter(({ id }) => id !== replaces);
       this.#inbox = merge(this.#inbox, [notification]);
       this.#host.emit("notification:new", notification);
     }
-    const isSilent = notification.quiet || notification.read || (typeof replaces === "string" && this.#toasts.wasDismissed(replaces));
+    const isSilent = notification.quiet || (typeof replaces === "string" && this.#toasts.wasDismissed(replaces));
     if (!isSilent && this.#host.isFront()) this.#toasts.show(notification, this.#preferences.durations, typeof replaces === "string" ? replaces : undefined);
     this.#show();
   }
@@ -347,7 +351,10 @@ export class Notifications {
     const { as, notifications: ids } = entry;
     if (["read", "archived", "acked"].includes(as)) {
       // Somebody saw to it, in whichever tab: no toast keeps asking.
-      for (const { id } of this.#toasts.getSnapshot()) if (Array.isArray(ids) && ids.includes(id)) this.#toasts.hide(id);
+      for (const { id, critical } of this.#toasts.getSnapshot()) {
+        // What is critical only an acknowledgement ends; the server would bring it back.
+        if ((as === "acked" || !critical) && (ids === "all" || ids?.includes(id))) this.#toasts.hide(id);
+      }
     }
     if (as === "read") this.#host.emit("notification:read", { ids });
     if (as === "surfaced") {

@@ -204,6 +204,44 @@ test("a leader whose page hangs is replaced, and steps down when it wakes", asyn
   await other.close();
 });
 
+test("a notification toasts in the tab in front, its badge agrees in both, read in one is read in both", async () => {
+  const [first, second] = [await ada(), await ada()];
+  await until(() => second.inspect(), ({ status }) => status.tab.count === 2);
+  for (const tab of [first, second]) await tab.page.evaluate(() => globalThis.client.notifications.subscribe(() => {}));
+  await second.page.evaluate(() => globalThis.dispatchEvent(new Event("focus")));
+  // Somebody else: the same user on another device, who may always tell themselves.
+  await first.page.evaluate(async () => {
+    const kept = Object.keys(localStorage).find((key) => key.endsWith(":guest"));
+    const socket = new WebSocket(`ws://${location.host}/v1/ws`, "copresence.v1");
+    await new Promise((resolve) => {
+      socket.onmessage = ({ data }) => data.includes("notified") && resolve();
+      socket.onopen = () => {
+        socket.send(JSON.stringify({ type: "connect", id: 1, token: JSON.parse(localStorage.getItem(kept)) }));
+        const to = { users: [globalThis.client.user.id] };
+        socket.send(JSON.stringify({ type: "notify", id: 2, to, notification: { level: "warning", title: "<b>Revenue</b> is down" } }));
+      };
+    });
+    socket.close(1000);
+  });
+  const look = (tab) => tab.page.evaluate(() => {
+    const { notifications, unreadCount, unseenCount, history } = globalThis.client.notifications;
+    return { toasts: notifications.map(({ title }) => title), unread: unreadCount, unseen: unseenCount, read: history.map(({ read }) => read) };
+  });
+  for (const [tab, toasts] of [[first, []], [second, ["<b>Revenue</b> is down"]]]) {
+    const seen = await until(() => look(tab), ({ unread, read }) => unread === 1 && read.length === 1, { what: "it arrived" });
+    assert.deepEqual(seen, { toasts, unread: 1, unseen: 1, read: [false] });
+  }
+  await first.page.evaluate(() => globalThis.client.notifications.markRead("all"));
+  for (const tab of [first, second]) {
+    const seen = await until(() => look(tab), ({ unread, toasts }) => unread === 0 && toasts.length === 0, { what: "read" });
+    assert.deepEqual(seen, { toasts: [], unread: 0, unseen: 0, read: [true] });
+  }
+  await first.page.evaluate(() => globalThis.client.notifications.undo());
+  for (const tab of [first, second]) await until(() => look(tab), ({ unread, read }) => unread === 1 && read[0] === false, { what: "taken back" });
+  await second.page.evaluate(() => globalThis.client.notifications.updatePreferences({ topics: { kpi: "mute" } }));
+  await until(() => first.page.evaluate(() => globalThis.client.notifications.preferences.topics.kpi), (value) => value === "mute");
+});
+
 test("without Web Locks, as on plain http, each tab has a connection of its own", async () => {
   await context.addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
   const [first, second] = [await ada(), await ada()];

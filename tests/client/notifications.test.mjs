@@ -164,11 +164,11 @@ test("what replaces takes the toast's place, silently when that was dismissed; a
   const { system, entry, server } = await online();
   entry({ type: "notification", notification: wire("n1", { critical: true }) });
   await settle();
-  entry({ type: "notification", notification: wire("n2", { replaces: "n1" }) });
+  entry({ type: "notification", notification: wire("n2"), replaces: "n1" });
   await settle();
   assert.deepEqual(system.notifications.map(({ id }) => id), ["n2"]);
   system.hideNotification("n2");
-  entry({ type: "notification", notification: wire("n3", { replaces: "n2" }) });
+  entry({ type: "notification", notification: wire("n3"), replaces: "n2" });
   await settle();
   assert.equal(system.notifications.length, 0);
   server.connection.push({ type: "notification", room: "@me", again: true, notification: wire("n2", { critical: true }) });
