@@ -188,6 +188,8 @@ export class Engine {
   #comeToFront() {
     this.#front = this.#tab;
     this.#tell({ front: this.#tab });
+    // One session has one presence state: that of the tab which is looked at.
+    if (this.status.getSnapshot().tab.count > 1) for (const room of this.rooms.values()) room.presence.update({});
   }
 
   /** @param {Record<string, any>} word */
@@ -230,7 +232,6 @@ export class Engine {
       status: () => this.attention.status,
       write: (to, message, how) => this.delivery.write(to, message, how),
       count: (what) => this.count(what),
-      onPresent: () => {},
       onEvent: (event, data, meta) => this.notifications.tap(event, data, meta),
       onError: (error) => this.emitError(error),
       signalMs: this.options.signals ?? SIGNAL_MS,

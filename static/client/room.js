@@ -38,7 +38,6 @@ import { Store } from "./store.js";
  * @property {() => MemberStatus} status the session's
  * @property {(room: string, message: Record<string, unknown>, options?: WriteOptions) => Promise<Published>} write
  * @property {(what: string) => void} count passed over, for `inspect()`
- * @property {(room: any) => void} onPresent the session's presence state comes from here now
  * @property {(event: string, data: unknown, meta: import("./types.js").EventMeta) => void} onEvent of an application
  * @property {(error: CopresenceError) => void} onError nobody waits for
  * @property {number} signalMs
@@ -461,7 +460,6 @@ export class Room {
   /** @param {{ status?: MemberStatus, state?: Record<string, unknown> }} change */
   #show(change) {
     this.#shown = { ...this.#shown, ...change };
-    this.#host.onPresent(this);
     if (this.status !== "joined") return;
     const status = this.#shown.status ?? this.#host.status();
     // Lost or refused for being too fast, the next join brings it, or the next change.

@@ -188,6 +188,16 @@ test("away is who is away in all tabs", async () => {
   assert.equal(statuses().at(-1), "busy");
 });
 
+test("what others see is the state of the tab that is looked at", async () => {
+  const { server, tabs } = await open(2);
+  tabs[0].room.presence.update({ state: { page: "costs" } });
+  tabs[1].room.presence.update({ state: { page: "overview" } });
+  await settle(30);
+  tabs[0].tab.fire(tabs[0].tab.window, "focus");
+  await settle(30);
+  assert.deepEqual(server.heardOf("presence").at(-1).state, { page: "costs" });
+});
+
 test("a cut is seen by all tabs, and all come back where they were", async () => {
   const { server, clock, tabs } = await open(3);
   server.append("r", note(1));
