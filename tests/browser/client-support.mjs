@@ -1,0 +1,89 @@
+/**
+ * Pages of our own for the client: an empty document of the node's origin, in which a client is made. The wire between the
+ * two can be cut; what is true is asked of the node as well.
+ */
+
+import { until } from "./support.mjs";
+
+/** A tab with a client that keeps what it hears. */
+export class Tab {
+  /** Sockets that this page opened. */
+  sockets = 0;
+  /** `connected` messages that came down them. */
+  connected = [];
+  alarms = [];
+
+  /** @param {import("playwright-core").Page} page @param {string} origin */
+  constructor(page, origin) {
+    this.page = page;
+    this.origin = origin;
+    page.on("pageerror", (error) => this.alarms.push(String(error)));
+    page.on("websocket", (socket) => {
+      this.sockets += 1;
+      socket.on("framereceived", ({ payload }) => {
+        const message = JSON.parse(String(payload));
+        if (message.type === "connected") this.connected.push(message);
+      });
+    });
+  }
+
+  /**
+   * @param {import("playwright-core").BrowserContext} context
+   * @param {string} origin
+   * @param {Record<string, unknown>} options of the client
+   */
+  static async open(context, origin, options = {}) {
+    const tab = new Tab(await context.newPage(), origin);
+    // Before any script of the page, and again after each reload.
+    await tab.page.addInitScript((given) => {
+      globalThis.begin = async () => {
+        const { createClient } = await import("/client/index.js");
+        const client = createClient({ room: "test", ...given });
+        const heard = { notes: [], states: [], resets: 0, left: [], errors: [] };
+        client.on("note", (data) => heard.notes.push(data));
+        client.on("reset", () => (heard.resets += 1));
+        client.on("user:logout", ({ userId }) => heard.left.push(userId));
+        client.on("connection:state", ({ state }) => heard.states.push(state));
+        client.on("error", ({ error }) => heard.errors.push(error.code));
+        Object.assign(globalThis, { client, heard, room: client.room("test") });
+      };
+    }, options);
+    await tab.goto();
+    return tab;
+  }
+
+  /** A page of the node without the demo: the server answers what is no page with JSON, in the same origin. */
+  async goto() {
+    await this.page.goto(`${this.origin}/favicon.svg`);
+    await this.page.evaluate(() => globalThis.begin());
+  }
+
+  async reload() {
+    await this.page.reload();
+    await this.page.evaluate(() => globalThis.begin());
+  }
+
+  live(within = 20_000) {
+    return until(() => this.page.evaluate(() => globalThis.room.status), (status) => status === "joined", { what: "joined", within });
+  }
+
+  /** @returns {Promise<{ notes: unknown[], states: string[], resets: number, left: string[], errors: string[] }>} */
+  heard() {
+    return this.page.evaluate(() => globalThis.heard);
+  }
+
+  notes() {
+    return this.page.evaluate(() => globalThis.heard.notes);
+  }
+
+  inspect() {
+    return this.page.evaluate(() => JSON.parse(JSON.stringify(globalThis.client.inspect())));
+  }
+
+  /** Says it without waiting for the answer. @param {unknown[]} notes */
+  say(...notes) {
+    return this.page.evaluate((all) => {
+      for (const note of all) globalThis.client.emit("note", note);
+    }, notes);
+  }
+}

@@ -1,0 +1,262 @@
+/** Toasts, inbox and preferences: what a person sees, against what the server says. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { createClient, UsageError } from "../../static/client/index.js";
+import { connected, record, settle, stage } from "./fake-server.mjs";
+
+const wire = (id, more = {}) => ({ id, level: "info", title: `title ${id}`, message: "m", topic: null, room: null, at: "2026-11-21T07:00:00Z", read: null, archived: null, acked: null, ...more });
+
+/** The server's inbox as a script: enough of it to answer. */
+function inboxOf(server) {
+  const box = { list: [], counts: { unread: 0, unseen: 0, offset: 0 }, preferences: { toasts: true, durations: 1 } };
+  const entry = (body) => {
+    box.counts = { ...box.counts, offset: box.counts.offset + 1, ...body.counts };
+    const { counts, ...rest } = body;
+    server.connection.push({ room: "@me", offset: box.counts.offset, id: `me-${box.counts.offset}`, at: "2026-11-21T07:00:00Z", from: null, unread: box.counts.unread, unseen: box.counts.unseen, ...rest });
+  };
+  server.script("inbox", () => ({ type: "inbox", notifications: box.list, ...box.counts, more: false }));
+  server.script("preferences", ({ set }) => {
+    Object.assign(box.preferences, set);
+    return { type: "preferences", preferences: box.preferences };
+  });
+  server.script("mark", ({ as, notifications, upto, undo }) => {
+    const body = undo ? { type: "marked", as: "undone", undo, notifications: [] } : { type: "marked", as, notifications, ...(upto !== undefined && { upto }) };
+    entry({ ...body, counts: as === "seen" ? { unseen: 0 } : { unread: 0, unseen: 0 } });
+    return { type: "ok", ...box.counts };
+  });
+  return { box, entry };
+}
+
+async function online(options) {
+  const { server, world, clock } = stage();
+  const inbox = inboxOf(server);
+  const client = createClient(world.options({ room: "r", ...options }));
+  await connected(client, clock);
+  return { server, world, clock, client, system: client.notifications, ...inbox };
+}
+
+test("a local toast goes after its time, the same id is updated in place", async () => {
+  const { system, clock } = await online();
+  const id = system.showNotification({ title: "saved" });
+  system.showNotification({ id, type: "success", title: "saved twice" });
+  assert.deepEqual(system.notifications.map(({ title }) => title), ["saved twice"]);
+  assert.ok(system.notifications[0].timestamp instanceof Date);
+  await clock.tick(4_999);
+  assert.equal(system.notifications.length, 1);
+  await clock.tick(1);
+  assert.equal(system.notifications.length, 0);
+  assert.equal(system.history[0].title, "saved twice");
+  assert.throws(() => system.showNotification({}), UsageError);
+});
+
+test("clocks stand still while somebody looks, and go on for at least two seconds", async () => {
+  const { system, clock, world } = await online();
+  system.showNotification({ title: "one" });
+  await clock.tick(4_900);
+  system.hold("hover");
+  world.first.document.visibilityState = "hidden";
+  world.first.fire(world.first.document, "visibilitychange");
+  system.showNotification({ title: "two" });
+  await clock.tick(60_000);
+  system.release("hover");
+  await clock.tick(60_000);
+  assert.equal(system.notifications.length, 2);
+  world.first.document.visibilityState = "visible";
+  world.first.fire(world.first.document, "visibilitychange");
+  await clock.tick(1_900);
+  assert.equal(system.notifications.length, 2);
+  await clock.tick(5_000);
+  assert.equal(system.notifications.length, 0);
+});
+
+test("what asks for something stays: errors, actions, criticals, and everything for who wants it so", async () => {
+  const { system, clock } = await online();
+  system.showNotification({ type: "error", title: "e" });
+  system.showNotification({ title: "a", actions: [{ id: "go", label: "Go" }] });
+  system.showNotification({ type: "warning", title: "w" });
+  system.updatePreferences({ durations: null });
+  await settle();
+  system.showNotification({ title: "slow reader" });
+  await clock.tick(600_000);
+  assert.deepEqual(system.notifications.map(({ title }) => title), ["e", "a", "slow reader"]);
+});
+
+test("a notification from the server toasts, is in the inbox, and the counts are the server's", async () => {
+  const { system, entry, client } = await online();
+  const log = record(client, "notification:new", "inbox");
+  entry({ type: "notification", notification: wire("n1", { level: "warning" }), counts: { unread: 7, unseen: 3 } });
+  await settle();
+  assert.equal(system.unreadCount, 7);
+  assert.equal(system.unseenCount, 3);
+  assert.deepEqual(system.notifications.map(({ id, type }) => [id, type]), [["n1", "warning"]]);
+  assert.deepEqual(log.map(({ name }) => name), ["notification:new", "inbox"]);
+  // Pushed once more: nothing new.
+  client.inspect();
+  entry({ type: "notification", notification: wire("n2", { quiet: true }), counts: { unread: 8 } });
+  await settle();
+  assert.equal(system.notifications.length, 1, "a quiet one makes no toast");
+  assert.equal(system.unreadCount, 8);
+});
+
+test("the same entry twice counts once, and an older offset never overwrites a newer count", async () => {
+  const { system, server } = await online();
+  const entry = { type: "notification", room: "@me", offset: 1, id: "me-1", at: "2026-11-21T07:00:00Z", notification: wire("n1"), unread: 1, unseen: 1 };
+  server.connection.push(entry);
+  server.connection.push({ ...entry, unread: 99 });
+  await settle();
+  assert.equal(system.unreadCount, 1);
+  server.connection.push({ ...entry, offset: 2, id: "me-2", type: "marked", as: "read", notifications: ["n1"], unread: 0, unseen: 0 });
+  server.script("inbox", () => ({ type: "inbox", notifications: [], unread: 5, unseen: 5, offset: 1, more: false }));
+  await settle();
+  await system.loadMore();
+  assert.equal(system.unreadCount, 0);
+  assert.equal(system.notifications.length, 0, "read elsewhere, its toast goes");
+});
+
+test("history loads the inbox, marks show at once and are taken back when refused", async () => {
+  const { system, box, server, client } = await online();
+  box.list = [wire("n1", { offset: 1 }), wire("n2", { offset: 2, at: "2026-11-21T08:00:00Z" })];
+  box.counts = { unread: 2, unseen: 2, offset: 2 };
+  const off = system.subscribe(() => {});
+  await settle();
+  assert.deepEqual(system.history.map(({ id }) => id), ["n2", "n1"]);
+  const marking = system.markRead(["n1"]);
+  assert.equal(system.history[1].read, true);
+  await marking;
+  assert.deepEqual(server.heardOf("mark")[0].notifications, ["n1"]);
+  const errors = record(client, "error");
+  server.script("mark", () => ({ type: "error", code: "not_found", message: "no such notification" }), 1);
+  await assert.rejects(system.archive(["n2"]), { code: "not_found" });
+  await settle();
+  assert.equal(errors.length, 1);
+  assert.deepEqual(system.history.map(({ id }) => id), ["n2", "n1"]);
+  off();
+});
+
+test("all means up to what was shown, and undo takes it back", async () => {
+  const { system, box, server } = await online();
+  box.list = [wire("n1", { offset: 4 }), wire("n2", { offset: 9, critical: true })];
+  box.counts = { unread: 2, unseen: 2, offset: 9 };
+  system.subscribe(() => {});
+  await settle();
+  system.clearHistory();
+  await settle();
+  const [archived] = server.heardOf("mark");
+  assert.deepEqual([archived.notifications, archived.upto, archived.as], ["all", 9, "archived"]);
+  assert.deepEqual(system.history.map(({ id }) => id), ["n2"], "what is critical has to be acknowledged");
+  await system.undo();
+  await settle();
+  assert.equal(server.heardOf("mark")[1].undo, 10);
+  assert.deepEqual(system.history.map(({ id }) => id).sort(), ["n1", "n2"]);
+  await system.undo();
+  assert.equal(server.heardOf("mark").length, 2);
+  await system.markSeen();
+  assert.equal(server.heardOf("mark")[2].as, "seen");
+  await system.snooze(["n1"], new Date("2026-11-22T00:00:00Z"));
+  assert.equal(server.heardOf("mark")[3].until, "2026-11-22T00:00:00.000Z");
+  await system.markUnread(["n2"]);
+  await system.unarchive(["n1"]);
+});
+
+test("what replaces takes the toast's place, silently when that was dismissed; a critical one comes again", async () => {
+  const { system, entry, server } = await online();
+  entry({ type: "notification", notification: wire("n1", { critical: true }) });
+  await settle();
+  entry({ type: "notification", notification: wire("n2"), replaces: "n1" });
+  await settle();
+  assert.deepEqual(system.notifications.map(({ id }) => id), ["n2"]);
+  system.hideNotification("n2");
+  entry({ type: "notification", notification: wire("n3"), replaces: "n2" });
+  await settle();
+  assert.equal(system.notifications.length, 0);
+  server.connection.push({ type: "notification", room: "@me", again: true, notification: wire("n2", { critical: true }) });
+  await settle();
+  assert.deepEqual(system.notifications.map(({ id }) => id), ["n2"]);
+  system.act("n2", "none");
+  await settle();
+  assert.equal(server.heardOf("ack")[0].notification, "n2");
+  assert.equal(system.notifications.length, 0);
+});
+
+test("preferences show at once, are merged by the server, told by other tabs, and taken back when refused", async () => {
+  const { system, server, entry } = await online();
+  assert.equal(system.preferences.toasts, true);
+  await settle();
+  system.updatePreferences({ toasts: false });
+  assert.equal(system.preferences.toasts, false);
+  await settle();
+  assert.deepEqual(server.heardOf("preferences").at(-1).set, { toasts: false });
+  entry({ type: "preferred", preferences: { toasts: true, durations: 2 } });
+  await settle();
+  assert.equal(system.preferences.durations, 2);
+  server.script("preferences", () => ({ type: "error", code: "unavailable", message: "later" }), 1);
+  system.mute({ topic: "kpi" });
+  assert.equal(system.preferences.topics.kpi, "mute");
+  await settle();
+  assert.equal(system.preferences.topics.kpi, undefined);
+  await system.follow("r2");
+  await system.unfollow("r2");
+  assert.equal(server.heardOf("follow")[0].room, "r2");
+});
+
+test("important events become toasts by themselves, others as the application says", async () => {
+  const { system, client, server } = await online();
+  await client.room("r").join();
+  const off = system.from("approval:created", ({ title }) => (title ? { title, type: "info" } : null));
+  server.append("r", { type: "event", event: "system:error", data: { error: "<b>disk</b>", severity: "high" } });
+  server.append("r", { type: "event", event: "approval:created", data: { title: "Budget" } });
+  server.append("r", { type: "event", event: "approval:created", data: {} });
+  await settle();
+  assert.deepEqual(system.notifications.map(({ type, title, message }) => [type, title, message]), [["error", "Something went wrong", "<b>disk</b>"], ["info", "Budget", ""]]);
+  off();
+  server.append("r", { type: "event", event: "approval:created", data: { title: "Late" } });
+  await settle();
+  assert.equal(system.notifications.length, 2);
+});
+
+test("a connection that stays lost is said once, and the toast goes when it is back", async () => {
+  const { system, server, clock } = await online();
+  server.isRefusing = true;
+  server.cut();
+  await clock.tick(9_000);
+  assert.equal(system.notifications.length, 0);
+  await clock.tick(2_000);
+  assert.deepEqual(system.notifications.map(({ title }) => title), ["Connection lost"]);
+  server.isRefusing = false;
+  await clock.tick(15_000);
+  assert.equal(system.notifications.length, 0);
+});
+
+test("@me goes on by its cursor after a loss, page by page", async () => {
+  const { system, server, clock } = await online();
+  server.script("connect", () => ({
+    type: "connected", session: "s-x", secret: "x", user: { id: "ada", name: "Ada" }, heartbeat: 10, resumed: true, limits: {}, counts: { unread: 2, unseen: 2, offset: 3 },
+    cursor: { epoch: "me", offset: 1, entry: "me-1" }, recovered: true, more: true,
+    entries: [{ type: "notification", room: "@me", offset: 1, id: "me-1", notification: wire("n1"), unread: 1, unseen: 1 }],
+  }), 1);
+  server.script("join", ({ room, since }) => (room !== "@me" ? undefined : {
+    type: "joined", room, cursor: { epoch: "me", offset: 2, entry: "me-2" }, recovered: since.offset === 1, more: false,
+    entries: [{ type: "notification", room: "@me", offset: 2, id: "me-2", notification: wire("n2"), unread: 2, unseen: 2 }],
+  }));
+  server.cut();
+  await clock.tick(500);
+  assert.deepEqual(server.heardOf("connect")[1].since, { epoch: "me", offset: 0, entry: null });
+  assert.deepEqual(system.notifications.map(({ id }) => id), ["n1", "n2"]);
+});
+
+test("HTML and nonsense stay what they are: text, or nothing", async () => {
+  const { system, server, client } = await online();
+  const hostile = '<img src=x onerror="alert(1)">';
+  server.connection.push({ type: "notification", room: "@me", offset: 1, id: "me-1", notification: wire("n1", {
+    title: hostile, message: 7, level: "fatal", at: "yesterday", duration: -1, actions: [null, { id: "x", url: "javascript:alert(1)" }, { id: "y", label: "Y", url: "/kpi" }, { id: "z", url: "//evil.test" }],
+  }) });
+  server.connection.push({ type: "notification", room: "@me", offset: 2, id: "me-2", notification: null });
+  server.connection.push({ type: "marked", room: "@me" });
+  await settle();
+  const [shown] = system.notifications;
+  assert.deepEqual([shown.title, shown.message, shown.type, shown.duration], [hostile, "", "info", Infinity]);
+  assert.deepEqual(shown.actions, [{ id: "x", label: "x" }, { id: "y", label: "Y", url: "/kpi" }, { id: "z", label: "z" }]);
+  assert.equal(client.inspect().counters.nonsense, 2);
+});
