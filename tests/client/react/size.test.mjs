@@ -1,4 +1,4 @@
-/** What the hooks add to a page that has the client and React, minified and compressed. */
+/** What hooks and elements add to a page that has the client (and React), minified and compressed. */
 
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
@@ -9,6 +9,8 @@ import { build } from "../node_modules/esbuild/lib/main.js";
 /** Bytes. The hooks that were asked for keep to 3 KB; every hook there is has what is reached, so that nothing grows unseen. */
 const ASKED_MAX = 3_072;
 const ALL_MAX = 3_900;
+/** The elements there are, of 8 KB that they have. */
+const UI_MAX = 6_600;
 const ASKED = "CopresenceProvider, useWebSocket, useRealtimeData, useRealtimeCollections, useUserActivity, useConnectionStatus, useNotifications";
 
 const folder = new URL("../../../static/client/react/", import.meta.url).pathname;
@@ -27,4 +29,12 @@ test("the hooks stay small", async (context) => {
   context.diagnostic(`those that were asked for ${asked} bytes, all ${all} bytes, minified and gzipped`);
   assert.ok(asked <= ASKED_MAX, `asked for: ${asked} bytes`);
   assert.ok(all <= ALL_MAX, `all: ${all} bytes`);
+});
+
+test("the elements stay small", async (context) => {
+  const entryPoints = [new URL("../ui/index.js", `file://${folder}`).pathname];
+  const { outputFiles } = await build({ entryPoints, bundle: true, minify: true, format: "esm", target: "es2022", write: false, external: ["../index.js"] });
+  const { length } = gzipSync(outputFiles[0].text, { level: 9 });
+  context.diagnostic(`elements ${length} bytes, minified and gzipped`);
+  assert.ok(length <= UI_MAX, `elements: ${length} bytes`);
 });
