@@ -144,6 +144,31 @@ test("toasts: three and how many more, read out in their own lines, by keyboard,
   await context.close();
 });
 
+test("a pointer shows where it is over the same element of another size, with a name that is text, until it is switched off", async () => {
+  const body = '<cp-cursors names="always" hide-after="300"><p>what is pointed at</p></cp-cursors>';
+  const ada = await open(body, { viewport: { width: 1_000, height: 600 } });
+  const grace = await open(body, { room: ada.room, name: `Grace ${HOSTILE}`, viewport: { width: 500, height: 600 } });
+  const box = await grace.page.locator("cp-cursors").boundingBox();
+  const cursor = ada.page.locator("cp-cursors .cursor");
+  const points = async (share) => {
+    await grace.page.mouse.move(box.x + box.width * share, box.y + box.height / 2);
+    return cursor.evaluateAll((all) => all.map(({ style, textContent }) => [Math.round(Number.parseFloat(style.left)), textContent].join(" ")));
+  };
+  await until(() => points(0.25), (seen) => seen.join("|") === `25 Grace ${HOSTILE}`);
+  await until(() => points(0.75), (seen) => seen[0]?.startsWith("75 "));
+  await until(() => cursor.evaluate(({ className }) => className), (name) => name === "cursor idle");
+  assert.equal(await ada.page.locator("cp-cursors .layer[aria-hidden=true] img").count(), 0);
+  assert.equal(await ada.page.locator("cp-cursors .layer[aria-hidden=true]").count(), 1);
+  await ada.page.locator("cp-cursors").evaluate((element) => element.toggleAttribute("off", true));
+  await until(() => cursor.count(), (count) => count === 0);
+  await ada.page.locator("cp-cursors").evaluate((element) => element.toggleAttribute("off", false));
+  await until(() => points(0.5), (seen) => seen[0]?.startsWith("50 "));
+  await grace.page.mouse.move(1, box.y + box.height + 200);
+  await until(() => cursor.count(), (count) => count === 0);
+  assert.deepEqual(ada.window.unexpected(), []);
+  await Promise.all([ada, grace].map(({ context }) => context.close()));
+});
+
 test("a toast's clock stands still under the pointer", async () => {
   const { page, context } = await open("<cp-toasts></cp-toasts>");
   await toast(page, { id: "a", title: "brief", duration: 1_500 });
@@ -157,7 +182,7 @@ test("a toast's clock stands still under the pointer", async () => {
 
 for (const colorScheme of ["light", "dark"]) {
   test(`axe finds nothing in ${colorScheme}, and reduced motion moves nothing`, async () => {
-    const body = '<cp-status details></cp-status><cp-avatars self></cp-avatars><cp-toasts></cp-toasts>';
+    const body = '<cp-status details></cp-status><cp-avatars self></cp-avatars><cp-cursors><p>board</p></cp-cursors><cp-toasts></cp-toasts>';
     const { page, context, window } = await open(body, { colorScheme, reducedMotion: "reduce" });
     await page.locator("cp-avatars button").waitFor();
     for (const type of ["info", "success", "error"]) await toast(page, { type, title: type, message: "what happened", actions: [{ id: "go", label: "Go" }] });

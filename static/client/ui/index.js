@@ -6,4 +6,5 @@
 export { CpProvider } from "./provider.js";
 export { CpStatus } from "./status.js";
 export { CpAvatars } from "./avatars.js";
+export { CpCursors } from "./cursors.js";
 export { CpToasts } from "./toasts.js";
