@@ -169,6 +169,25 @@ test("a pointer shows where it is over the same element of another size, with a 
   await Promise.all([ada, grace].map(({ context }) => context.close()));
 });
 
+test("what people did comes newest first as text, older ones on demand, and one can be selected", async () => {
+  const { page, context, window, room } = await open('<cp-activity limit="2"></cp-activity>');
+  await page.locator("cp-activity .empty").waitFor();
+  const track = (action) => page.evaluate(([name, what]) => document.querySelector("cp-provider").client.room(name).activity.track(what, "chart"), [room, action]);
+  for (const action of ["opened", HOSTILE, "closed"]) await track(action);
+  const items = () => page.locator("cp-activity li").evaluateAll((all) => all.map((item) => [...item.querySelectorAll("span")].map(({ textContent }) => textContent).join(" ")));
+  await until(items, (seen) => seen.join("|") === `Ada Lovelace closed chart|Ada Lovelace ${HOSTILE} chart`);
+  assert.equal(await page.locator("cp-activity img").count(), 0);
+  await page.getByRole("button", { name: "Show older" }).click();
+  await until(items, (seen) => seen.length === 3 && seen[2] === "Ada Lovelace opened chart");
+  await page.getByRole("button", { name: "Show older" }).waitFor({ state: "hidden" });
+  await page.evaluate(() => document.addEventListener("cp-select", ({ detail }) => (window.selected = detail.entry.action)));
+  await page.getByRole("button", { name: "opened chart" }).press("Enter");
+  assert.equal(await page.evaluate(() => window.selected), "opened");
+  assert.deepEqual(await findings(page), []);
+  assert.deepEqual(window.unexpected(), []);
+  await context.close();
+});
+
 test("a toast's clock stands still under the pointer", async () => {
   const { page, context } = await open("<cp-toasts></cp-toasts>");
   await toast(page, { id: "a", title: "brief", duration: 1_500 });
@@ -182,7 +201,7 @@ test("a toast's clock stands still under the pointer", async () => {
 
 for (const colorScheme of ["light", "dark"]) {
   test(`axe finds nothing in ${colorScheme}, and reduced motion moves nothing`, async () => {
-    const body = '<cp-status details></cp-status><cp-avatars self></cp-avatars><cp-cursors><p>board</p></cp-cursors><cp-toasts></cp-toasts>';
+    const body = '<cp-status details></cp-status><cp-avatars self></cp-avatars><cp-cursors><p>board</p></cp-cursors><cp-activity></cp-activity><cp-toasts></cp-toasts>';
     const { page, context, window } = await open(body, { colorScheme, reducedMotion: "reduce" });
     await page.locator("cp-avatars button").waitFor();
     for (const type of ["info", "success", "error"]) await toast(page, { type, title: type, message: "what happened", actions: [{ id: "go", label: "Go" }] });

@@ -5,6 +5,7 @@
 
 export { CpProvider } from "./provider.js";
 export { CpStatus } from "./status.js";
+export { CpActivity } from "./activity.js";
 export { CpAvatars } from "./avatars.js";
 export { CpCursors } from "./cursors.js";
 export { CpToasts } from "./toasts.js";
