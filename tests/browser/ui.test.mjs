@@ -1,0 +1,250 @@
+/** The elements of `copresence/ui` against a real node, under its own content security policy. */
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+
+import { launch, Server, until, Wire, Window } from "./support.mjs";
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const HOSTILE = '<img src=x onerror="document.title=1">';
+
+let server;
+let wire;
+let browser;
+let serial = 0;
+
+before(async () => {
+  server = await Server.start();
+  wire = await Wire.to(server.port);
+  // The page is given by the test, so it has no address, and one without may not open sockets to this machine.
+  browser = await launch({ args: ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-features=LocalNetworkAccessChecks"] });
+});
+after(async () => {
+  await browser?.close();
+  wire?.stop();
+  await server?.stop();
+});
+
+const newRoom = () => `ui:${(serial += 1)}`;
+
+/** A person's page with these elements in it, served under the policy of the node's own pages. */
+async function open(body, { room = newRoom(), name = "Ada Lovelace", attributes = "", html = "", document, ...options } = {}) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const window = new Window(page, wire.url);
+  const escaped = name.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
+  const policy = (await fetch(`${server.url}/`)).headers.get("content-security-policy");
+  assert.match(policy, /default-src 'self'/);
+  await page.route(`${wire.url}/ui-test`, (route) => route.fulfill({
+    contentType: "text/html",
+    headers: { "content-security-policy": policy },
+    body: document ?? `<!doctype html><html lang="en" ${html}><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>Elements</title>
+      <link rel="icon" href="/favicon.svg"><script type="module" src="/client/ui/index.js"></script>
+      <main><h1>Elements</h1><cp-provider room="${room}" guest-name="${escaped}" ${attributes}>${body}</cp-provider></main></html>`,
+  }));
+  await page.route(`${wire.url}/axe.js`, async (route) => route.fulfill({ contentType: "text/javascript", body: await readFile(AXE, "utf8") }));
+  await page.goto(`${wire.url}/ui-test`);
+  const look = async () => ({ state: await page.evaluate(() => document.querySelector("cp-provider").client?.connectionState), alarms: window.alarms });
+  await until(look, ({ state }) => state === "connected", { what: "connected" });
+  return { context, page, window, room };
+}
+
+/** Whatever axe has to say about a page. */
+async function findings(page) {
+  await page.addScriptTag({ url: "/axe.js" });
+  return page.evaluate(async () => (await window.axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => html + failureSummary).join("; ")}`));
+}
+
+const toast = (page, notification) => page.evaluate((each) => document.querySelector("cp-provider").client.notifications.showNotification(each), notification);
+
+test("avatars list who is here by name and status, and what is hostile in a name is text", async () => {
+  const body = '<cp-avatars self max="2" follow></cp-avatars>';
+  const ada = await open(body);
+  const mallory = await open(body, { room: ada.room, name: `Mal ${HOSTILE}` });
+  const grace = await open(body, { room: ada.room, name: "Grace Hopper" });
+  const labels = () => ada.page.locator("cp-avatars button").evaluateAll((all) => all.map(({ ariaLabel }) => ariaLabel));
+  await until(labels, (seen) => seen.join("|") === "Ada Lovelace (you), online|Follow Grace Hopper, online");
+  assert.equal(await ada.page.locator("cp-avatars .overflow").textContent(), "+1");
+  await ada.page.evaluate(() => {
+    window.told = [];
+    for (const name of ["cp-select", "cp-follow"]) document.addEventListener(name, ({ detail }) => window.told.push([name, Object.keys(detail)[0]]));
+    document.querySelector("cp-avatars").setAttribute("max", "9");
+  });
+  await until(labels, (seen) => seen.includes(`Follow Mal ${HOSTILE}, online`));
+  assert.equal(await ada.page.locator("cp-avatars img").count(), 0);
+  const button = ada.page.getByRole("button", { name: "Follow Grace Hopper, online" });
+  await button.focus();
+  await grace.page.evaluate(() => document.querySelector("cp-provider").client.setStatus("busy"));
+  await until(labels, (seen) => seen.includes("Follow Grace Hopper, busy"));
+  await ada.page.keyboard.press("Enter");
+  const pressed = ada.page.getByRole("button", { name: "Follow Grace Hopper, busy", pressed: true });
+  await pressed.waitFor();
+  assert.deepEqual(await ada.page.evaluate(() => window.told), [["cp-select", "user"], ["cp-follow", "user"]]);
+  await mallory.context.close();
+  await until(labels, (seen) => !seen.some((label) => label.includes("Mal")), { within: 15_000 });
+  assert.deepEqual(ada.window.unexpected(), []);
+  await Promise.all([ada, grace].map(({ context }) => context.close()));
+});
+
+test("the status says when the connection is lost for longer than a blip, and live again; the button asks at once", async () => {
+  const { page, context, window } = await open('<cp-status id="soon" details delay="0"></cp-status><cp-status id="late" delay="60000"></cp-status>');
+  const label = (id) => page.locator(`#${id} .label`).textContent();
+  await until(() => label("soon"), (text) => text === "Live");
+  await page.locator("#soon").getByRole("button", { name: "Connection details" }).click();
+  await page.locator("#soon").getByRole("group", { name: "Connection details" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator("#soon .popover").waitFor({ state: "hidden" });
+  wire.cut();
+  await until(() => label("soon"), (text) => text === "Reconnecting");
+  assert.equal(await label("late"), "Live");
+  wire.up();
+  await page.evaluate(() => document.addEventListener("cp-retry", () => (window.retried = true)));
+  await page.locator("#soon").getByRole("button", { name: "Try now" }).click({ timeout: 3_000 }).catch(() => {});
+  await until(() => label("soon"), (text) => text === "Live");
+  await page.locator("#soon").evaluate((element) => (element.labels = { connected: "En direct" }));
+  await until(() => label("soon"), (text) => text === "En direct");
+  assert.deepEqual(window.unexpected(), []);
+  await context.close();
+});
+
+test("toasts: three and how many more, read out in their own lines, by keyboard, and never as HTML", async () => {
+  const { page, context, window } = await open("<button>before</button><cp-toasts></cp-toasts>");
+  await page.evaluate(() => {
+    window.told = [];
+    for (const name of ["cp-show", "cp-dismiss", "cp-action"]) document.addEventListener(name, ({ detail }) => window.told.push(`${name} ${detail.id} ${detail.by ?? detail.action ?? ""}`.trim()));
+  });
+  assert.equal(await page.locator("cp-toasts [role=status]").textContent(), "", "the line is there before the first toast");
+  await page.getByRole("button", { name: "before" }).focus();
+  for (const id of ["a", "b", "c", "d"]) await toast(page, { id, title: `${id} ${HOSTILE}`, message: "said", duration: 600_000 });
+  await toast(page, { id: "e", type: "error", title: "Broken", message: "for good", actions: [{ id: "mend", label: "Mend" }] });
+  const titles = () => page.locator("cp-toasts .title").allTextContents();
+  await until(titles, (seen) => seen.join("|") === `Broken|d ${HOSTILE}|c ${HOSTILE}`);
+  assert.equal(await page.locator("cp-toasts .more").textContent(), "2 more");
+  assert.equal(await page.locator("cp-toasts img").count(), 0);
+  assert.equal(await page.locator("cp-toasts [role=status]").textContent(), `d ${HOSTILE} said`);
+  assert.equal(await page.locator("cp-toasts [role=alert]").textContent(), "Broken for good");
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "before", "a toast takes no focus");
+  await page.keyboard.press("F8");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await until(titles, (seen) => !seen.includes("Broken"));
+  await page.keyboard.press("Escape");
+  await until(titles, (seen) => seen.join("|") === [`c ${HOSTILE}`, `b ${HOSTILE}`, `a ${HOSTILE}`].join("|"));
+  await page.getByRole("button", { name: `Dismiss: c ${HOSTILE}` }).click();
+  await until(titles, (seen) => seen.length === 2);
+  const told = await page.evaluate(() => window.told);
+  assert.deepEqual(told.slice(-3), ["cp-action e mend", "cp-dismiss d escape", "cp-dismiss c button"]);
+  assert.equal(told.filter((each) => each.startsWith("cp-show")).length, 5);
+  await toast(page, { id: "a", title: "changed", duration: 600_000 });
+  await until(titles, (seen) => seen.join("|") === `b ${HOSTILE}|changed`);
+  assert.deepEqual(window.unexpected(), []);
+  await context.close();
+});
+
+test("a pointer shows where it is over the same element of another size, with a name that is text, until it is switched off", async () => {
+  const body = '<cp-cursors names="always" hide-after="300"><p>what is pointed at</p></cp-cursors>';
+  const ada = await open(body, { viewport: { width: 1_000, height: 600 } });
+  const grace = await open(body, { room: ada.room, name: `Grace ${HOSTILE}`, viewport: { width: 500, height: 600 } });
+  const box = await grace.page.locator("cp-cursors").boundingBox();
+  const cursor = ada.page.locator("cp-cursors .cursor");
+  const points = async (share) => {
+    await grace.page.mouse.move(box.x + box.width * share, box.y + box.height / 2);
+    return cursor.evaluateAll((all) => all.map(({ style, textContent }) => [Math.round(Number.parseFloat(style.left)), textContent].join(" ")));
+  };
+  await until(() => points(0.25), (seen) => seen.join("|") === `25 Grace ${HOSTILE}`);
+  await until(() => points(0.75), (seen) => seen[0]?.startsWith("75 "));
+  await until(() => cursor.evaluate(({ className }) => className), (name) => name === "cursor idle");
+  assert.equal(await ada.page.locator("cp-cursors .layer[aria-hidden=true] img").count(), 0);
+  assert.equal(await ada.page.locator("cp-cursors .layer[aria-hidden=true]").count(), 1);
+  await ada.page.locator("cp-cursors").evaluate((element) => element.toggleAttribute("off", true));
+  await until(() => cursor.count(), (count) => count === 0);
+  await ada.page.locator("cp-cursors").evaluate((element) => element.toggleAttribute("off", false));
+  await until(() => points(0.5), (seen) => seen[0]?.startsWith("50 "));
+  await grace.page.mouse.move(1, box.y + box.height + 200);
+  await until(() => cursor.count(), (count) => count === 0);
+  assert.deepEqual(ada.window.unexpected(), []);
+  await Promise.all([ada, grace].map(({ context }) => context.close()));
+});
+
+test("what people did comes newest first as text, older ones on demand, and one can be selected", async () => {
+  const { page, context, window, room } = await open('<cp-activity limit="2"></cp-activity>');
+  await page.locator("cp-activity .empty").waitFor();
+  const track = (action) => page.evaluate(([name, what]) => document.querySelector("cp-provider").client.room(name).activity.track(what, "chart"), [room, action]);
+  for (const action of ["opened", HOSTILE, "closed"]) await track(action);
+  const items = () => page.locator("cp-activity li").evaluateAll((all) => all.map((item) => [...item.querySelectorAll("span")].map(({ textContent }) => textContent).join(" ")));
+  await until(items, (seen) => seen.join("|") === `Ada Lovelace closed chart|Ada Lovelace ${HOSTILE} chart`);
+  assert.equal(await page.locator("cp-activity img").count(), 0);
+  await page.getByRole("button", { name: "Show older" }).click();
+  await until(items, (seen) => seen.length === 3 && seen[2] === "Ada Lovelace opened chart");
+  await page.getByRole("button", { name: "Show older" }).waitFor({ state: "hidden" });
+  await page.evaluate(() => document.addEventListener("cp-select", ({ detail }) => (window.selected = detail.entry.action)));
+  await page.getByRole("button", { name: "opened chart" }).press("Enter");
+  assert.equal(await page.evaluate(() => window.selected), "opened");
+  assert.deepEqual(await findings(page), []);
+  assert.deepEqual(window.unexpected(), []);
+  await context.close();
+});
+
+test("a toast's clock stands still under the pointer", async () => {
+  const { page, context } = await open("<cp-toasts></cp-toasts>");
+  await toast(page, { id: "a", title: "brief", duration: 1_500 });
+  await page.locator("cp-toasts li").hover();
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  assert.equal(await page.locator("cp-toasts li").count(), 1);
+  await page.mouse.move(1, 1);
+  await until(() => page.locator("cp-toasts li").count(), (count) => count === 0);
+  await context.close();
+});
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`axe finds nothing in ${colorScheme}, and reduced motion moves nothing`, async () => {
+    const body = '<cp-status details></cp-status><cp-avatars self></cp-avatars><cp-cursors><p>board</p></cp-cursors><cp-activity></cp-activity><cp-toasts></cp-toasts>';
+    const { page, context, window } = await open(body, { colorScheme, reducedMotion: "reduce" });
+    await page.locator("cp-avatars button").waitFor();
+    for (const type of ["info", "success", "error"]) await toast(page, { type, title: type, message: "what happened", actions: [{ id: "go", label: "Go" }] });
+    await page.locator("cp-toasts li").nth(2).waitFor();
+    await page.locator("cp-status").getByRole("button", { name: "Connection details" }).click();
+    assert.deepEqual(await findings(page), []);
+    assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
+    await window.picture(`elements-${colorScheme}`);
+    await context.close();
+  });
+}
+
+test("the page of docs/elements.md shows who is here, live, and its toast", async () => {
+  const text = await readFile(new URL("../../docs/elements.md", import.meta.url), "utf8");
+  const { page, context, window } = await open("", { document: /```html\n(.*?)```/s.exec(text)[1] });
+  await until(() => page.locator("cp-status .label").textContent(), (label) => label === "Live");
+  await page.locator("cp-avatars button").waitFor();
+  await toast(page, { title: "Saved" });
+  await page.locator("cp-toasts .title").waitFor();
+  assert.deepEqual(await findings(page), []);
+  assert.deepEqual(window.unexpected(), []);
+  await context.close();
+});
+
+test("right to left, toasts come from the other side", async () => {
+  const { page, context } = await open("<cp-toasts></cp-toasts>", { html: 'dir="rtl"' });
+  await toast(page, { title: "שלום", duration: 600_000 });
+  const box = await page.locator("cp-toasts li").boundingBox();
+  assert.ok(box.x < 100, `at ${box.x}`);
+  await context.close();
+});
+
+test("the provider's theme goes over the system's, and who leaves the page takes connection and room along", async () => {
+  const { page, context } = await open('<cp-avatars self></cp-avatars>', { attributes: 'theme="dark"', colorScheme: "light" });
+  await page.locator("cp-avatars button").waitFor();
+  assert.equal(await page.locator("cp-avatars").evaluate((element) => getComputedStyle(element).color), "rgb(236, 238, 242)");
+  const state = await page.evaluate(async () => {
+    const provider = document.querySelector("cp-provider");
+    const { client } = provider;
+    provider.remove();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return client.connectionState;
+  });
+  assert.equal(state, "disconnected");
+  await context.close();
+});

@@ -1,0 +1,40 @@
+/** What hooks and elements add to a page that has the client (and React), minified and compressed. */
+
+import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
+import { test } from "node:test";
+
+import { build } from "../node_modules/esbuild/lib/main.js";
+
+/** Bytes. The hooks that were asked for keep to 3 KB; every hook there is has what is reached, so that nothing grows unseen. */
+const ASKED_MAX = 3_072;
+const ALL_MAX = 3_900;
+/** The elements there are, of 8 KB that they have. */
+const UI_MAX = 8_000;
+const ASKED = "CopresenceProvider, useWebSocket, useRealtimeData, useRealtimeCollections, useUserActivity, useConnectionStatus, useNotifications";
+
+const folder = new URL("../../../static/client/react/", import.meta.url).pathname;
+
+/** @param {string} names */
+async function size(names) {
+  const { outputFiles } = await build({
+    stdin: { contents: `export ${names} from "./index.js"`, resolveDir: folder }, bundle: true, minify: true, format: "esm",
+    target: "es2022", write: false, external: ["react", "../errors.js", "../events.js", "../store.js"],
+  });
+  return gzipSync(outputFiles[0].text, { level: 9 }).length;
+}
+
+test("the hooks stay small", async (context) => {
+  const [asked, all] = [await size(`{ ${ASKED} }`), await size("*")];
+  context.diagnostic(`those that were asked for ${asked} bytes, all ${all} bytes, minified and gzipped`);
+  assert.ok(asked <= ASKED_MAX, `asked for: ${asked} bytes`);
+  assert.ok(all <= ALL_MAX, `all: ${all} bytes`);
+});
+
+test("the elements stay small", async (context) => {
+  const entryPoints = [new URL("../ui/index.js", `file://${folder}`).pathname];
+  const { outputFiles } = await build({ entryPoints, bundle: true, minify: true, format: "esm", target: "es2022", write: false, external: ["../index.js"] });
+  const { length } = gzipSync(outputFiles[0].text, { level: 9 });
+  context.diagnostic(`elements ${length} bytes, minified and gzipped`);
+  assert.ok(length <= UI_MAX, `elements: ${length} bytes`);
+});
