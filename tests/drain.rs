@@ -94,8 +94,6 @@ async fn for_each<T>(count: usize, task: impl AsyncFn(usize) -> T) -> Vec<T> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drain_of_1000_sessions_loses_nothing() {
     let mut node = Node::start(NodeConfig::default().set("server.drain_s", 0.5)).await;
-    let mut ops = KeptAlive::open(&node).await;
-    assert_eq!(ops.get(&node, "/readyz").await, (200, json!({"status": "ready"})));
     let scene = Arc::new(Scene::default());
     let guests = for_each(SESSIONS, async |number| {
         let (user, room) = (format!("user-{number}"), format!("room-{}", number % ROOMS));
@@ -119,6 +117,9 @@ async fn a_drain_of_1000_sessions_loses_nothing() {
     })
     .await;
 
+    // Opened now and not before: a connection that nothing is asked on is ended after a few seconds.
+    let mut ops = KeptAlive::open(&node).await;
+    assert_eq!(ops.get(&node, "/readyz").await, (200, json!({"status": "ready"})));
     node.signal("TERM");
     // Asked at once, and not after the first was sent away: on a busy machine the drain may be over by then.
     let draining = soon("no balancer to send more", async {

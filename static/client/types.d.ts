@@ -13,7 +13,7 @@ export interface Types {
   actions: string;
   topics: string;
 }
-// biome-ignore lint/suspicious/noEmptyInterface: applications add `types` to it
+// Empty on purpose: applications add `types` to it.
 export interface Register {}
 export type Registered = Register extends { types: infer T } ? T : Types;
 

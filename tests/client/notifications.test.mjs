@@ -13,7 +13,7 @@ function inboxOf(server) {
   const box = { list: [], counts: { unread: 0, unseen: 0, offset: 0 }, preferences: { toasts: true, durations: 1 } };
   const entry = (body) => {
     box.counts = { ...box.counts, offset: box.counts.offset + 1, ...body.counts };
-    const { counts, ...rest } = body;
+    const { counts: _, ...rest } = body;
     server.connection.push({ room: "@me", offset: box.counts.offset, id: `me-${box.counts.offset}`, at: "2026-11-21T07:00:00Z", from: null, unread: box.counts.unread, unseen: box.counts.unseen, ...rest });
   };
   server.script("inbox", () => ({ type: "inbox", notifications: box.list, ...box.counts, more: false }));
