@@ -56,15 +56,17 @@ export function standForLeader(locks, name, { onLead, onRobbed }) {
  *
  * @param {LockManager} locks
  * @param {string} name
+ * @param {() => void} onHeld not before may a leader know the tab: whoever watches a lock that nobody holds is told it is gone
  * @returns {() => void} lets go
  */
-export function holdLock(locks, name) {
+export function holdLock(locks, name, onHeld) {
   /** @type {() => void} */
   let release = () => {};
   let isOver = false;
   locks.request(name, () => new Promise((/** @type {(nothing: void) => void} */ resolve) => {
     release = resolve;
     if (isOver) resolve();
+    else onHeld();
   })).catch(() => {});
   return () => {
     isOver = true;

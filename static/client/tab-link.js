@@ -46,6 +46,7 @@ export class TabLink {
   /** @type {ReturnType<typeof standForLeader> | null} */
   #line = null;
   #releaseOwn = () => {};
+  #isHeld = false;
   /** @type {Lead | null} */
   #lead = null;
   /** @type {string | null} who leads, as far as this tab knows */
@@ -99,6 +100,7 @@ export class TabLink {
     this.#line?.leave();
     this.#line = null;
     this.#releaseOwn();
+    this.#isHeld = false;
     this.#channel?.close();
     this.#channel = this.#leader = this.#connected = null;
     this.#timers.stopAll();
@@ -176,13 +178,20 @@ export class TabLink {
     const channel = new /** @type {typeof globalThis.BroadcastChannel} */ (BroadcastChannel)(full);
     this.#channel = channel;
     channel.onmessage = ({ data }) => this.#hear(data, full);
-    this.#releaseOwn = holdLock(/** @type {LockManager} */ (locks), `${full}:${this.#tab}`);
+    this.#releaseOwn = holdLock(/** @type {LockManager} */ (locks), `${full}:${this.#tab}`, () => {
+      this.#isHeld = true;
+      this.#greet();
+    });
     this.#line = standForLeader(/** @type {LockManager} */ (locks), full, {
       onLead: () => this.#takeLead(),
       onRobbed: () => this.#robbed(),
     });
-    this.#say({ kind: "hello" });
     this.#watch();
+  }
+
+  /** Makes this tab known to whoever leads; before its own lock is held that would end with a "gone". */
+  #greet() {
+    if (this.#isHeld && !this.#lead) this.#say({ kind: "hello" });
   }
 
   // --- As the leader ---
@@ -299,7 +308,7 @@ export class TabLink {
     const name = this.#channel?.name;
     if (name === undefined) return;
     this.#line = standForLeader(/** @type {LockManager} */ (locks), name, { onLead: () => this.#takeLead(), onRobbed: () => this.#robbed() });
-    this.#say({ kind: "hello" });
+    this.#greet();
     this.#watch();
   }
 
@@ -326,7 +335,7 @@ export class TabLink {
       // Another one leads now, or was there before this tab.
       this.#lost("another tab leads now");
       this.#leader = heard.from;
-      return this.#say({ kind: "hello" });
+      return this.#greet();
     }
     switch (heard.kind) {
       case "welcome":
