@@ -129,7 +129,7 @@ impl Grants {
     /// Whether `right` is granted in every room, by a pattern that says so.
     #[must_use]
     pub fn allow_everywhere(&self, right: Right) -> bool {
-        let is_everywhere = |pattern: &RoomPattern, rights: Rights| pattern.to_string() == "*" && rights.has(right);
+        let is_everywhere = |pattern: &RoomPattern, rights: Rights| pattern.is_everywhere() && rights.has(right);
         match self {
             Self::Named(grants) => grants.iter().any(|(pattern, rights)| is_everywhere(pattern, *rights)),
             Self::Open(rooms) => rooms.iter().any(|(pattern, rights)| is_everywhere(pattern, *rights)),

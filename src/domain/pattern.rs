@@ -37,6 +37,12 @@ impl RoomPattern {
         if self.is_open { room.as_str().starts_with(&*self.start) } else { room.as_str() == &*self.start }
     }
 
+    /// Whether it is `*`, which every room fits.
+    #[must_use]
+    pub fn is_everywhere(&self) -> bool {
+        self.is_open && self.start.is_empty()
+    }
+
     /// How much of a name the pattern fixes; of room settings the longest that fits wins, a whole name over a start.
     #[must_use]
     pub fn precision(&self) -> (usize, bool) {

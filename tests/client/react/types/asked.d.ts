@@ -1,6 +1,9 @@
 /** What was asked of the hooks, word for word. */
 
-import type { ActiveUser, ConnectionStatus, NotificationAction, NotificationPreferences, UserAction } from "copresence";
+import type { ActiveUser, ConnectionStatus, UserAction } from "copresence";
+
+// What the client itself is held to as well.
+export type { Notification, NotificationSystem, WebSocketClient } from "../../types/contract.js";
 
 export interface UseRealtimeData<T> {
   data: T[];
@@ -23,41 +26,4 @@ export interface UseUserActivity {
   onUserJoined: (handler: (user: ActiveUser) => void) => () => void;
   onUserLeft: (handler: (userId: string) => void) => () => void;
   onUserAction: (handler: (action: UserAction) => void) => () => void;
-}
-
-export interface NotificationSystem {
-  showNotification: (notification: Notification) => string;
-  hideNotification: (id: string) => void;
-  clearAllNotifications: () => void;
-  notifications: Notification[];
-  unreadCount: number;
-  preferences: NotificationPreferences;
-  updatePreferences: (prefs: Partial<NotificationPreferences>) => void;
-  history: Notification[];
-  clearHistory: () => void;
-}
-
-export interface Notification {
-  id: string;
-  type: "info" | "success" | "warning" | "error";
-  title: string;
-  message: string;
-  timestamp: Date;
-  duration?: number;
-  actions?: NotificationAction[];
-  metadata?: any;
-}
-
-export interface WebSocketClient {
-  connect: () => Promise<void>;
-  disconnect: () => void;
-  reconnect: () => Promise<void>;
-  isConnected: boolean;
-  connectionState: import("copresence").ConnectionState;
-  lastConnected: Date | null;
-  subscribe: (event: string, handler: import("copresence").EventHandler) => () => void;
-  unsubscribe: (event: string, handler: import("copresence").EventHandler) => void;
-  emit: (event: string, data: any) => void;
-  setReconnectOptions: (options: import("copresence").ReconnectOptions) => void;
-  enableHeartbeat: (interval: number) => void;
 }
