@@ -16,7 +16,6 @@ import { environment, newKey } from "./environment.js";
 import { AuthError, errorOf, UsageError } from "./errors.js";
 import { Identity } from "./identity.js";
 import { Room } from "./room.js";
-import { SIGNAL_MS } from "./signals.js";
 import { Notifications } from "./notifications.js";
 import { Keep } from "./storage.js";
 import { Store } from "./store.js";
@@ -224,18 +223,7 @@ export class Engine {
       throw new UsageError(`"${name}" is no name of a room: 1 to 200 of A-Z a-z 0-9 _ . : -, first a letter or digit`);
     }
     /** @type {Room<any>} */
-    const room = new Room(name, {
-      env: this.env,
-      link: () => this.connection,
-      use: () => this.use(),
-      selfId: () => this.user?.id ?? null,
-      status: () => this.attention.status,
-      write: (to, message, how) => this.delivery.write(to, message, how),
-      count: (what) => this.count(what),
-      onEvent: (event, data, meta) => this.notifications.tap(event, data, meta),
-      onError: (error) => this.emitError(error),
-      signalMs: this.options.signals ?? SIGNAL_MS,
-    }, options);
+    const room = new Room(name, this, options);
     room.restore(this.#restored[name]);
     this.rooms.set(name, room);
     return room;
