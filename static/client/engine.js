@@ -64,8 +64,6 @@ export class Engine {
   /** @type {import("./types.js").User | null} */
   user = null;
   #tab;
-  /** The tab that people looked at last; null before anybody said so. @type {string | null} */
-  #front = null;
   isRealtime;
   /** Somebody said goodbye: nothing but connect() brings it back. */
   #isStopped = false;
@@ -102,15 +100,7 @@ export class Engine {
     this.identity = new Identity(options.token, options.guest, this.#kept);
     this.connection = this.#connectionOf(url);
     if (options.heartbeat) this.connection.setHeartbeat(options.heartbeat);
-    this.notifications = new Notifications({
-      env,
-      request: (message) => this.connection.request(message),
-      isLive: () => this.connection.status.state === "connected",
-      isFront: () => this.#front === null || this.#front === this.#tab,
-      emit: (event, data) => this.emitter.emit(event, data),
-      onError: (error) => this.emitError(error),
-      count: (what) => this.count(what),
-    });
+    this.notifications = new Notifications(this);
     this.delivery = new Delivery({
       env, url, tab: this.#tab,
       options: options.outbox ?? {},
@@ -120,7 +110,7 @@ export class Engine {
       limits: () => this.session?.limits ?? {},
       isOurs: (item) => this.#isOurs(item, url),
       // In the store first, then told: so a leader that crashes loses none.
-      onAdded: () => this.#isFollower && this.#tell({ outbox: true }),
+      onAdded: () => this.#isFollower && this.tell({ outbox: true }),
       onSettled: (item, outcome) => this.#settled(item, outcome),
     });
     this.delivery.outbox.subscribe(() => this.#queueChanged());
@@ -171,38 +161,45 @@ export class Engine {
     return this.connection instanceof TabLink && !this.connection.isLeader;
   }
 
-  /** @param {Record<string, unknown>} word */
-  #tell(word) {
+  /** What all other tabs should hear. @param {Record<string, unknown>} word */
+  tell(word) {
     if (this.connection instanceof TabLink) this.connection.tell(word);
   }
 
   /** @param {import("./types.js").TabStatus} tabs */
   #tabsChanged(tabs) {
-    // Should the tab in front be gone, toasts go on where the connection is.
-    if (tabs.role === "leader" && tabs.count < this.status.getSnapshot().tab.count) this.#comeToFront();
+    // Should the tab in front be gone, toasts go on where the connection is; the tab that has the focus objects.
+    if (tabs.role === "leader" && tabs.count < this.status.getSnapshot().tab.count) this.#comeToFront("unless");
     this.#restate();
     this.emitter.emit("tabs", tabs);
   }
 
-  #comeToFront() {
-    this.#front = this.#tab;
-    this.#tell({ front: this.#tab });
+  get #hasFocus() {
+    return this.env.document?.hasFocus?.() === true;
+  }
+
+  /** @param {"for sure" | "unless"} [front] another tab has the focus */
+  #comeToFront(front = "for sure") {
+    this.notifications.front(true);
+    this.tell({ front });
     // One session has one presence state: that of the tab which is looked at.
     if (this.status.getSnapshot().tab.count > 1) for (const room of this.rooms.values()) room.presence.update({});
   }
 
   /** @param {Record<string, any>} word */
-  #heardTab({ front, outbox, settled, published, error }) {
-    if (front) this.#front = front;
+  #heardTab({ front, toast, outbox, settled, published, error }) {
+    if (front === "unless" && this.#hasFocus) this.#comeToFront();
+    else if (front) this.notifications.front(false);
+    if (toast) this.notifications.ended(toast);
     if (outbox && !this.#isFollower) void this.delivery.outbox.adopt();
     if (settled) this.delivery.outbox.settled(settled, published ? { published } : { error: errorOf(error.code, error.message, error) });
   }
 
   /** @param {import("./storage-idb.js").Item} item @param {import("./outbox.js").Outcome} outcome */
   #settled({ key }, outcome) {
-    if ("published" in outcome) return this.#tell({ settled: key, ...outcome });
+    if ("published" in outcome) return this.tell({ settled: key, ...outcome });
     const { code, message, retryAfter, room, current } = outcome.error;
-    this.#tell({ settled: key, error: { code, message, retryAfter, room, current } });
+    this.tell({ settled: key, error: { code, message, retryAfter, room, current } });
     this.emitError(outcome.error);
   }
 
@@ -342,6 +339,7 @@ export class Engine {
   #live(timestamp) {
     this.#settleConnecting(null);
     this.#calm();
+    if (this.#hasFocus) this.#comeToFront();
     this.notifications.live();
     for (const room of this.rooms.values()) room.begin();
     // Behind the joins, so that what waits follows them.
