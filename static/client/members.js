@@ -22,10 +22,8 @@ export const NOBODY = { byUser: new Map(), count: 0, large: false };
 
 /** No room of ours is so large; a server that sends nonsense must not fill the memory. */
 const LIST_MAX = 10_000;
-/** At least 4.5:1 under white text. */
-const COLORS = [
-  "#00639b", "#8a3ffc", "#b3261e", "#006d3b", "#a83e00", "#7b2d8b", "#00696d", "#9a2257", "#3f51b5", "#5c6300",
-];
+/** Ours sends one of its own for each user; another than a plain one may not reach a style, whoever wrote it. */
+const NO_COLOR = "#5f6368";
 
 /**
  * @param {Roster} roster
@@ -67,8 +65,7 @@ function readMembers(value) {
       user,
       name: readText(name)?.trim() ? name : user,
       avatar: readText(avatar)?.match(/^https?:/) ? avatar : null,
-      // Only a plain colour may reach a style, whoever wrote it.
-      color: /^#[0-9a-f]{3,8}$/i.test(color) ? color : colorOf(user),
+      color: /^#[0-9a-f]{3,8}$/i.test(color) ? color : NO_COLOR,
       status,
       since: readDate(each.since),
       idleSince: readDate(each.idle_since),
@@ -88,11 +85,4 @@ function readSession(value) {
 /** @param {unknown} value @returns {MemberStatus} */
 function readStatus(value) {
   return value === "busy" || value === "away" ? value : "online";
-}
-
-/** @param {string} user @returns {string} always the same one for a user */
-function colorOf(user) {
-  let hash = 0;
-  for (const letter of user) hash = (hash * 31 + /** @type {number} */ (letter.codePointAt(0))) >>> 0;
-  return /** @type {string} */ (COLORS[hash % COLORS.length]);
 }

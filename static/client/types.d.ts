@@ -140,7 +140,6 @@ export interface OutboxOptions {
 }
 
 export interface PresenceOptions {
-  idleAfter?: number;
   awayAfter?: number;
   awayWhenHidden?: number;
 }
