@@ -18,6 +18,7 @@ export class Client {
     this.#engine = new Engine(options);
     /** As `status`, for `subscribe(listener)` and `useSyncExternalStore`. @type {() => ConnectionStatus} */
     this.getSnapshot = this.#engine.status.getSnapshot;
+    this.getServerSnapshot = this.#engine.status.getServerSnapshot;
   }
 
   // --- Connection ---

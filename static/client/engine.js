@@ -114,7 +114,9 @@ export class Engine {
       onSettled: (item, outcome) => this.#settled(item, outcome),
     });
     this.delivery.outbox.subscribe(() => this.#queueChanged());
-    this.status = new Store(this.#compose(this.connection.status));
+    // First what a server renders, which knows nothing of what is kept here.
+    this.status = new Store({ ...this.#compose(this.connection.status), realtime: true });
+    this.#restate();
     this.attention = new Attention(env, options.presence ?? {}, (status) => {
       this.connection.send({ type: "presence", status });
     });

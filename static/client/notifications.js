@@ -57,6 +57,7 @@ export class Notifications {
     this.#toasts = new Toasts(host.env, (id) => this.#shared.delete(id) && host.tell({ toast: id }));
     this.#shown = new Store(this.#compose());
     this.getSnapshot = this.#shown.getSnapshot;
+    this.getServerSnapshot = this.#shown.getServerSnapshot;
     this.#toasts.subscribe(() => this.#show());
     this.from("system:maintenance", ({ message, scheduledTime }) => ({ type: "warning", title: "Maintenance", message: String(message ?? ""), metadata: { scheduledTime } }));
     this.from("system:error", ({ error, severity }) => (

@@ -13,6 +13,8 @@ export class Readable {
   /** @param {T} value */
   constructor(value) {
     this.#value = Object.freeze(value);
+    /** The first one, which pages that a server rendered begin with. @type {() => T} */
+    this.getServerSnapshot = () => value;
   }
 
   getSnapshot = () => this.#value;
