@@ -13,7 +13,7 @@ import { Connection } from "./connection.js";
 import { Delivery } from "./delivery.js";
 import { Emitter } from "./emitter.js";
 import { environment, newKey } from "./environment.js";
-import { AuthError, errorOf, UsageError } from "./errors.js";
+import { errorOf, UsageError } from "./errors.js";
 import { Identity } from "./identity.js";
 import { Room } from "./room.js";
 import { SIGNAL_MS } from "./signals.js";
@@ -434,7 +434,7 @@ export class Engine {
 
   async refresh() {
     const token = await this.identity.fresh();
-    if (token === null) throw new AuthError("expired", "token() gave null, so the session ends with the old token");
+    if (token === null) throw errorOf("expired", "token() gave null, so the session ends with the old token");
     try {
       await this.connection.request({ type: "refresh", token });
     } catch (error) {
