@@ -14,7 +14,7 @@ import { backoffMs, RECONNECT } from "./backoff.js";
 import { CLOSE_FOR_NOW, FULL, GOODBYE, isFinal, TOKEN_REFUSED } from "./codes.js";
 import { attempt } from "./environment.js";
 import { errorOf, fromWire, seconds } from "./errors.js";
-import { Requests } from "./requests.js";
+import { isReply, Requests } from "./requests.js";
 import { Timers } from "./timers.js";
 import { openWebSocket } from "./transport-websocket.js";
 
@@ -33,6 +33,9 @@ import { openWebSocket } from "./transport-websocket.js";
  * @property {(message: Record<string, unknown>, options?: import("./requests.js").RequestOptions) => Promise<any>} request
  * @property {(message: Record<string, unknown>) => boolean} send what may be lost; false when it was not even sent
  * @property {number} buffered bytes that wait for the network
+ * @property {boolean} isLeader whether this tab has the connection
+ * @property {import("./types.js").TabStatus} tabs
+ * @property {(word: Record<string, unknown>) => void} tell says something to all other tabs
  */
 
 /**
@@ -52,6 +55,7 @@ import { openWebSocket } from "./transport-websocket.js";
  * @property {Partial<ReconnectOptions>} [reconnect]
  * @property {number | undefined} [timeout] ms that a command waits for its reply
  * @property {number | undefined} [connectTimeout] ms
+ * @property {number | undefined} [heartbeat] ms between pings of ours
  */
 
 /** @typedef {import("./transport-websocket.js").Transport} Transport */
@@ -76,6 +80,11 @@ export class Connection {
   status = UNCONNECTED;
   /** What came that was no message. */
   nonsense = 0;
+  /** As the link of all tabs has them: here there is no other. */
+  isLeader = true;
+  /** @type {import("./types.js").TabStatus} */
+  tabs = { role: "alone", count: 1 };
+  tell() {}
   #options;
   #events;
   #env;
@@ -91,7 +100,7 @@ export class Connection {
   #turn = 0;
   #silenceMs = Infinity;
   /** ms between pings of ours; 0 leaves it to the server. */
-  #pingMs = 0;
+  #pingMs;
   #liveSince = Infinity;
   /** @type {number | null} */
   #lostAt = null;
@@ -109,6 +118,7 @@ export class Connection {
     this.#env = options.env;
     this.#events = events;
     this.#reconnect = { ...RECONNECT, ...options.reconnect };
+    this.#pingMs = options.heartbeat ?? 0;
     this.#timers = new Timers(this.#env.after);
     this.#requests = new Requests(this.#env.after);
   }
@@ -234,9 +244,8 @@ export class Connection {
     }
     if (type === "moving") this.#timers.arm("move", (seconds(message.after) ?? 0) * 1000, () => this.#move());
     this.#events.onMessage(message);
-    // An entry's `id` is its own; a reply has no offset beside a room.
-    const isReply = !("room" in message && "offset" in message) && this.#requests.settle(message);
-    if (type === "error" && !isReply) this.#events.onError(fromWire(message));
+    const isAnswer = isReply(message) && this.#requests.settle(message);
+    if (type === "error" && !isAnswer) this.#events.onError(fromWire(message));
   }
 
   /** @param {Record<string, any>} message */

@@ -31,6 +31,11 @@ export function waitFor(begin, { after, timeout, late, signal, onEnd }) {
   });
 }
 
+/** Whether it answers a command: an entry's `id` is its own, and a reply has no offset beside a room. @param {Record<string, any>} message */
+export function isReply(message) {
+  return "id" in message && !("room" in message && "offset" in message);
+}
+
 export class Requests {
   #after;
   /** @type {Map<number, { room: string | undefined, end: End }>} */
