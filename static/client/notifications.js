@@ -18,7 +18,7 @@ import { Toasts } from "./toasts.js";
 /** @typedef {import("./types.js").EventMeta} EventMeta */
 /** @typedef {{ notifications: readonly Notification[], history: readonly Notification[], unreadCount: number, unseenCount: number,
  *   preferences: NotificationPreferences, hasMore: boolean }} NotificationsSnapshot */
-/** @typedef {Pick<import("./engine.js").Engine, "env" | "connection" | "emitter" | "tell" | "count" | "emitError">} NotificationsHost */
+/** @typedef {Pick<import("./engine.js").Engine, "env" | "connection" | "isLive" | "emit" | "count" | "onError">} NotificationsHost */
 
 const PAGE = 50;
 const LOCAL_MAX = 100;
@@ -54,7 +54,7 @@ export class Notifications {
   /** @param {NotificationsHost} host */
   constructor(host) {
     this.#host = host;
-    this.#toasts = new Toasts(host.env, (id) => this.#shared.delete(id) && host.tell({ toast: id }));
+    this.#toasts = new Toasts(host.env, (id) => this.#shared.delete(id) && host.connection.tell({ toast: id }));
     this.#shown = new Store(this.#compose());
     this.getSnapshot = this.#shown.getSnapshot;
     this.getServerSnapshot = this.#shown.getServerSnapshot;
@@ -299,10 +299,6 @@ export class Notifications {
 
   // --- Inside ---
 
-  get #isLive() {
-    return this.#host.connection.status.state === "connected";
-  }
-
   /** @param {NewNotification} notification of this page alone @returns {Notification} as the history has it */
   #add(notification) {
     if (typeof notification?.title !== "string") throw new UsageError("a notification needs a title");
@@ -332,7 +328,7 @@ export class Notifications {
     if (joined.recovered) for (const entry of joined.entries) this.#push(entry);
     this.#cursor = joined.cursor;
     this.#isBehind = joined.more;
-    if (this.#isLive) this.#goOn(isAnew);
+    if (this.#host.isLive()) this.#goOn(isAnew);
   }
 
   /** @param {boolean} isAnew what is known of the inbox may be out of date */
@@ -358,7 +354,7 @@ export class Notifications {
     const replaces = readText(message.replaces) ?? undefined;
     if (isNew) {
       this.#history = merge(this.#history.filter(({ id }) => id !== replaces), [notification]);
-      this.#host.emitter.emit("notification:new", notification);
+      this.#host.emit("notification:new", notification);
     }
     if (!notification.quiet && !this.#toasts.wasDismissed(replaces)) this.#toast(notification, replaces);
     this.#show();
@@ -373,11 +369,11 @@ export class Notifications {
       // server would bring it back.
       for (const each of this.#shared.values()) if (isMeant(each, mark) && (as === "acked" || !each.critical)) this.ended(each.id);
     }
-    if (as === "read") this.#host.emitter.emit("notification:read", { ids });
+    if (as === "read") this.#host.emit("notification:read", { ids });
     if (as === "surfaced") {
       this.#load().then(() => {
         for (const each of this.#history) if (isMeant(each, mark)) this.#toast(each);
-      }).catch((error) => this.#host.emitError(error));
+      }).catch(this.#host.onError);
     }
   }
 
@@ -431,7 +427,7 @@ export class Notifications {
       this.#preferences = preferences;
       this.#show();
       this.#refresh();
-      this.#host.emitError(/** @type {any} */ (error));
+      this.#host.onError(/** @type {any} */ (error));
       throw error;
     }
   }
@@ -444,10 +440,10 @@ export class Notifications {
 
   /** The first page and the preferences, as the server has them now; once there is a connection that is done anyway. */
   #refresh() {
-    if (!this.#isWanted || !this.#isLive) return;
+    if (!this.#isWanted || !this.#host.isLive()) return;
     this.#history = this.#history.filter((each) => isLocal(each) || Number(each.offset) > this.#counts.offset);
     Promise.all([this.#load(), this.#request({ type: "preferences" }).then((reply) => this.#prefer(reply))])
-      .catch((error) => error.code === "closed" || this.#host.emitError(error));
+      .catch((error) => error.code === "closed" || this.#host.onError(error));
   }
 
   /** @param {number} [before] */
@@ -472,7 +468,7 @@ export class Notifications {
     this.#counts = applyCounts(before, message, this.#cursor?.epoch);
     const { unread, unseen } = this.#counts;
     if (unread === before.unread && unseen === before.unseen) return;
-    this.#host.emitter.emit("inbox", { unread, unseen });
+    this.#host.emit("inbox", { unread, unseen });
     this.#show();
   }
 

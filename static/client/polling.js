@@ -8,17 +8,10 @@ import { readCursor } from "./recovery.js";
 
 /** @typedef {import("./room.js").Room<any>} Room */
 
-/**
- * @typedef {object} PollingHost
- * @property {import("./environment.js").Environment} env
- * @property {string} url
- * @property {() => Promise<string | null>} token
- * @property {() => Iterable<Room>} rooms
- * @property {(error: any) => void} onError
- * @property {number} interval ms
- */
+/** @typedef {Pick<import("./engine.js").Engine, "env" | "url" | "options" | "identity" | "rooms" | "onError">} PollingHost */
 
 const PAGE = 200;
+const POLL_MS = 30_000;
 
 export class Polling {
   #host;
@@ -43,19 +36,19 @@ export class Polling {
 
   /** Asks for all used rooms now. */
   async look() {
-    for (const room of this.#host.rooms()) {
+    for (const room of this.#host.rooms.values()) {
       if (!room.isUsed || !this.#isOn) continue;
       try {
         await this.#ask(room);
       } catch (error) {
-        this.#host.onError(error);
+        this.#host.onError(/** @type {import("./errors.js").CopresenceError} */ (error));
       }
     }
   }
 
   async #round() {
     await this.look();
-    if (this.#isOn) this.#cancel = this.#host.env.after(this.#host.interval, () => void this.#round());
+    if (this.#isOn) this.#cancel = this.#host.env.after(this.#host.options.pollInterval ?? POLL_MS, () => void this.#round());
   }
 
   /** @param {Room} room */
@@ -78,8 +71,8 @@ export class Polling {
 
   /** @param {string} path @returns {Promise<any>} */
   async #get(path) {
-    const { env, url, token } = this.#host;
-    const bearer = await token();
+    const { env, url, identity } = this.#host;
+    const bearer = await identity.fresh();
     const fetch = /** @type {typeof globalThis.fetch} */ (env.fetch);
     const answer = await fetch(url + path, { headers: bearer === null ? {} : { authorization: `Bearer ${bearer}` } });
     const body = await answer.json().catch(() => ({}));

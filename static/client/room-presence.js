@@ -54,7 +54,7 @@ export class RoomPresence extends Readable {
     this.#own = { ...this.#own, ...change };
     if (this.#room.status !== "joined") return;
     // Lost or refused for being too fast, the next join brings it, or the next change.
-    this.#room.request("presence", this.own).catch((error) => error.retryable || this.#host.emitError(error));
+    this.#room.request("presence", this.own).catch((error) => error.retryable || this.#host.onError(error));
   }
 
   /** `sync` is a whole list. @param {"join" | "update" | "leave" | "sync"} event @param {(data: any) => void} handler */

@@ -30,8 +30,8 @@ import { Store } from "./store.js";
 /**
  * What a room needs of its client.
  *
- * @typedef {Pick<import("./engine.js").Engine, "env" | "connection" | "delivery" | "notifications" | "attention" | "user" | "options" | "use"
- *   | "count" | "emitError">} RoomHost
+ * @typedef {Pick<import("./engine.js").Engine, "env" | "connection" | "notifications" | "attention" | "user" | "options" | "use" | "write" | "count"
+ *   | "onError">} RoomHost
  */
 
 /** Before a refused join is tried again, where the server names no time. */
@@ -231,7 +231,7 @@ export class Room {
   /** By way of the outbox. @param {Record<string, unknown>} message @param {WriteOptions} [options] */
   write(message, options) {
     this.#host.use();
-    return this.#host.delivery.write(this.name, message, options);
+    return this.#host.write(this.name, message, options);
   }
 
   /** There is a connection: join, or join again from the cursor. */
@@ -328,7 +328,7 @@ export class Room {
       this.#host.env.after((retryAfter ?? RETRY_SECONDS) * 1000, () => turn === this.#turn && this.#ask());
     } else {
       this.#enter({ status: "refused", error });
-      if (this.#waiting.length === 0) this.#host.emitError(error);
+      if (this.#waiting.length === 0) this.#host.onError(error);
       this.fail(error);
     }
   }
