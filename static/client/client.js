@@ -3,7 +3,7 @@
  */
 
 import { Engine } from "./engine.js";
-import { UsageError } from "./errors.js";
+import { errorOf, UsageError } from "./errors.js";
 import { checkName, isOfClient } from "./events.js";
 
 /** @typedef {import("./types.js").Registered} Registered */
@@ -73,6 +73,13 @@ export class Client {
   /** Pings of our own, beside the server's. @param {number} interval ms; 0 leaves it to the server */
   enableHeartbeat(interval) {
     this.#engine.connection.setHeartbeat(interval);
+  }
+
+  /** @param {"auto" | "websocket"} transport the server has no others yet, so both are the same; rejects for any other */
+  async setTransport(transport) {
+    if (transport !== "auto" && transport !== "websocket") {
+      throw errorOf("transport_unavailable", `"${transport}" is no transport of this server: "auto" or "websocket"`);
+    }
   }
 
   /** @returns {Promise<number>} ms of a round trip */

@@ -6,11 +6,13 @@ export const CLOSE_FOR_NOW = 4000;
 export const GOODBYE = 1000;
 /** The token was refused or has expired. */
 export const TOKEN_REFUSED = 4401;
+/** This session was taken up by a newer connection. */
+export const TAKEN_UP = 4409;
 /** This server is full. */
 export const FULL = 4503;
 
 /** @type {(number | null)[]} */
-const FINAL = [GOODBYE, 1002, 1007, 4400, 4403, 4409, 4413];
+const FINAL = [GOODBYE, 1002, 1007, 4400, 4403, TAKEN_UP, 4413];
 
 /** @param {number | null} code of a close event @returns {boolean} whether it makes no sense to come back by itself */
 export function isFinal(code) {

@@ -11,10 +11,10 @@
  */
 
 import { backoffMs, RECONNECT } from "./backoff.js";
-import { CLOSE_FOR_NOW, FULL, GOODBYE, isFinal, TOKEN_REFUSED } from "./codes.js";
+import { CLOSE_FOR_NOW, FULL, GOODBYE, isFinal, TAKEN_UP, TOKEN_REFUSED } from "./codes.js";
 import { attempt } from "./environment.js";
 import { errorOf, fromWire, seconds } from "./errors.js";
-import { isReply, Requests } from "./requests.js";
+import { isReply, Requests, TIMEOUT_MS } from "./requests.js";
 import { Timers } from "./timers.js";
 import { openWebSocket } from "./transport-websocket.js";
 
@@ -62,7 +62,6 @@ import { openWebSocket } from "./transport-websocket.js";
 
 /** What the protocol adds to the heartbeat before silence is a loss. */
 const SILENCE_MARGIN_S = 5;
-const TIMEOUT_MS = 10_000;
 const PROBE_MS = 3_000;
 const OFFLINE_RETRY_MS = 30_000;
 const LATENCY_FIRST_MS = 1_000;
@@ -96,6 +95,8 @@ export class Connection {
   #transport = null;
   /** The one that takes over as soon as it is connected. @type {Transport | null} */
   #next = null;
+  /** Whoever takes the session up is this client itself. */
+  #isMoving = false;
   /** Raised with every attempt, so that what belongs to an older one is not heard. */
   #turn = 0;
   #silenceMs = Infinity;
@@ -181,7 +182,7 @@ export class Connection {
   async #open(reason = this.status.reason) {
     this.#discard();
     this.#after = this.#told = null;
-    this.#isOver = false;
+    this.#isOver = this.#isMoving = false;
     const attempt = this.#attempt;
     const state = attempt === 0 && this.#lostAt === null ? "connecting" : "reconnecting";
     this.#enter({ ...this.status, state, reason, transport: null, latency: null, retryAt: null, attempt });
@@ -213,7 +214,7 @@ export class Connection {
         if (transport === this.#next) this.#next = null;
         else this.#transport = null;
         // As long as there is one of them the session lives.
-        if (!this.#transport && !this.#next) this.#lose(code, reason);
+        if (!this.#transport && !this.#next) this.#lose(code === TAKEN_UP && this.#isMoving ? null : code, reason);
       },
     });
     keep(transport);
@@ -254,6 +255,7 @@ export class Connection {
     this.#silenceMs = (Math.max(1, seconds(message.heartbeat) ?? 10) + SILENCE_MARGIN_S) * 1000;
     this.#liveSince = this.#env.now();
     this.#lostAt = null;
+    this.#isMoving = false;
     this.#events.onConnected(message);
     this.#enter({ state: "connected", transport: this.#transport?.name ?? null, lastConnected: new Date(this.#env.date()) });
     this.#listen();
@@ -262,6 +264,7 @@ export class Connection {
 
   /** Make before break: the old transport is heard until the next one is connected. Should that fail, it goes on until it is closed. */
   #move() {
+    this.#isMoving = true;
     this.#dial((transport) => (this.#next = transport)).catch(() => {});
   }
 

@@ -59,6 +59,8 @@ export class Engine {
   #cancelWorry = null;
   /** Loaded when it is needed, which for most is never. @type {Promise<import("./polling.js").Polling> | null} */
   #polling = null;
+  /** While realtime is off. @type {import("./polling.js").Polling | null} */
+  #http = null;
   #ended = new AbortController();
 
   /** @param {ClientOptions} options */
@@ -128,6 +130,7 @@ export class Engine {
 
   // --- What the parts ask of it ---
 
+  writer = () => this.#http ?? this.connection;
   isLive = () => this.connection.status.state === "connected";
   limits = () => this.session?.limits ?? {};
   /** @param {Record<string, unknown>} message */
@@ -289,7 +292,7 @@ export class Engine {
 
   dispose() {
     this.stop();
-    void this.#polling?.then((polling) => polling.stop());
+    this.#stopPolling();
     this.#ended.abort();
     this.notifications.clearAllNotifications();
     this.attention.dispose();
@@ -301,10 +304,9 @@ export class Engine {
   setRealtime(isOn) {
     this.isRealtime = isOn;
     this.kept.set("realtime", isOn ? undefined : false);
-    if (isOn) {
-      this.#isStopped = false;
-      void this.#polling?.then((polling) => polling.stop());
-    } else this.stop("realtime is switched off");
+    if (isOn) this.#stopPolling();
+    else this.stop("realtime is switched off");
+    this.#isStopped = false;
     this.#restate();
     this.use();
   }
@@ -392,11 +394,21 @@ export class Engine {
     if (this.connection.tabs.count > 1) for (const room of this.rooms.values()) room.presence.update({});
   }
 
-  /** Data by fetch, while realtime is off. */
+  /** Data by fetch, while realtime is off; what waits goes the same way. */
   async #poll() {
     this.#polling ??= import("./polling.js").then(({ Polling }) => new Polling(this));
     const polling = await this.#polling;
-    if (!this.isRealtime && !this.#ended.signal.aborted) polling.start();
+    if (this.isRealtime || this.#ended.signal.aborted || !polling.start()) return;
+    this.#http = polling;
+    this.outbox.open();
+    void this.outbox.adopt();
+  }
+
+  #stopPolling() {
+    if (!this.#http) return;
+    this.#http.stop();
+    this.#http = null;
+    this.outbox.close();
   }
 
   /** The page goes, or is put where the back button finds it. @param {boolean} isKept */

@@ -29,7 +29,7 @@ import { Store } from "./store.js";
  * @property {string} tab
  * @property {Map<string, import("./room.js").Room<any>>} rooms
  * @property {{ id: string } | null} user
- * @property {import("./connection.js").Link} connection
+ * @property {() => Pick<import("./connection.js").Link, "request">} writer where commands go up
  * @property {() => { message_bytes?: number, publishes_per_s?: number, dedupe_s?: number }} limits
  * @property {(item: Item) => boolean} isOurs whether it is drained from here
  * @property {() => void} onAdded an item is in the store
@@ -222,16 +222,16 @@ export class Outbox {
 
   /** @param {Pick<Item, "room" | "message" | "key">} item @param {import("./requests.js").RequestOptions} [options] @returns {Promise<Published>} */
   async #send({ room: name, message, key }, options) {
-    const link = this.#host.connection;
+    const writer = this.#host.writer();
     const room = this.#host.rooms.get(name);
     const { status = "idle", error = null } = room?.isUsed ? room.getSnapshot() : {};
     if (status === "refused" && error?.retryable === false) throw error;
     if (status === "idle" && !this.#visited.has(name)) {
       // Neither seen nor hearing: only so that the server takes it.
-      await link.request({ type: "join", room: name, presence: false, receive: [] }, options);
+      await writer.request({ type: "join", room: name, presence: false, receive: [] }, options);
       this.#visited.add(name);
     }
-    const { offset, entry, duplicate } = await link.request({ ...message, key, room: name }, options);
+    const { offset, entry, duplicate } = await writer.request({ ...message, key, room: name }, options);
     return { offset, entry, duplicate: duplicate === true };
   }
 
@@ -257,7 +257,7 @@ export class Outbox {
     const { room } = item;
     if (this.#visited.has(room) && !this.items.some((each) => each.room === room)) {
       this.#visited.delete(room);
-      if (!this.#host.rooms.get(room)?.isUsed) this.#host.connection.request({ type: "leave", room }).catch(() => {});
+      if (!this.#host.rooms.get(room)?.isUsed) this.#host.writer().request({ type: "leave", room }).catch(() => {});
     }
     this.#host.onSettled(item, outcome);
   }

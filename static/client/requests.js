@@ -2,6 +2,9 @@
 
 import { aborted, errorOf, fromWire } from "./errors.js";
 
+/** How long anything may take that a server has to answer. */
+export const TIMEOUT_MS = 10_000;
+
 /** @typedef {{ timeout?: number | undefined, signal?: AbortSignal | undefined }} RequestOptions `timeout` in ms */
 /** @typedef {(error: unknown, value?: any) => void} End with an error, or with a value */
 
