@@ -280,7 +280,7 @@ export class Connection {
 
   /** Silence for longer than the heartbeat allows is a loss, whatever the socket says. */
   #listen() {
-    this.#timers.arm("silence", this.#silenceMs, () => this.#lose(4410, "nothing was heard from the server"));
+    this.#timers.arm("silence", this.#silenceMs, () => this.#lose(4410, "the server is silent"));
   }
 
   #measure(againMs = this.#pingMs || LATENCY_EVERY_MS) {

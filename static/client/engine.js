@@ -273,7 +273,7 @@ export class Engine {
     const known = this.rooms.get(name);
     if (known) return known;
     if (typeof name !== "string" || !/^[A-Za-z0-9][\w.:-]{0,199}$/.test(name)) {
-      throw new UsageError(`"${name}" is no name of a room: 1 to 200 of A-Z a-z 0-9 _ . : -, first a letter or digit`);
+      throw new UsageError(`"${name}" is no name of a room`);
     }
     /** @type {Room<any>} */
     const room = new Room(name, this, options);
@@ -285,7 +285,7 @@ export class Engine {
   /** @returns {Promise<void>} */
   async connect() {
     if (this.isLive()) return;
-    if (!this.isRealtime) throw errorOf("disabled", "realtime is switched off here: enableRealtime() first");
+    if (!this.isRealtime) throw errorOf("disabled", "realtime is switched off");
     this.#isStopped = false;
     this.connection.start();
     return new Promise((resolve, reject) => this.#connecting.push({ resolve, reject }));
@@ -321,7 +321,7 @@ export class Engine {
 
   async refresh() {
     const token = await this.identity.fresh();
-    if (token === null) throw errorOf("expired", "token() gave null, so the session ends with the old token");
+    if (token === null) throw errorOf("expired", "token() gave null: signed out");
     try {
       await this.request({ type: "refresh", token });
     } catch (error) {
