@@ -103,14 +103,11 @@ export class Client {
   /** Remembered in this browser. */
   enableRealtime() {
     this.#engine.setRealtime(true);
-    this.#engine.use();
   }
 
   /** Closes the connection; data come by fetch. Remembered in this browser. */
   disableRealtime() {
     this.#engine.setRealtime(false);
-    this.#engine.stop("realtime is switched off");
-    this.#engine.use();
   }
 
   // --- Rooms and events ---

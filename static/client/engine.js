@@ -30,13 +30,13 @@ import { watchWaking } from "./wake.js";
 /** @typedef {import("./errors.js").CopresenceError} CopresenceError */
 
 const ROOM_MESSAGES = new Set(["joined", "presence", "signals", "left", "source", "event", "state", "activity", "hidden"]);
-const ANSWERS = new Set([
-  "ok", "published", "history", "refreshed", "pong", "error", "inbox", "preferences", "notified", "closing", "moving",
-]);
+const ANSWERS = new Set(["ok", "published", "history", "refreshed", "pong", "error", "inbox", "preferences", "notified", "closing", "moving"]);
 /** Another tab's item that waits for longer was left behind by a tab that is gone. */
 const LEFT_BEHIND_MS = 15_000;
 const POLL_MS = 30_000;
 const WORRY_MS = 10_000;
+/** @type {import("./types.js").TabStatus} */
+const ALONE = { role: "alone", count: 1, front: true };
 const LOST_ID = "copresence:connection";
 
 export class Engine {
@@ -46,6 +46,8 @@ export class Engine {
   identity;
   /** @type {Connection | TabLink} */
   connection;
+  /** The same, where it is shared with other tabs. @type {TabLink | undefined} */
+  #shared;
   /** @type {Notifications} */
   notifications;
   delivery;
@@ -65,9 +67,10 @@ export class Engine {
   /** @type {import("./types.js").User | null} */
   user = null;
   #tab;
-  /** The tab that people looked at last; null before anybody said so. @type {string | null} */
-  #front = null;
   isRealtime;
+  #isSending = false;
+  /** It was connected, and goes on as soon as it may. */
+  #isPaused = false;
   /** Somebody said goodbye: nothing but connect() brings it back. */
   #isStopped = false;
   /** @type {number | null} when the connection was lost, in `now()` */
@@ -88,8 +91,7 @@ export class Engine {
   /** @param {ClientOptions} [options] */
   constructor(options = {}) {
     this.options = options;
-    this.env = environment(options.environment);
-    const env = this.env;
+    const env = (this.env = environment(options.environment));
     const url = (this.url = apiUrl(options.url, env));
     const prefix = `copresence:${options.storageKey ?? ""}:${url}:`;
     this.#kept = new Keep(env.local, prefix);
@@ -107,7 +109,7 @@ export class Engine {
       env,
       request: (message) => this.connection.request(message),
       isLive: () => this.connection.status.state === "connected",
-      isFront: () => this.#front === null || this.#front === this.#tab,
+      isFront: () => this.#shared?.tabs.front ?? true,
       emit: (event, data) => this.emitter.emit(event, data),
       onError: (error) => this.emitError(error),
       count: (what) => this.count(what),
@@ -121,19 +123,13 @@ export class Engine {
       limits: () => this.session?.limits ?? {},
       isOurs: (item) => this.#isOurs(item, url),
       // In the store first, then told: so a leader that crashes loses none.
-      onAdded: () => this.#isFollower && this.#tell({ outbox: true }),
+      onAdded: () => this.#shared?.isSender === false && this.#shared.tell({ outbox: true }),
       onSettled: (item, outcome) => this.#settled(item, outcome),
     });
     this.delivery.outbox.subscribe(() => this.#queueChanged());
     this.status = new Store(this.#compose(this.connection.status));
-    this.attention = new Attention(env, options.presence ?? {}, (status) => {
-      this.connection.send({ type: "presence", status });
-    });
-    this.#unwatch = watchWaking(env, {
-      onWake: () => this.connection.wake(),
-      onHide: (isKept) => this.#hide(isKept),
-      onShow: () => this.#show(),
-    });
+    this.attention = new Attention(env, options.presence ?? {}, (status) => void this.connection.send({ type: "presence", status }));
+    this.#unwatch = watchWaking(env, { onWake: () => this.connection.wake(), onHide: (isKept) => this.#hide(isKept), onShow: () => this.#show() });
     this.#watchSight();
   }
 
@@ -159,51 +155,34 @@ export class Engine {
       onTabs: (/** @type {import("./types.js").TabStatus} */ status) => this.#tabsChanged(status),
       onWord: (/** @type {Record<string, any>} */ word) => this.#heardTab(word),
     };
-    if (tabs === "off" || !env.locks || !env.BroadcastChannel) return new Connection(how, events);
-    // The protocol's version is in the name, so that another version never talks to this one.
-    const name = async () => `copresence:1:${storageKey}:${url}:${await identity.subject()}`;
-    return new TabLink({ ...how, name, tab: this.#tab, tabs: tabs === "auto" ? {} : tabs }, events);
+    if (tabs === "off" || !(env.locks || env.SharedWorker) || !env.BroadcastChannel) return new Connection(how, events);
+    const name = async () => `${storageKey}:${url}:${await identity.subject()}`;
+    return (this.#shared = new TabLink({ ...how, name, tabs: tabs === "auto" ? {} : tabs }, events));
   }
 
   // --- Other tabs ---
 
-  /** Whether another tab has the connection. */
-  get #isFollower() {
-    return this.connection instanceof TabLink && !this.connection.isLeader;
-  }
-
-  /** @param {Record<string, unknown>} word */
-  #tell(word) {
-    if (this.connection instanceof TabLink) this.connection.tell(word);
-  }
-
   /** @param {import("./types.js").TabStatus} tabs */
   #tabsChanged(tabs) {
-    // Should the tab in front be gone, toasts go on where the connection is.
-    if (tabs.role === "leader" && tabs.count < this.status.getSnapshot().tab.count) this.#comeToFront();
+    const { front } = this.status.getSnapshot().tab;
     this.#restate();
+    this.#send();
+    // One session has one presence state: that of the tab which is looked at.
+    if (tabs.front && !front) for (const room of this.rooms.values()) room.presence.update({});
     this.emitter.emit("tabs", tabs);
   }
 
-  #comeToFront() {
-    this.#front = this.#tab;
-    this.#tell({ front: this.#tab });
-    // One session has one presence state: that of the tab which is looked at.
-    if (this.status.getSnapshot().tab.count > 1) for (const room of this.rooms.values()) room.presence.update({});
-  }
-
   /** @param {Record<string, any>} word */
-  #heardTab({ front, outbox, settled, published, error }) {
-    if (front) this.#front = front;
-    if (outbox && !this.#isFollower) void this.delivery.outbox.adopt();
+  #heardTab({ outbox, settled, published, error }) {
+    if (outbox && this.#shared?.isSender) void this.delivery.outbox.adopt();
     if (settled) this.delivery.outbox.settled(settled, published ? { published } : { error: errorOf(error.code, error.message, error) });
   }
 
   /** @param {import("./storage-idb.js").Item} item @param {import("./outbox.js").Outcome} outcome */
   #settled({ key }, outcome) {
-    if ("published" in outcome) return this.#tell({ settled: key, ...outcome });
+    if ("published" in outcome) return this.#shared?.tell({ settled: key, ...outcome });
     const { code, message, retryAfter, room, current } = outcome.error;
-    this.#tell({ settled: key, error: { code, message, retryAfter, room, current } });
+    this.#shared?.tell({ settled: key, error: { code, message, retryAfter, room, current } });
     this.emitError(outcome.error);
   }
 
@@ -212,7 +191,7 @@ export class Engine {
     const { document, window } = this.env;
     const look = () => (document?.visibilityState === "hidden" ? this.notifications.hold("hidden") : this.notifications.release("hidden"));
     document?.addEventListener("visibilitychange", look, { signal: this.#ended.signal });
-    window?.addEventListener("focus", () => this.#comeToFront(), { signal: this.#ended.signal });
+    window?.addEventListener("storage", () => this.#followSwitch(), { signal: this.#ended.signal });
     look();
   }
 
@@ -291,15 +270,31 @@ export class Engine {
     if (autoConnect && this.isRealtime && !this.#isStopped && this.connection.status.state === "disconnected") this.connection.start();
   }
 
-  /** @param {boolean} isOn */
+  /** By the user, here or in another tab. @param {boolean} isOn */
   setRealtime(isOn) {
+    if (isOn === this.isRealtime) return;
     this.isRealtime = isOn;
-    if (isOn) {
-      this.#isStopped = false;
-      void this.#polling?.then((polling) => polling.stop());
-    }
     this.#kept.set("realtime", isOn ? undefined : false);
+    if (isOn) {
+      void this.#polling?.then((polling) => polling.stop());
+      this.#goOn();
+    } else {
+      this.#isPaused = this.connection.status.state !== "disconnected";
+      this.stop("realtime is switched off");
+    }
     this.#restate();
+    this.use();
+  }
+
+  /** As another tab left it, which need not be connected for that. */
+  #followSwitch() {
+    this.setRealtime(this.#kept.get("realtime") !== false);
+  }
+
+  /** Connects if it was connected before it was switched off, or put away. */
+  #goOn() {
+    if (this.#isPaused) this.connection.start();
+    this.#isPaused = this.#isStopped = false;
   }
 
   /** @param {Record<string, any>} connected */
@@ -358,11 +353,8 @@ export class Engine {
     for (const room of this.rooms.values()) room.begin();
     // Behind the joins, so that what waits follows them.
     this.delivery.outbox.release();
-    // What is in the store the leading tab sends, for all of them.
-    if (!this.#isFollower || !this.delivery.isShared) {
-      this.delivery.begin();
-      void this.delivery.outbox.adopt();
-    }
+    this.#isSending = false;
+    this.#send();
     const lostAt = this.#lostAt;
     this.#lostAt = null;
     if (lostAt === null) {
@@ -371,6 +363,14 @@ export class Engine {
     } else {
       void this.#restore(timestamp, this.env.now() - lostAt);
     }
+  }
+
+  /** What is in the store one tab sends, for all of them. */
+  #send() {
+    if (this.#isSending || this.connection.status.state !== "connected" || (this.#shared?.isSender === false && this.delivery.isShared)) return;
+    this.#isSending = true;
+    this.delivery.begin();
+    void this.delivery.outbox.adopt();
   }
 
   /** What stays lost is said on screen; a blip or a restart of the server is not. */
@@ -448,7 +448,7 @@ export class Engine {
 
   /** @param {import("./storage-idb.js").Item} item @param {string} url */
   #isOurs(item, url) {
-    const isMine = item.tab === this.#tab || this.connection instanceof TabLink || this.env.date() - item.at > LEFT_BEHIND_MS;
+    const isMine = item.tab === this.#tab || this.#shared !== undefined || this.env.date() - item.at > LEFT_BEHIND_MS;
     return item.url === url && (item.user === null || item.user === this.user?.id) && isMine;
   }
 
@@ -457,11 +457,15 @@ export class Engine {
     const rooms = [...this.rooms].flatMap(([name, room]) => (room.save() ? [[name, room.save()]] : []));
     this.#keptByTab.set("tab", { tab: this.#tab, secret: this.secret, rooms: Object.fromEntries(rooms) });
     // An open socket costs the place in the back/forward cache; others see nothing for four seconds.
-    if (isKept && this.connection.status.state !== "disconnected") this.connection.stop(CLOSE_FOR_NOW, "the page is put away");
+    if (!isKept || this.connection.status.state === "disconnected") return;
+    this.#isPaused = true;
+    this.connection.stop(CLOSE_FOR_NOW, "the page is put away");
   }
 
   #show() {
     this.#keptByTab.take("tab");
+    this.#followSwitch();
+    if (this.isRealtime) this.#goOn();
     this.use();
   }
 
@@ -478,7 +482,7 @@ export class Engine {
   /** @param {LinkStatus} link @returns {ConnectionStatus} */
   #compose(link) {
     const degraded = link.transport !== null && link.transport !== "websocket";
-    const tab = this.connection instanceof TabLink ? this.connection.tabs : /** @type {const} */ ({ role: "alone", count: 1 });
+    const { tabs: tab = ALONE } = this.#shared ?? {};
     return Object.freeze({ ...link, degraded, queued: this.delivery.outbox.size, tab, realtime: this.isRealtime });
   }
 

@@ -16,6 +16,7 @@
  * @property {IDBFactory | null} indexedDB
  * @property {LockManager | null} locks
  * @property {typeof BroadcastChannel | null} BroadcastChannel
+ * @property {typeof SharedWorker | null} SharedWorker
  * @property {(Document & EventTarget) | null} document
  * @property {EventTarget | null} window
  * @property {{ onLine?: boolean } | null} navigator
@@ -49,6 +50,7 @@ export function environment(given = {}) {
     locks: isPage ? attempt(() => world.navigator.locks) : null,
     // Outside of pages an open channel keeps the process alive, and there are no tabs.
     BroadcastChannel: isPage ? (world.BroadcastChannel ?? null) : null,
+    SharedWorker: isPage ? (world.SharedWorker ?? null) : null,
     document: isPage ? world.document : null,
     window: isPage ? world : null,
     navigator: isPage ? world.navigator : null,
