@@ -19,7 +19,7 @@ import { Timers } from "./timers.js";
 
 /** @typedef {import("./types.js").LinkStatus} LinkStatus */
 /** @typedef {import("./types.js").Cursor} Cursor */
-/** @typedef {import("./connection.js").ConnectionOptions & { heartbeat?: number }} HubOptions */
+/** @typedef {import("./connection.js").ConnectionOptions} HubOptions */
 /** @typedef {{ from: string, to?: string | undefined, [more: string]: any }} Word to tabs; without `to` to all */
 /** @typedef {{ room?: any, since?: string, askers: { tab: string, id?: unknown }[] }} Asked */
 /** @typedef {{ tabs: Map<string, boolean>, cursor: Cursor | null, isMember: boolean, pager: string | null }} Held who wants a
@@ -89,7 +89,6 @@ export class Hub {
       // What answers nobody comes as a message as well.
       onError() {},
     });
-    if (options.heartbeat) this.connection.setHeartbeat(options.heartbeat);
     // Whoever of them is gone, its lock says so at once.
     for (const tab of host.tabs ?? []) this.hello(tab);
   }

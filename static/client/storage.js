@@ -47,3 +47,8 @@ export class Keep {
     return value;
   }
 }
+
+/** @param {unknown} value of whatever storage or server @returns {string | undefined} */
+export function textOf(value) {
+  return typeof value === "string" ? value : undefined;
+}

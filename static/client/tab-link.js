@@ -60,7 +60,7 @@ export class TabLink {
   #isHeld = false;
   #isStarting = false;
   /** Whether what waits in the outbox of all tabs is sent from here. */
-  isSender = false;
+  isLeader = false;
 
   /**
    * @param {import("./hub.js").HubOptions & { name: () => Promise<string>, tabs: import("./types.js").TabOptions }} options
@@ -101,7 +101,7 @@ export class TabLink {
 
   /** @param {number} [code] @param {string} [reason] */
   stop(code = GOODBYE, reason = "disconnect() was called") {
-    this.#isStarting = this.#isHeld = this.isSender = false;
+    this.#isStarting = this.#isHeld = this.isLeader = false;
     const { lastConnected } = this.#status;
     // The leader takes its rooms along; whoever follows gives back its own.
     if (this.#hub) this.#stepDown(code);
@@ -218,9 +218,9 @@ export class TabLink {
       const worker = new (/** @type {any} */ (this.#env.SharedWorker))(new URL("./worker.js", import.meta.url), { type: "module", name });
       worker.onerror = () => this.#alone();
       this.#release.line = () => (worker.onerror = null);
-      // What a worker can be told: no functions, and nothing of this page.
-      const { env: _, ...options } = this.#options;
-      worker.port.postMessage(Object.fromEntries(Object.entries(options).filter(([, value]) => typeof value !== "function")));
+      // What a worker can be told: nothing that is of this page.
+      const { url, reconnect, timeout, connectTimeout, heartbeat } = this.#options;
+      worker.port.postMessage({ url, reconnect, timeout, connectTimeout, heartbeat });
     } catch {
       this.#alone();
     }
@@ -330,14 +330,14 @@ export class TabLink {
   /** The worker connects, and needs to know whose tabs these are. @param {{ refused: boolean }} why */
   async #identify({ refused }) {
     const { credentials, onRefused } = this.#options;
-    const isHopeless = refused && !/** @type {any} */ (onRefused)(errorOf("unauthorized", "the token was refused"));
+    const isHopeless = refused && !onRefused();
     this.#do("told", isHopeless ? null : await credentials().catch(() => null));
   }
 
   /** @param {string[]} tabs @param {boolean} isSender */
   #counted(tabs, isSender) {
     this.#tabs = tabs;
-    this.isSender = isSender;
+    this.isLeader = isSender;
     const now = JSON.stringify([this.tabs, isSender]);
     if (now === this.#told) return;
     this.#told = now;

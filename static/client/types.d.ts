@@ -98,6 +98,8 @@ export interface LinkStatus {
   readonly error: CopresenceError | null;
   /** The server is switched off or full. */
   readonly paused: boolean;
+  /** The node sent this client elsewhere, where it is connected already: nothing was lost. */
+  readonly moving?: boolean;
 }
 
 export interface TabStatus {
