@@ -19,7 +19,6 @@ import { Notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import { isReply } from "./requests.js";
 import { Room } from "./room.js";
-import { SIGNAL_MS } from "./signals.js";
 import { Keep, textOf } from "./storage.js";
 import { Store } from "./store.js";
 import { TabLink } from "./tab-link.js";
@@ -50,8 +49,8 @@ export class Engine {
   counters = {};
   /** Proves that the session is ours. @type {string | undefined} */
   #secret;
-  /** The tab that people looked at last; null before anybody said so. @type {string | null} */
-  #front = null;
+  /** It was connected, and goes on as soon as it may. */
+  #isPaused = false;
   /** Somebody said goodbye: nothing but connect() brings it back. */
   #isStopped = false;
   /** @type {number | null} when the connection was lost, in `now()` */
@@ -71,7 +70,6 @@ export class Engine {
     this.options = options;
     const env = (this.env = environment(options.environment));
     this.url = apiUrl(options.url, env);
-    this.signalMs = options.signals ?? SIGNAL_MS;
     const prefix = `copresence:${options.storageKey ?? ""}:${this.url}:`;
     /** Of this browser, for this API. */
     this.kept = new Keep(env.local, prefix);
@@ -95,7 +93,9 @@ export class Engine {
       this.emit("outbox", { size, oldest });
     });
     /** @type {Store<ConnectionStatus>} */
-    this.shown = new Store(this.#compose());
+    this.shown = new Store({ ...this.#compose(), realtime: true });
+    // First what a server renders, which knows nothing of what is kept here.
+    this.#restate();
     this.attention = new Attention(env, options.presence ?? {}, (status) => {
       this.connection.send({ type: "presence", status });
     });
@@ -104,51 +104,45 @@ export class Engine {
       onHide: (isKept) => this.#hide(isKept),
       onShow: () => {
         this.keptByTab.take("tab");
+        this.#followSwitch();
+        if (this.isRealtime) this.#goOn();
         this.use();
       },
       // A toast that nobody can see waits.
       onSight: (isHidden) => (isHidden ? this.notifications.hold("hidden") : this.notifications.release("hidden")),
-      onFocus: () => this.#comeToFront(),
     });
+    env.window?.addEventListener("storage", () => this.#followSwitch(), { signal: this.#ended.signal });
   }
 
   /** @returns {Connection | TabLink} one for all tabs, where the browser can; else one of this tab's own */
   #link() {
-    const { options, env, url, tab, identity } = this;
+    const { options, env, url, identity } = this;
     const { tabs = "auto", storageKey = "" } = options;
     const how = {
-      ...options, url, env, tab,
+      ...options, url, env,
       tabs: typeof tabs === "string" ? {} : tabs,
-      // The protocol's version is in the name, so that another version never talks to this one.
-      name: async () => `copresence:1:${storageKey}:${url}:${await identity.subject()}`,
+      name: async () => `${storageKey}:${url}:${await identity.subject()}`,
       credentials: async () => {
         const known = await identity.credentials();
         return known && { ...known, ...this.notifications.since(), ...(this.#secret && { secret: this.#secret }) };
       },
       onRefused: () => identity.refuse(),
     };
-    return tabs === "off" || !env.locks || !env.BroadcastChannel ? new Connection(how, this) : new TabLink(how, this);
+    const canShare = env.BroadcastChannel && (env.locks || env.SharedWorker);
+    return tabs === "off" || !canShare ? new Connection(how, this) : new TabLink(how, this);
   }
 
   // --- What the parts ask of it ---
 
-  link = () => this.connection;
   writer = () => this.#http ?? this.connection;
   isLive = () => this.connection.status.state === "connected";
-  selfId = () => this.user?.id ?? null;
-  /** The session's, as others see it. */
-  status = () => this.attention.status;
   limits = () => this.session?.limits ?? {};
-  /** Whether this is the tab that people look at. */
-  isFront = () => this.#front === null || this.#front === this.tab;
   /** @param {Record<string, unknown>} message */
   request = (message) => this.connection.request(message);
   /** @type {Outbox["write"]} */
   write = (...said) => this.outbox.write(...said);
   /** @param {string} event @param {unknown} data */
   emit = (event, data) => this.emitter.emit(event, data);
-  /** @type {Notifications["tap"]} */
-  onEvent = (...heard) => this.notifications.tap(...heard);
   /** @param {string} what */
   count = (what) => {
     this.counters[what] = (this.counters[what] ?? 0) + 1;
@@ -253,15 +247,18 @@ export class Engine {
 
   /** @param {import("./types.js").TabStatus} tabs */
   onTabs = (tabs) => {
-    // Should the tab in front be gone, toasts go on where the connection is.
-    if (tabs.role === "leader" && tabs.count < this.shown.getSnapshot().tab.count) this.#comeToFront();
+    const { front } = this.shown.getSnapshot().tab;
+    this.notifications.front(tabs.front);
     this.#restate();
+    if (this.isLive()) this.#drain();
+    // One session has one presence state: that of the tab which is looked at.
+    if (tabs.front && !front) for (const room of this.rooms.values()) room.presence.update({});
     this.emit("tabs", tabs);
   };
 
   /** What another tab says. @param {Record<string, any>} word */
-  onWord = ({ front, outbox, settled, published, error }) => {
-    if (front) this.#front = front;
+  onWord = ({ toast, outbox, settled, published, error }) => {
+    if (toast) this.notifications.ended(toast);
     if (outbox && this.connection.isLeader) void this.outbox.adopt();
     if (settled) this.outbox.settled(settled, published ? { published } : { error: errorOf(error.code, error.message, error) });
   };
@@ -308,12 +305,18 @@ export class Engine {
     this.emitter.clear();
   }
 
-  /** @param {boolean} isOn */
+  /** By the user, here or in another tab. @param {boolean} isOn */
   setRealtime(isOn) {
+    if (isOn === this.isRealtime) return;
     this.isRealtime = isOn;
     this.kept.set("realtime", isOn ? undefined : false);
-    if (isOn) this.#stopPolling();
-    else this.stop("realtime is switched off");
+    if (isOn) {
+      this.#stopPolling();
+      this.#goOn();
+    } else {
+      this.#isPaused = this.connection.status.state !== "disconnected";
+      this.stop("realtime is switched off");
+    }
     this.#isStopped = false;
     this.#restate();
     this.use();
@@ -343,17 +346,31 @@ export class Engine {
     for (const room of this.rooms.values()) room.begin();
     // Behind the joins, so that what waits follows them.
     this.outbox.release();
-    // What is in the store the leading tab sends, for all of them.
-    if (this.connection.isLeader || !this.outbox.isShared) {
-      this.outbox.open();
-      void this.outbox.adopt();
-    }
+    this.#drain();
     const lostAt = this.#lostAt;
     this.#lostAt = null;
     if (isQuiet) return;
     if (lostAt !== null) return void this.#restore(timestamp, this.env.now() - lostAt);
     this.emit("connection:established", { timestamp });
     this.emit("connect", { timestamp });
+  }
+
+  /** What is in the store the leading tab sends, for all of them. */
+  #drain() {
+    if (!this.connection.isLeader && this.outbox.isShared) return;
+    this.outbox.open();
+    void this.outbox.adopt();
+  }
+
+  /** Connects if it was connected before it was switched off, or put away. */
+  #goOn() {
+    if (this.#isPaused) this.connection.start();
+    this.#isPaused = false;
+  }
+
+  /** As another tab left it, which need not be connected for that. */
+  #followSwitch() {
+    this.setRealtime(this.kept.get("realtime") !== false);
   }
 
   /** Told when the rooms are back, because only then it is known whether everything came. @param {Date} timestamp @param {number} downtime ms */
@@ -389,13 +406,6 @@ export class Engine {
     for (const { resolve, reject } of this.#connecting.splice(0)) error === null ? resolve() : reject(error);
   }
 
-  #comeToFront() {
-    this.#front = this.tab;
-    this.connection.tell({ front: this.tab });
-    // One session has one presence state: that of the tab which is looked at.
-    if (this.connection.tabs.count > 1) for (const room of this.rooms.values()) room.presence.update({});
-  }
-
   /** Data by fetch, while realtime is off; what waits goes the same way. */
   async #poll() {
     this.#polling ??= import("./polling.js").then(({ Polling }) => new Polling(this));
@@ -418,7 +428,9 @@ export class Engine {
     const rooms = Object.fromEntries([...this.rooms].map(([name, room]) => [name, room.save()]));
     this.keptByTab.set("tab", { tab: this.tab, secret: this.#secret, rooms });
     // An open socket costs the place in the back/forward cache; others see nothing for four seconds.
-    if (isKept && this.connection.status.state !== "disconnected") this.connection.stop(CLOSE_FOR_NOW, "the page is put away");
+    if (!isKept || this.connection.status.state === "disconnected") return;
+    this.#isPaused = true;
+    this.connection.stop(CLOSE_FOR_NOW, "the page is put away");
   }
 
   #restate() {

@@ -16,6 +16,7 @@
  * @property {IDBFactory | null} indexedDB
  * @property {LockManager | null} locks
  * @property {typeof BroadcastChannel | null} BroadcastChannel
+ * @property {typeof SharedWorker | null} SharedWorker
  * @property {(Document & EventTarget) | null} document
  * @property {EventTarget | null} window
  * @property {{ onLine?: boolean } | null} navigator
@@ -49,6 +50,7 @@ export function environment(given = {}) {
     indexedDB: attempt(() => world.indexedDB),
     locks: page.navigator?.locks ?? null,
     BroadcastChannel: page.BroadcastChannel ?? null,
+    SharedWorker: page.SharedWorker ?? null,
     document: page.document ?? null,
     window: page.document ? page : null,
     navigator: page.navigator ?? null,

@@ -28,7 +28,7 @@ import { Store } from "./store.js";
  * @property {string} url
  * @property {string} tab
  * @property {Map<string, import("./room.js").Room<any>>} rooms
- * @property {() => string | null} selfId
+ * @property {{ id: string } | null} user
  * @property {() => Pick<import("./connection.js").Link, "request">} writer where commands go up
  * @property {() => { message_bytes?: number, publishes_per_s?: number, dedupe_s?: number }} limits
  * @property {(item: Item) => boolean} isOurs whether it is drained from here
@@ -101,14 +101,14 @@ export class Outbox {
    * @returns {Promise<Published>}
    */
   async write(room, message, { queue = true, key = newKey(this.#host.env), timeout, signal } = {}) {
-    const { env, url, tab, selfId, limits } = this.#host;
+    const { env, url, tab, user, limits } = this.#host;
     const text = jsonOf(message);
     const { length: bytes } = text;
     const { message_bytes: most = Infinity } = limits();
     // Characters, which are near enough to bytes: what is a little over, the server refuses in words.
     if (bytes > most) throw errorOf("too_large", `${bytes} bytes, the server takes ${most}`, { room });
     // A copy, so that nobody changes it while it waits.
-    const draft = { url, user: selfId(), tab, key, room, message: JSON.parse(text), bytes, at: env.date() };
+    const draft = { url, user: user?.id ?? null, tab, key, room, message: JSON.parse(text), bytes, at: env.date() };
     if (!queue) return this.#send(draft, { timeout, signal });
     const { max, maxBytes } = this.#options;
     if (this.size >= max || this.bytes + bytes > maxBytes) throw errorOf("queue_full", `${this.size} messages wait already`, { room });

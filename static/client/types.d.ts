@@ -106,6 +106,8 @@ export interface TabStatus {
   /** `alone`: this tab has a connection of its own. */
   readonly role: "leader" | "follower" | "alone";
   readonly count: number;
+  /** Of all tabs people looked at this one last: where toasts are. */
+  readonly front: boolean;
 }
 
 /** An immutable snapshot; another object whenever anything in it changed. */
@@ -142,7 +144,6 @@ export interface OutboxOptions {
 }
 
 export interface PresenceOptions {
-  idleAfter?: number;
   awayAfter?: number;
   awayWhenHidden?: number;
 }
@@ -152,6 +153,8 @@ export interface TabOptions {
   watchdog?: number;
   /** ms that it then has to answer until it is replaced. */
   steal?: number;
+  /** Has a SharedWorker lead instead of a tab; by default only where there are no Web Locks. */
+  worker?: boolean;
 }
 
 export type TokenSource = string | ((why: { refused: boolean }) => string | null | Promise<string | null>);
@@ -339,11 +342,11 @@ export interface CollectionSnapshot<T> {
   readonly error: Error | null;
 }
 export interface CollectionOptions<T> {
-  getId?: (item: T) => string;
-  fetch?: () => Promise<T[]>;
-  initialData?: T[];
+  getId?: ((item: T) => string) | undefined;
+  fetch?: (() => Promise<T[]>) | undefined;
+  initialData?: T[] | undefined;
   /** ms between two looks while realtime is off or down. */
-  pollInterval?: number;
+  pollInterval?: number | undefined;
 }
 
 // --- Notifications ----------------------------------------------------------------------------------------------------
