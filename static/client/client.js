@@ -78,7 +78,7 @@ export class Client {
   /** @param {"auto" | "websocket"} transport the server has no others yet, so both are the same; rejects for any other */
   async setTransport(transport) {
     if (transport !== "auto" && transport !== "websocket") {
-      throw errorOf("transport_unavailable", `"${transport}" is no transport of this server: "auto" or "websocket"`);
+      throw errorOf("transport_unavailable", `"${transport}" is no transport of this server`);
     }
   }
 
@@ -211,7 +211,7 @@ export class Client {
    */
   emit(event, data) {
     const room = this.defaultRoom;
-    if (!room) throw new UsageError("emit() needs the option `room`; or use room(name).publish()");
+    if (!room) throw new UsageError("emit() needs the option `room`");
     /** @type {Promise<unknown>} */
     let done;
     if (event === "user:activity") {

@@ -33,7 +33,7 @@ import { openWebSocket } from "./transport-websocket.js";
  * @property {(message: Record<string, unknown>, options?: import("./requests.js").RequestOptions) => Promise<any>} request
  * @property {(message: Record<string, unknown>) => boolean} send what may be lost; false when it was not even sent
  * @property {number} buffered bytes that wait for the network
- * @property {boolean} isLeader whether this tab has the connection
+ * @property {boolean} isLeader whether what waits is sent from here, for all tabs
  * @property {import("./types.js").TabStatus} tabs
  * @property {(word: Record<string, unknown>) => void} tell says something to all other tabs
  */
@@ -82,7 +82,7 @@ export class Connection {
   /** As the link of all tabs has them: here there is no other. */
   isLeader = true;
   /** @type {import("./types.js").TabStatus} */
-  tabs = { role: "alone", count: 1 };
+  tabs = { role: "alone", count: 1, front: true };
   tell() {}
   #options;
   #events;
@@ -280,7 +280,7 @@ export class Connection {
 
   /** Silence for longer than the heartbeat allows is a loss, whatever the socket says. */
   #listen() {
-    this.#timers.arm("silence", this.#silenceMs, () => this.#lose(4410, "nothing was heard from the server"));
+    this.#timers.arm("silence", this.#silenceMs, () => this.#lose(4410, "the server is silent"));
   }
 
   #measure(againMs = this.#pingMs || LATENCY_EVERY_MS) {

@@ -49,6 +49,8 @@ export class Engine {
   counters = {};
   /** Proves that the session is ours. @type {string | undefined} */
   #secret;
+  /** It was connected, and goes on as soon as it may. */
+  #isPaused = false;
   /** Somebody said goodbye: nothing but connect() brings it back. */
   #isStopped = false;
   /** @type {number | null} when the connection was lost, in `now()` */
@@ -102,30 +104,32 @@ export class Engine {
       onHide: (isKept) => this.#hide(isKept),
       onShow: () => {
         this.keptByTab.take("tab");
+        this.#followSwitch();
+        if (this.isRealtime) this.#goOn();
         this.use();
       },
       // A toast that nobody can see waits.
       onSight: (isHidden) => (isHidden ? this.notifications.hold("hidden") : this.notifications.release("hidden")),
-      onFocus: () => this.#comeToFront(),
     });
+    env.window?.addEventListener("storage", () => this.#followSwitch(), { signal: this.#ended.signal });
   }
 
   /** @returns {Connection | TabLink} one for all tabs, where the browser can; else one of this tab's own */
   #link() {
-    const { options, env, url, tab, identity } = this;
+    const { options, env, url, identity } = this;
     const { tabs = "auto", storageKey = "" } = options;
     const how = {
-      ...options, url, env, tab,
+      ...options, url, env,
       tabs: typeof tabs === "string" ? {} : tabs,
-      // The protocol's version is in the name, so that another version never talks to this one.
-      name: async () => `copresence:1:${storageKey}:${url}:${await identity.subject()}`,
+      name: async () => `${storageKey}:${url}:${await identity.subject()}`,
       credentials: async () => {
         const known = await identity.credentials();
         return known && { ...known, ...this.notifications.since(), ...(this.#secret && { secret: this.#secret }) };
       },
       onRefused: () => identity.refuse(),
     };
-    return tabs === "off" || !env.locks || !env.BroadcastChannel ? new Connection(how, this) : new TabLink(how, this);
+    const canShare = env.BroadcastChannel && (env.locks || env.SharedWorker);
+    return tabs === "off" || !canShare ? new Connection(how, this) : new TabLink(how, this);
   }
 
   // --- What the parts ask of it ---
@@ -243,16 +247,17 @@ export class Engine {
 
   /** @param {import("./types.js").TabStatus} tabs */
   onTabs = (tabs) => {
-    // Should the tab in front be gone, toasts go on where the connection is; the tab that has the focus objects.
-    if (tabs.role === "leader" && tabs.count < this.shown.getSnapshot().tab.count) this.#comeToFront("unless");
+    const { front } = this.shown.getSnapshot().tab;
+    this.notifications.front(tabs.front);
     this.#restate();
+    if (this.isLive()) this.#drain();
+    // One session has one presence state: that of the tab which is looked at.
+    if (tabs.front && !front) for (const room of this.rooms.values()) room.presence.update({});
     this.emit("tabs", tabs);
   };
 
   /** What another tab says. @param {Record<string, any>} word */
-  onWord = ({ front, toast, outbox, settled, published, error }) => {
-    if (front === "unless" && this.#hasFocus) this.#comeToFront();
-    else if (front) this.notifications.front(false);
+  onWord = ({ toast, outbox, settled, published, error }) => {
     if (toast) this.notifications.ended(toast);
     if (outbox && this.connection.isLeader) void this.outbox.adopt();
     if (settled) this.outbox.settled(settled, published ? { published } : { error: errorOf(error.code, error.message, error) });
@@ -265,7 +270,7 @@ export class Engine {
     const known = this.rooms.get(name);
     if (known) return known;
     if (typeof name !== "string" || !/^[A-Za-z0-9][\w.:-]{0,199}$/.test(name)) {
-      throw new UsageError(`"${name}" is no name of a room: 1 to 200 of A-Z a-z 0-9 _ . : -, first a letter or digit`);
+      throw new UsageError(`"${name}" is no name of a room`);
     }
     /** @type {Room<any>} */
     const room = new Room(name, this, options);
@@ -277,7 +282,7 @@ export class Engine {
   /** @returns {Promise<void>} */
   async connect() {
     if (this.isLive()) return;
-    if (!this.isRealtime) throw errorOf("disabled", "realtime is switched off here: enableRealtime() first");
+    if (!this.isRealtime) throw errorOf("disabled", "realtime is switched off");
     this.#isStopped = false;
     this.connection.start();
     return new Promise((resolve, reject) => this.#connecting.push({ resolve, reject }));
@@ -300,12 +305,18 @@ export class Engine {
     this.emitter.clear();
   }
 
-  /** @param {boolean} isOn */
+  /** By the user, here or in another tab. @param {boolean} isOn */
   setRealtime(isOn) {
+    if (isOn === this.isRealtime) return;
     this.isRealtime = isOn;
     this.kept.set("realtime", isOn ? undefined : false);
-    if (isOn) this.#stopPolling();
-    else this.stop("realtime is switched off");
+    if (isOn) {
+      this.#stopPolling();
+      this.#goOn();
+    } else {
+      this.#isPaused = this.connection.status.state !== "disconnected";
+      this.stop("realtime is switched off");
+    }
     this.#isStopped = false;
     this.#restate();
     this.use();
@@ -313,7 +324,7 @@ export class Engine {
 
   async refresh() {
     const token = await this.identity.fresh();
-    if (token === null) throw errorOf("expired", "token() gave null, so the session ends with the old token");
+    if (token === null) throw errorOf("expired", "token() gave null: signed out");
     try {
       await this.request({ type: "refresh", token });
     } catch (error) {
@@ -331,22 +342,35 @@ export class Engine {
   #live(timestamp, isQuiet) {
     this.#settle(null);
     this.#calm();
-    if (this.#hasFocus) this.#comeToFront();
     this.notifications.live();
     for (const room of this.rooms.values()) room.begin();
     // Behind the joins, so that what waits follows them.
     this.outbox.release();
-    // What is in the store the leading tab sends, for all of them.
-    if (this.connection.isLeader || !this.outbox.isShared) {
-      this.outbox.open();
-      void this.outbox.adopt();
-    }
+    this.#drain();
     const lostAt = this.#lostAt;
     this.#lostAt = null;
     if (isQuiet) return;
     if (lostAt !== null) return void this.#restore(timestamp, this.env.now() - lostAt);
     this.emit("connection:established", { timestamp });
     this.emit("connect", { timestamp });
+  }
+
+  /** What is in the store the leading tab sends, for all of them. */
+  #drain() {
+    if (!this.connection.isLeader && this.outbox.isShared) return;
+    this.outbox.open();
+    void this.outbox.adopt();
+  }
+
+  /** Connects if it was connected before it was switched off, or put away. */
+  #goOn() {
+    if (this.#isPaused) this.connection.start();
+    this.#isPaused = false;
+  }
+
+  /** As another tab left it, which need not be connected for that. */
+  #followSwitch() {
+    this.setRealtime(this.kept.get("realtime") !== false);
   }
 
   /** Told when the rooms are back, because only then it is known whether everything came. @param {Date} timestamp @param {number} downtime ms */
@@ -382,18 +406,6 @@ export class Engine {
     for (const { resolve, reject } of this.#connecting.splice(0)) error === null ? resolve() : reject(error);
   }
 
-  get #hasFocus() {
-    return this.env.document?.hasFocus?.() === true;
-  }
-
-  /** @param {"for sure" | "unless"} [front] another tab has the focus */
-  #comeToFront(front = "for sure") {
-    this.notifications.front(true);
-    this.connection.tell({ front });
-    // One session has one presence state: that of the tab which is looked at.
-    if (this.connection.tabs.count > 1) for (const room of this.rooms.values()) room.presence.update({});
-  }
-
   /** Data by fetch, while realtime is off; what waits goes the same way. */
   async #poll() {
     this.#polling ??= import("./polling.js").then(({ Polling }) => new Polling(this));
@@ -416,7 +428,9 @@ export class Engine {
     const rooms = Object.fromEntries([...this.rooms].map(([name, room]) => [name, room.save()]));
     this.keptByTab.set("tab", { tab: this.tab, secret: this.#secret, rooms });
     // An open socket costs the place in the back/forward cache; others see nothing for four seconds.
-    if (isKept && this.connection.status.state !== "disconnected") this.connection.stop(CLOSE_FOR_NOW, "the page is put away");
+    if (!isKept || this.connection.status.state === "disconnected") return;
+    this.#isPaused = true;
+    this.connection.stop(CLOSE_FOR_NOW, "the page is put away");
   }
 
   #restate() {

@@ -103,9 +103,10 @@ export class Outbox {
   async write(room, message, { queue = true, key = newKey(this.#host.env), timeout, signal } = {}) {
     const { env, url, tab, user, limits } = this.#host;
     const text = jsonOf(message);
-    const bytes = new TextEncoder().encode(text).length;
+    const { length: bytes } = text;
     const { message_bytes: most = Infinity } = limits();
-    if (bytes > most) throw errorOf("too_large", `${bytes} bytes are more than the server takes, ${most}`, { room });
+    // Characters, which are near enough to bytes: what is a little over, the server refuses in words.
+    if (bytes > most) throw errorOf("too_large", `${bytes} bytes, the server takes ${most}`, { room });
     // A copy, so that nobody changes it while it waits.
     const draft = { url, user: user?.id ?? null, tab, key, room, message: JSON.parse(text), bytes, at: env.date() };
     if (!queue) return this.#send(draft, { timeout, signal });
@@ -128,7 +129,7 @@ export class Outbox {
       });
     }, {
       after: env.after, timeout, signal,
-      late: () => errorOf("timeout", "no answer in time; it stays in the outbox and is written once when it can be", { room }),
+      late: () => errorOf("timeout", "no answer in time: it still waits to be sent", { room }),
       onEnd: () => {
         if (waiting) this.#waiting.delete(waiting);
         // What is on its way can't be called back; whether it is written is then unknown.
@@ -194,7 +195,9 @@ export class Outbox {
         await this.#pause(wait);
         continue;
       }
-      const outcome = await this.#attempt(item);
+      const isLate = this.#host.env.date() - item.at > this.#maxAge;
+      /** @type {Outcome} */
+      const outcome = await (isLate ? Promise.reject(expired(item, "it waited for too long")) : this.#send(item)).then((published) => ({ published }), (error) => ({ error }));
       if ("error" in outcome && outcome.error.retryable) {
         if (!this.#isOpen) break;
         const { retryAfter } = outcome.error;
@@ -206,18 +209,6 @@ export class Outbox {
       }
     }
     this.#isDraining = false;
-  }
-
-  /** @param {Item} item @returns {Promise<Outcome>} */
-  async #attempt(item) {
-    if (this.#host.env.date() - item.at > this.#maxAge) {
-      return { error: expired(item, "it waited for so long that sending it could write it twice") };
-    }
-    try {
-      return { published: await this.#send(item) };
-    } catch (error) {
-      return { error };
-    }
   }
 
   /** @param {Pick<Item, "room" | "message" | "key">} item @param {import("./requests.js").RequestOptions} [options] @returns {Promise<Published>} */

@@ -52,13 +52,6 @@ export function guarded(action) {
   try {
     action();
   } catch (error) {
-    report(error);
+    (globalThis.reportError ?? console.error)(error);
   }
-}
-
-/** @param {unknown} error */
-function report(error) {
-  const { reportError } = /** @type {any} */ (globalThis);
-  if (typeof reportError === "function") reportError(error);
-  else console.error(error);
 }

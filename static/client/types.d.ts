@@ -106,6 +106,8 @@ export interface TabStatus {
   /** `alone`: this tab has a connection of its own. */
   readonly role: "leader" | "follower" | "alone";
   readonly count: number;
+  /** Of all tabs people looked at this one last: where toasts are. */
+  readonly front: boolean;
 }
 
 /** An immutable snapshot; another object whenever anything in it changed. */
@@ -151,6 +153,8 @@ export interface TabOptions {
   watchdog?: number;
   /** ms that it then has to answer until it is replaced. */
   steal?: number;
+  /** Has a SharedWorker lead instead of a tab; by default only where there are no Web Locks. */
+  worker?: boolean;
 }
 
 export type TokenSource = string | ((why: { refused: boolean }) => string | null | Promise<string | null>);

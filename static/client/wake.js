@@ -10,10 +10,10 @@ const LATE_MS = 5_000;
 /**
  * @param {import("./environment.js").Environment} env
  * @param {AbortSignal} signal stops listening
- * @param {{ onWake: () => void, onHide: (isKept: boolean) => void, onShow: () => void, onSight: (isHidden: boolean) => void, onFocus: () => void }} hear
+ * @param {{ onWake: () => void, onHide: (isKept: boolean) => void, onShow: () => void, onSight: (isHidden: boolean) => void }} hear
  *   `onHide`: the page goes, or is kept for the way back (`isKept`); `onShow`: it came back from there; `onSight`: it can be seen or not
  */
-export function watchPage({ window, document, date, after }, signal, { onWake, onHide, onShow, onSight, onFocus }) {
+export function watchPage({ window, document, date, after }, signal, { onWake, onHide, onShow, onSight }) {
   const on = (/** @type {EventTarget | null} */ target, /** @type {string} */ event, /** @type {(event: any) => void} */ hear) => {
     target?.addEventListener(event, hear, { signal });
   };
@@ -25,7 +25,6 @@ export function watchPage({ window, document, date, after }, signal, { onWake, o
   see();
   on(window, "online", onWake);
   on(window, "offline", onWake);
-  on(window, "focus", onFocus);
   on(document, "resume", onWake);
   on(document, "visibilitychange", () => see() || onWake());
   on(window, "pagehide", (event) => onHide(event.persisted === true));
