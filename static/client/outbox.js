@@ -44,6 +44,10 @@ export class Outbox {
   #waiting = new Map();
   /** Additions reach the store in the order in which they were said. @type {Promise<unknown>} */
   #adding = Promise.resolve();
+  /** How often the store is being read, and the keys that were settled meanwhile: what was read may be older. */
+  #readings = 0;
+  /** @type {Set<string>} */
+  #gone = new Set();
   #seen = 0;
   #bytes = 0;
   #isOpen = false;
@@ -125,8 +129,11 @@ export class Outbox {
   async adopt() {
     // Whoever was being added has its number first, or it would be found a second time.
     await this.#adding;
+    this.#readings += 1;
     const found = await this.#host.store.then((store) => store.load()).catch(() => []);
-    const known = new Set(this.#items.map(({ key }) => key));
+    this.#readings -= 1;
+    const known = new Set([...this.#gone, ...this.#items.map(({ key }) => key)]);
+    if (this.#readings === 0) this.#gone.clear();
     for (const item of found) {
       if (isItem(item) && !known.has(item.key) && this.#host.isOurs(item)) this.#insert(item);
     }
@@ -279,6 +286,7 @@ export class Outbox {
   #forget(item) {
     if (!this.#items.includes(item)) return;
     this.#items = this.#items.filter((each) => each !== item);
+    if (this.#readings > 0) this.#gone.add(item.key);
     this.#bytes -= sizeOf(item.message);
     this.#show();
   }

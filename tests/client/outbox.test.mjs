@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { createClient, UsageError } from "../../static/client/index.js";
+import { Outbox } from "../../static/client/outbox.js";
+import { memoryStore } from "../../static/client/storage-idb.js";
 import { connected, record, settle, stage } from "./fake-server.mjs";
 
 async function online(options) {
@@ -264,4 +266,44 @@ test("what one user said is not sent as another", async () => {
   const ada = createClient(world.tab().options({ token: () => "user:ada" }));
   await connected(ada, clock, 20_000);
   assert.deepEqual(written(server), ["ada's"]);
+});
+
+test("what is settled while the store is read stays settled", async () => {
+  const memory = memoryStore();
+  /** @type {() => void} */
+  let goOn = () => {};
+  const load = async () => {
+    const items = await memory.load();
+    await new Promise((/** @type {(nothing: void) => void} */ resolve) => (goOn = resolve));
+    return items;
+  };
+  const { world } = stage();
+  const sent = [];
+  const settled = [];
+  const outbox = new Outbox({
+    env: world.options({}).environment,
+    store: Promise.resolve({ ...memory, load }),
+    owner: () => ({ url: "u", user: null, tab: "t" }),
+    isOurs: () => true,
+    send: async ({ key }) => (sent.push(key), { offset: sent.length, entry: "e", duplicate: false }),
+    newKey: () => "k",
+    onAdded() {},
+    onSettled: ({ key }) => settled.push(key),
+    limits: { max: 10, maxBytes: 1_000 },
+  });
+  const published = outbox.add("r", { type: "publish" });
+  await settle();
+  const adopted = outbox.adopt();
+  await settle();
+  outbox.open();
+  await published;
+  goOn();
+  await adopted;
+  await settle();
+  assert.deepEqual([sent, settled, outbox.size], [["k"], ["k"], 0]);
+  // Nothing of it is remembered once nobody reads.
+  void outbox.adopt();
+  await settle();
+  goOn();
+  assert.equal((await outbox.add("r", { type: "publish" })).offset, 2);
 });
