@@ -340,6 +340,8 @@ export class Engine {
         this.emitter.emit("connection:lost", { timestamp, reason: reason ?? "", code });
       }
     }
+    // Nobody answered: what waits from before a reload is shown all the same.
+    if (previous.state === "connecting" && state !== "connected" && !this.#isFollower) void this.delivery.outbox.adopt();
     if (state === "connected") this.#live(timestamp);
     else if (this.#lostAt !== null) this.#worry();
     if (state === "failed" && error) this.#failed(error);

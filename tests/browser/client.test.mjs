@@ -33,7 +33,6 @@ afterEach(() => context.close());
 const room = () => `client:${number}`;
 /** Somebody over the wire that is cut, or straight to the node. */
 const open = (options = {}, origin = wire.url) => Tab.open(context, origin, { room: room(), ...options });
-const numbers = (from, to) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
 
 /** Somebody else, in a browser of their own, straight to the node. */
 async function grace() {
@@ -50,29 +49,6 @@ async function ada(options) {
   await tab.live();
   return tab;
 }
-
-/** What the log itself holds, asked by a fresh client. @param {Tab} tab */
-function logged(tab) {
-  return tab.page.evaluate(async () => (await globalThis.room.history({ limit: 200 })).entries.map(({ data }) => data));
-}
-
-test("twenty said offline survive a reload and are written once each, in order", async () => {
-  const other = await grace();
-  const tab = await ada();
-  wire.cut();
-  await until(() => tab.inspect(), ({ status }) => status.state !== "connected");
-  await tab.say(...numbers(1, 20));
-  const stored = () => tab.page.evaluate(() => globalThis.client.outbox.items.filter(({ seq }) => seq < Number.MAX_SAFE_INTEGER).length);
-  await until(stored, (count) => count === 20, { what: "all are in the browser's keeping" });
-  // The page itself has to come from somewhere; what waits was said before.
-  wire.up();
-  await tab.reload();
-  await until(() => other.tab.notes(), (notes) => notes.length >= 20, { what: "all arrived", within: 30_000 });
-  await until(() => tab.inspect(), ({ outbox }) => outbox.size === 0, { what: "drained" });
-  assert.deepEqual(await other.tab.notes(), numbers(1, 20));
-  assert.deepEqual(await logged(other.tab), numbers(1, 20));
-  await other.close();
-});
 
 test("a reload keeps the session, and the other sees nobody leave", async () => {
   const other = await grace();

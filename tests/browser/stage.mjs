@@ -29,14 +29,14 @@ export class Stage {
   /** Ada's. @type {import("playwright-core").BrowserContext} */
   context;
 
-  /** @param {string} name of its rooms @param {string} [settings] of the node */
-  constructor(name, settings = "") {
+  /** @param {string} name of its rooms @param {string} [settings] of the node @param {object} [options] of the browser */
+  constructor(name, settings = "", options = {}) {
     this.#name = name;
     this.#settings = settings;
     before(async () => {
       this.server = await Server.start(this.#settings);
       this.wire = await Wire.to(this.server.port);
-      this.browser = await launch();
+      this.browser = await launch(options);
     });
     after(async () => {
       await this.browser?.close();
