@@ -14,7 +14,7 @@ import { Delivery } from "./delivery.js";
 import { Emitter } from "./emitter.js";
 import { environment, newKey } from "./environment.js";
 import { AuthError, errorOf, UsageError } from "./errors.js";
-import { Identity } from "./identity.js";
+import { claimsOf, Identity } from "./identity.js";
 import { Room } from "./room.js";
 import { SIGNAL_MS } from "./signals.js";
 import { Notifications } from "./notifications.js";
@@ -440,8 +440,8 @@ export class Engine {
     try {
       await this.connection.request({ type: "refresh", token });
     } catch (error) {
-      // Another user's token: another session.
-      if (/** @type {CopresenceError} */ (error).code !== "unauthorized") throw error;
+      // Another user's token: another session. The same user's that is no good ends nothing before its time.
+      if (/** @type {CopresenceError} */ (error).code !== "unauthorized" || claimsOf(token)?.sub === this.user?.id) throw error;
       this.secret = undefined;
       this.connection.stop(GOODBYE, "another user's token");
       this.connection.start();
