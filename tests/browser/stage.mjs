@@ -120,11 +120,12 @@ export class Stage {
     return entries;
   }
 
-  /** One of the node's own figures. @param {string} name with its labels */
+  /** One of the node's own figures. @param {string} name with its labels, which are there once they have been counted */
   async metric(name) {
     const text = await (await fetch(`${this.server.url}/metrics`, { headers: this.server.backend })).text();
-    const line = text.split("\n").find((each) => each.startsWith(`${name} `));
-    return Number(line?.slice(name.length + 1));
+    const lines = text.split("\n");
+    assert.ok(lines.some((each) => each.startsWith(name.replace(/\{.*/, ""))), `${name} is one of them`);
+    return Number(lines.find((each) => each.startsWith(`${name} `))?.slice(name.length + 1) ?? 0);
   }
 }
 
