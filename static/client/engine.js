@@ -267,6 +267,7 @@ export class Engine {
     this.#ended.abort();
     this.notifications.clearAllNotifications();
     this.attention.dispose();
+    this.delivery.outbox.dispose();
     for (const room of this.rooms.values()) room.forget();
     this.emitter.clear();
   }

@@ -157,6 +157,13 @@ export class Outbox {
     this.#isOpen = false;
   }
 
+  /** The end of this page's part; the store keeps what waits. */
+  dispose() {
+    this.#isOpen = false;
+    this.#wake?.();
+    this.#host.store.then((store) => store.close()).catch(() => {});
+  }
+
   /** Throws everything away that waits; the promises reject. */
   async clear() {
     for (const item of [...this.#items]) {
