@@ -50,6 +50,10 @@ export class Outbox {
   #waiting = new Set();
   /** Additions are numbered in the order in which they were said. @type {Promise<unknown>} */
   #adding = Promise.resolve();
+  /** How often the store is being read, and the keys that were settled meanwhile: what was read may be older. */
+  #readings = 0;
+  /** @type {string[]} */
+  #gone = [];
   /** The last number. */
   #seen = 0;
   /** Rooms that are joined for what waits for them alone. @type {Set<string>} */
@@ -142,8 +146,11 @@ export class Outbox {
   async adopt() {
     // Whoever was being added has its number first, or it would be found a second time.
     await this.#adding;
+    this.#readings += 1;
     const found = await this.#store.then((store) => store.load()).catch(() => []);
-    const known = this.items.map(({ key }) => key);
+    const known = [...this.#gone, ...this.items.map(({ key }) => key)];
+    this.#readings -= 1;
+    if (this.#readings === 0) this.#gone = [];
     this.#show([...this.items, ...found.filter((item) => isItem(item) && !known.includes(item.key) && this.#host.isOurs(item))]);
     void this.#drain();
   }
@@ -168,6 +175,13 @@ export class Outbox {
   /** There is none. */
   close() {
     this.#isOpen = false;
+  }
+
+  /** The end of this page's part; the store keeps what waits. */
+  dispose() {
+    this.#isOpen = false;
+    this.#wake();
+    void this.#store.then((store) => store.close());
   }
 
   /** Throws everything away that waits; the promises reject. */
@@ -255,6 +269,7 @@ export class Outbox {
 
   /** @param {Item} item */
   async #remove(item) {
+    if (this.#readings > 0) this.#gone.push(item.key);
     this.#show(this.items.filter((each) => each !== item));
     if (item.seq === UNNUMBERED) await this.#adding;
     await this.#store.then((store) => store.remove(item.seq)).catch(() => {});

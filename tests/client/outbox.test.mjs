@@ -317,3 +317,42 @@ test("while realtime is off writes go by HTTP, through the outbox and under the 
   assert.equal(server.heardOf("publish").at(-1).data, 3);
   assert.deepEqual(written(server), ["by hand", 2, 3]);
 });
+
+test("what is settled while the store is read stays settled", async () => {
+  const { server, world, clock } = stage();
+  /** Readings of the store end when we say so. @type {(() => void)[]} */
+  const held = [];
+  const slow = (/** @type {any} */ target) => new Proxy(target, {
+    get: (of, name) => {
+      const value = of[name];
+      if (name === "transaction") return (/** @type {string} */ store, /** @type {string} */ mode) => (mode === "readonly" ? slow(of.transaction(store, mode)) : of.transaction(store, mode));
+      return typeof value === "function" ? value.bind(of) : value;
+    },
+    set: (of, name, value) => {
+      of[name] = name === "oncomplete" ? () => held.push(value) : value;
+      return true;
+    },
+  });
+  const indexedDB = { open: (/** @type {string} */ name, /** @type {number} */ version) => {
+    const request = world.indexedDB.open(name, version);
+    return new Proxy(request, {
+      get: (of, key) => (key === "result" ? slow(of.result) : of[key]),
+      set: (of, key, value) => ((of[key] = value), true),
+    });
+  } };
+  const client = createClient(world.options({ room: "r", environment: { indexedDB } }));
+  await connected(client, clock);
+  const settled = [];
+  client.outbox.subscribe(() => settled.push(client.outbox.size));
+  const published = client.room("r").publish("note", 1);
+  await settle(40);
+  await clock.tick(100);
+  await published;
+  for (const goOn of held.splice(0)) goOn();
+  await settle(40);
+  await clock.tick(1_000);
+  assert.ok(settled.length >= 2 && settled.at(-1) === 0, "it was there, and is gone");
+  assert.equal(server.heardOf("publish").length, 1);
+  assert.deepEqual(written(server), [1]);
+  client.dispose();
+});
