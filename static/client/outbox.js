@@ -50,10 +50,10 @@ export class Outbox {
   #waiting = new Set();
   /** Additions are numbered in the order in which they were said. @type {Promise<unknown>} */
   #adding = Promise.resolve();
-  /** How often the store is being read, and the keys that were settled meanwhile: what was read may be older. */
+  /** How often the store is being read, and what was settled meanwhile: what was read may be older. */
   #readings = 0;
-  /** @type {string[]} */
-  #gone = [];
+  /** @type {Set<string>} */
+  #gone = new Set();
   /** The last number. */
   #seen = 0;
   /** Rooms that are joined for what waits for them alone. @type {Set<string>} */
@@ -148,9 +148,9 @@ export class Outbox {
     await this.#adding;
     this.#readings += 1;
     const found = await this.#store.then((store) => store.load()).catch(() => []);
-    const known = [...this.#gone, ...this.items.map(({ key }) => key)];
     this.#readings -= 1;
-    if (this.#readings === 0) this.#gone = [];
+    const known = [...this.#gone, ...this.items.map(({ key }) => key)];
+    if (this.#readings === 0) this.#gone.clear();
     this.#show([...this.items, ...found.filter((item) => isItem(item) && !known.includes(item.key) && this.#host.isOurs(item))]);
     void this.#drain();
   }
@@ -179,7 +179,7 @@ export class Outbox {
 
   /** The end of this page's part; the store keeps what waits. */
   dispose() {
-    this.#isOpen = false;
+    this.close();
     this.#wake();
     void this.#store.then((store) => store.close());
   }
@@ -191,6 +191,7 @@ export class Outbox {
 
   /** What another tab saw settled, or this one. @param {string} key @param {Outcome} outcome */
   settled(key, outcome) {
+    if (this.#readings > 0) this.#gone.add(key);
     this.#show(this.items.filter((item) => item.key !== key));
     for (const waiting of [...this.#waiting]) {
       if (waiting.key === key) "published" in outcome ? waiting.end(null, outcome.published) : waiting.end(outcome.error);
@@ -269,7 +270,7 @@ export class Outbox {
 
   /** @param {Item} item */
   async #remove(item) {
-    if (this.#readings > 0) this.#gone.push(item.key);
+    if (this.#readings > 0) this.#gone.add(item.key);
     this.#show(this.items.filter((each) => each !== item));
     if (item.seq === UNNUMBERED) await this.#adding;
     await this.#store.then((store) => store.remove(item.seq)).catch(() => {});

@@ -17,7 +17,7 @@
  * @property {() => Promise<Item[]>} load ascending by `seq`
  * @property {(item: Omit<Item, "seq">) => Promise<number>} add returns its `seq`
  * @property {(seq: number) => Promise<void>} remove
- * @property {() => void} close ends this page's part
+ * @property {() => void} close
  * @property {boolean} isShared whether other tabs see it
  */
 
