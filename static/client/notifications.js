@@ -203,6 +203,17 @@ export class Notifications {
     await this.#send({ type: "ack", notification: id });
   }
 
+  /**
+   * Orders one of the server, for whoever `to` reaches and this user may notify; oneself always.
+   *
+   * @param {{ users: string[] } | { room: string } | { role: string } | { everyone: true }} to
+   * @param {Record<string, unknown>} notification as on the wire: `title`, `level`, `message` …
+   * @returns {Promise<{ notification: string, recipients: number }>} its id, and whom it reaches
+   */
+  notify(to, notification) {
+    return this.#send({ type: "notify", to, notification });
+  }
+
   /** Archives everything; `undo()` brings it back. */
   clearHistory() {
     this.#local = [];
