@@ -36,6 +36,7 @@ mod presence;
 mod recovery;
 mod retention;
 mod rights;
+mod robot;
 mod room_settings;
 mod rooms;
 mod secrets;

@@ -6,6 +6,7 @@
 //! | [`Room`](room::Room) | open room | tail, roster, signals, audience, and watch over its sessions | the letter that it panicked over; it goes on where its audience is. If it can't, its place: its sessions end with 1012 and come back by cursor |
 //! | [`Notifier`](notifier::Notifier) | node | orders that wait for whom they reach | the step that it panicked over; what was answered goes on |
 //! | [`Session`](session::Session) | connection | identity, joined rooms, own rate limit | its connection, which comes back by secret and cursor |
+//! | [`Robot`](robot::Robot) | node of a demo | what the robot colleague does next | nothing: it is restarted with its struct, and leaves the room when that does not help |
 //! | [`Hub`] | worker thread | the listeners of its thread by room | the connections of its thread, which come back by cursor |
 //! | [`Solo`](crate::bridge::solo) | node | the way to the log | see `bridge` |
 //!
@@ -40,6 +41,7 @@ pub mod audit;
 pub mod directory;
 pub mod limits;
 pub mod notifier;
+pub mod robot;
 pub mod room;
 pub mod session;
 

@@ -28,6 +28,7 @@ mod faulty_log;
 mod inboxes;
 mod neighbours;
 mod retiring;
+mod robot_colleague;
 
 /// A letter that its actor does not survive.
 #[derive(Message)]
@@ -45,7 +46,7 @@ macro_rules! panics {
         }
     )*};
 }
-panics!(Room, Directory, Session, Hub, Notifier);
+panics!(Room, Directory, Session, Hub, Notifier, robot::Robot);
 
 /// A room over whose appends the bridge panics.
 const POISON: &str = "memory-poison";
@@ -53,6 +54,7 @@ const POISON: &str = "memory-poison";
 /// A node on the calling thread, with its log in a folder of its own.
 pub(crate) struct Bare {
     pub(crate) context: Rc<WorkerContext>,
+    robot: Option<robot::Host>,
     _folder: TempDir,
 }
 
@@ -78,11 +80,13 @@ impl Bare {
             Gate::new(&config.auth, started.store.guest_key(), true, clock.clone()).expect("no key needs reading");
         let rooms = vec![Arbiter::current()];
         let limits = limits::Limits::new(&config.limits, &clock);
+        let robot = config.has_demo().then(|| robot::Host::start(&Arbiter::current(), &clock, 1));
         let shared = RoomContext {
             config: config.clone(),
             clock: clock.clone(),
             bridge: between(bridge.clone()),
             limits: Arc::clone(&limits),
+            robot: robot.clone(),
         };
         let shared = Arc::new(shared);
         let of_notifier = Arc::clone(&shared);
@@ -106,7 +110,7 @@ impl Bare {
             hubs: Hubs::default(),
             limits,
         });
-        Self { context: WorkerContext::current(&node), _folder: folder }
+        Self { context: WorkerContext::current(&node), robot, _folder: folder }
     }
 
     async fn room(&self, name: &str) -> Located {

@@ -148,6 +148,8 @@ impl Room {
         match &member {
             Some(change) => {
                 self.roster.attach(&join.session, join.generation, &join.user, join.device, change, wall);
+                // Before it is told who is here, so that she is among them.
+                self.mind_robot(ctx);
                 self.joined_in_quiet();
             }
             None => {

@@ -9,8 +9,8 @@
 //! Always true: what a session hears of a room comes from the room through its hub's mailbox, in one order: `joined`,
 //! then every entry after its cursor once. A room never delivers a hole. It holds back its mailbox until it knows its log.
 //!
-//! Each conversation is a file: [`join`], [`publish`], [`presence`], [`signals`], [`history`]; [`views`] says who sees what
-//! of an entry. Here is its life.
+//! Each conversation is a file: [`join`], [`publish`], [`presence`], [`signals`], [`history`], the demo's [`robot`];
+//! [`views`] says who sees what of an entry. Here is its life.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,6 +21,7 @@ use rustc_hash::FxHashMap;
 
 use super::directory::{Directory, RetireAnswer, RoomDied, RoomIdle};
 use super::limits::Limits;
+use super::robot::Host;
 use super::session::{RoomGone, Session};
 use crate::bridge::{Arrived, Bridge, Read, Unwatch, Watch};
 use crate::clock::Clock;
@@ -38,6 +39,7 @@ use crate::domain::visibility::Reader;
 use inbox::Inbox;
 use opening::open_log;
 use picture::Shown;
+use robot::Resident;
 
 pub mod history;
 mod inbox;
@@ -47,6 +49,7 @@ mod opening;
 mod picture;
 pub mod presence;
 pub mod publish;
+pub mod robot;
 pub mod signals;
 pub mod views;
 
@@ -60,6 +63,8 @@ pub struct RoomContext {
     pub bridge: Bridge,
     /// How fast is too fast.
     pub limits: Arc<Limits>,
+    /// The demo's robot, where there is one.
+    pub robot: Option<Host>,
 }
 
 impl RoomContext {
@@ -123,6 +128,8 @@ pub struct Room {
     is_retired: bool,
     /// What a personal room does besides.
     inbox: Option<Inbox>,
+    /// The demo's robot, in the one room that has it.
+    resident: Option<Resident>,
 }
 
 /// A session in the room.
@@ -204,7 +211,7 @@ impl Room {
         let redaction = context.config.redaction(&key.room);
         let inbox = key.room.is_personal().then(Inbox::default);
         let name = key.room.on_the_wire();
-        Self {
+        let mut room = Self {
             key,
             name,
             number,
@@ -228,7 +235,10 @@ impl Room {
             timers: Timers::default(),
             is_retired: false,
             inbox,
-        }
+            resident: None,
+        };
+        room.resident = Resident::of(&room);
+        room
     }
 
     /// Opens the log, however often it takes; joins wait, and are answered `unavailable` by their own deadline.
@@ -267,6 +277,8 @@ impl Room {
         }
         self.delivered = Some(tail.head());
         self.tail = Some(tail);
+        // After a restart: what it missed to tell her is in the picture.
+        self.tell_robot(ctx);
         self.look_into_inbox(ctx);
         self.retire_when_idle(ctx);
     }
@@ -286,6 +298,7 @@ impl Room {
                 Order::Next => {
                     self.shown.take(&entry);
                     self.deliver(&entry);
+                    self.show_robot(&entry);
                     self.delivered = Some(entry.cursor(epoch));
                 }
                 Order::Old => {}
@@ -468,6 +481,7 @@ impl Drop for Room {
     /// However a room ends, its log is let go; if it did not retire, its sessions and the Directory hear of it.
     fn drop(&mut self) {
         self.end_watch();
+        self.leave_robot();
         if self.is_retired {
             return;
         }

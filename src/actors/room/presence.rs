@@ -37,6 +37,7 @@ impl Handler<SetPresence> for Room {
 impl Room {
     /// Something may be different: the next tick finds out, and the next grace time gets its timer.
     pub(super) fn presence_changed(&mut self, ctx: &mut Context<Self>) {
+        self.mind_robot(ctx);
         self.member_count.store(self.roster.count(), Ordering::Relaxed);
         if self.timers.presence.is_none() {
             let tick = self.context.config.presence.tick;
