@@ -16,7 +16,7 @@ export function watchChaos(client, network, person) {
   const [offline, lag] = [byId("offline"), byId("lag")];
   const channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(`copresence.demo.${person}`) : null;
   const show = () => {
-    offline.setAttribute("aria-pressed", String(network.isCut));
+    offline.toggleAttribute("data-on", network.isCut);
     setText(offline.querySelector("[data-words]"), network.isCut ? "Go online" : "Go offline");
     lag.setAttribute("aria-pressed", String(network.lagMs > 0));
   };

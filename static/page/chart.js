@@ -11,6 +11,9 @@ const MINUTES = [1, 5, 15];
 const MINUTES_FIRST = 5;
 const ROWS = 13;
 const DRAW_MS = 1_000;
+const SHORTEST_MS = 30_000;
+/** There every colour is a full one, and a surface would hide the grid. */
+const forced = matchMedia("(forced-colors: active)");
 /** A sentence that is read to somebody does not change under them. */
 const SENTENCE_MS = 10_000;
 
@@ -62,7 +65,7 @@ export class Chart {
     const target = this.#room.state.get("target");
     byId("chart-empty").hidden = points.length > 0;
     if (this.#isTable) this.#fillTable(points);
-    else this.#plot?.setData(columns(points, typeof target === "number" ? target : null, to - minutes * 60_000, to));
+    else this.#plot?.setData(columns(points, typeof target === "number" ? target : null, to));
     const isFirst = this.#hasPoints !== points.length > 0;
     this.#hasPoints = points.length > 0;
     if (isNews || isFirst || Date.now() - this.#saidAt > SENTENCE_MS) this.#say(points, target, minutes);
@@ -115,7 +118,7 @@ export class Chart {
       axes: [{ ...axis, size: 32, space: 72, values: times }, { ...axis, size: 72, space: 40, values: amounts }],
       series: [
         {},
-        { stroke: resolved("--accent"), width: 2, points: { show: false }, fill: resolved("--accent-faint") },
+        { stroke: resolved("--accent"), width: 2, points: { show: false }, fill: () => (forced.matches ? "transparent" : resolved("--accent-faint")()) },
         { stroke: resolved("--muted"), width: 1, dash: [6, 4], points: { show: false } },
       ],
     }, [[], [], []], this.#box);
@@ -133,13 +136,15 @@ function sentence(from, to, minutes) {
 }
 
 /**
- * As uPlot wants it: times in seconds, then a column for each line. The range's ends are always there, so that time runs on.
+ * As uPlot wants it: times in seconds, then a column for each line. A past that is shorter than the range fills the width,
+ * but for its first half minute.
  *
- * @param {readonly import("./series.js").Point[]} points @param {number | null} target @param {number} from @param {number} to
+ * @param {readonly import("./series.js").Point[]} points @param {number | null} target @param {number} to
  */
-function columns(points, target, from, to) {
-  const all = points[0] && points[0].at > from ? [{ at: from, value: null }, ...points] : points;
-  if (all.length === 0) return [[from / 1000, to / 1000], [null, null], [target, target]];
+function columns(points, target, to) {
+  const from = to - SHORTEST_MS;
+  const all = points.length === 0 || points[0].at > from ? [{ at: from, value: null }, ...points] : points;
+  if (points.length === 0) return [[from / 1000, to / 1000], [null, null], [target, target]];
   return [all.map(({ at }) => at / 1000), all.map(({ value }) => value), all.map(() => target)];
 }
 

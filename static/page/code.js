@@ -51,12 +51,12 @@ room.presence.others.filter(({ state }) => state.selected === "revenue");`,
   },
   approve: {
     title: "Two may press at once, and both count",
-    lines: `const { value = 0 } = { value: room.state.get("approvals") };
-await room.state
-  .set({ approvals: value - 1 }, { ifOffset: room.state.offset })
+    lines: `const { state, activity } = client.room("dashboard:sales");
+await state
+  .set({ approvals: state.get("approvals") - 1 }, { ifOffset: state.offset })
   .catch((error) => error.code === "conflict" && tryAgain(error.current));
 
-room.activity.track("approved", "an order");`,
+activity.track("approved", "an order"); // offline it waits in the outbox`,
   },
   target: {
     title: "A slider that everybody has a hand on",

@@ -66,18 +66,22 @@ function start(settings) {
   room.subscribe(() => settle(room));
   room.state.subscribe(() => settle(room));
   client.on("connection:lost", ({ reason }) => announcer.say(`The connection was lost: ${reason}`));
-  client.on("connection:failed", ({ error }) => announcer.say(`The connection ended: ${error.message}`));
+  client.on("connection:failed", ({ error }) => problem(`The connection ended: ${error.message}.`));
+  for (const event of ["connection:established", "connection:restored"]) client.on(event, () => problem(""));
   proof.onHealed = ({ downtime, recovered, lost }) => {
     const words = `${count(recovered)} recovered, ${count(lost)} lost`;
     announcer.say(`Live again: ${words}`);
     if (downtime < WORTH_A_TOAST_MS) return;
     client.notifications.showNotification({ id: "demo:healed", type: lost > 0 ? "error" : "success", title: `Back after ${duration(downtime)}`, message: words });
   };
-  room.join().then(() => problem(""), (error) => refuse(`The room can't be joined: ${error.message}`));
+  // What becomes of it is told by the room's status.
+  room.join().catch(() => {});
 }
 
 /** The first picture is here, by push or by fetch: what has no number yet says so. @param {import("/client/index.js").Room<any>} room */
 function settle(room) {
+  const { status, error } = room.getSnapshot();
+  if (status === "refused") return refuse(`The room can't be joined: ${error?.message}.`);
   const isKnown = room.cursor !== null;
   byId("main").setAttribute("aria-busy", String(!isKnown));
   byId("empty").hidden = !isKnown || KEYS.some((key) => room.state.get(key) !== undefined);

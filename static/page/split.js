@@ -18,7 +18,7 @@ export function watchSplit(settings) {
     const isSplit = half.hidden;
     half.hidden = !isSplit;
     document.documentElement.toggleAttribute("data-split", isSplit);
-    button.setAttribute("aria-pressed", String(isSplit));
+    button.toggleAttribute("data-on", isSplit);
     setText(button.querySelector("[data-words]"), isSplit ? "One view" : "Split view");
     if (!isSplit) return half.replaceChildren();
     // Made anew each time: closed, the second person has left.

@@ -58,8 +58,8 @@ export class Target {
     if (this.#isEditing) return;
     const around = Number(target ?? this.#room.state.get("revenue")) || 1_000_000;
     // Wide enough for a good year and a bad one, and the same for all who see the same numbers.
-    const unit = 10 ** Math.floor(Math.log10(Math.max(around, STEP)));
-    this.#slider.min = "0";
+    const unit = 10 ** Math.floor(Math.log10(Math.max(Math.abs(around), STEP)));
+    this.#slider.min = String(Math.floor((around * 0.5) / unit) * unit);
     this.#slider.max = String(Math.ceil((around * 1.5) / unit) * unit);
     this.#slider.step = String(STEP);
     if (typeof target === "number") this.#slider.value = String(target);

@@ -115,8 +115,9 @@ export class Tiles {
 
   /** Without realtime a number says how old it is. @param {number | null} lookedAt ms since 1970; null while it is live */
   drawAge(lookedAt) {
-    for (const { age } of this.#parts.values()) {
+    for (const { age, change } of this.#parts.values()) {
       age.hidden = lookedAt === null;
+      change.hidden = lookedAt !== null;
       if (lookedAt !== null) setText(age, `updated ${ago(Date.now() - lookedAt)}`);
     }
   }

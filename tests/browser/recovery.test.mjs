@@ -122,7 +122,7 @@ test("all tabs of a person go offline by the button together, and come back toge
   await there.page.click("#offline");
   for (const tab of [here, there]) {
     await until(() => tab.pill(), ({ state }) => state === "offline");
-    await until(() => tab.page.getAttribute("#offline", "aria-pressed"), (pressed) => pressed === "true");
+    await until(() => tab.page.textContent("#offline"), (text) => text === "Go online");
   }
   await here.page.click("#offline");
   for (const tab of [here, there]) await tab.live();

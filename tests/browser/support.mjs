@@ -6,7 +6,8 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +17,7 @@ import { chromium } from "playwright-core";
 const DEADLINE_MS = 10_000;
 /** The key of the backend that tests play. */
 const KEY = "a-key-of-a-backend-in-tests-5b0c6f1e";
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const ARTIFACTS = new URL("./artifacts/", import.meta.url).pathname;
 
 /**
@@ -334,8 +336,8 @@ export class Window {
 
   /** Moves the pointer to a place on the board, 0 to 1. @param {number} x @param {number} y */
   async point(x, y) {
-    const box = await this.page.locator("#cursors").boundingBox();
-    await this.page.mouse.move(box.x + box.width * x, box.y + box.height * y, { steps: 4 });
+    const { width, height } = await this.page.locator("#cursors").boundingBox();
+    await this.page.locator("#cursors").hover({ position: { x: width * x, y: height * y }, force: true });
   }
 
   /** Alarms but for those that a killed server or a cut wire must cause. */
@@ -348,6 +350,22 @@ export class Window {
     await mkdir(ARTIFACTS, { recursive: true });
     await this.page.screenshot({ path: join(ARTIFACTS, `${name}.png`), fullPage });
   }
+}
+
+/**
+ * What axe has to say about a page, and where. Its script comes as a file of the page's own origin, for the policy lets no other in.
+ *
+ * @param {import("playwright-core").Page} page
+ * @returns {Promise<string[]>}
+ */
+export async function findings(page) {
+  const url = new URL("/axe.js", page.url()).href;
+  await page.route(url, async (route) => route.fulfill({ contentType: "text/javascript", body: await readFile(AXE, "utf8") }));
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.addScriptTag({ url });
+  return page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run();
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`);
+  });
 }
 
 /** Ours without what the server would read as its own settings, and refuse when it knows no such key. */
