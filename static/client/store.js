@@ -25,7 +25,7 @@ export class Store {
 
   /** @param {T} value a new object when anything in it changed */
   set(value) {
-    if (Object.is(value, this.#value)) return;
+    if (value === this.#value) return;
     this.#value = value;
     for (const listener of [...this.#listeners]) guarded(listener);
   }
@@ -40,13 +40,6 @@ export function guarded(action) {
   try {
     action();
   } catch (error) {
-    report(error);
+    (globalThis.reportError ?? console.error)(error);
   }
-}
-
-/** @param {unknown} error */
-function report(error) {
-  const { reportError } = /** @type {any} */ (globalThis);
-  if (typeof reportError === "function") reportError(error);
-  else console.error(error);
 }

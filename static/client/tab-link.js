@@ -1,19 +1,20 @@
 /**
- * One connection for all tabs of a browser and user. Every tab has one of these in place of a connection; the one that
- * leads has the connection behind it, and a switchboard for the others.
+ * One connection for all tabs of a browser and user. Every tab has one of these in place of a connection, and says the same
+ * to whoever leads: to the hub in another tab, in a worker, or here.
  *
- *   follower ── channel ──▶ leader: switchboard ──▶ connection ──▶ server
+ *   tab ── channel ──▶ hub (in the tab that holds the lock, or in a worker) ──▶ connection ──▶ server
  *
- * What a tab says about itself it says to the leader; when the leader changes, each tab joins its rooms again from where it
- * is, so nothing is lost on the way. The session goes on, because the leader tells its secret to all.
+ * When the leader changes, each tab joins its rooms again from where it is, so nothing is lost on the way. The session goes
+ * on, because the hub tells its secret to all.
  */
 
 import { CLOSE_FOR_NOW, GOODBYE } from "./codes.js";
-import { Connection, UNCONNECTED } from "./connection.js";
-import { errorOf } from "./errors.js";
-import { holdLock, standForLeader, watchLock } from "./leadership.js";
+import { UNCONNECTED } from "./connection.js";
+import { newKey } from "./environment.js";
+import { errorOf, fromWire } from "./errors.js";
+import { Hub } from "./hub.js";
+import { hold } from "./leadership.js";
 import { Requests } from "./requests.js";
-import { Switchboard } from "./switchboard.js";
 import { Timers } from "./timers.js";
 
 /** @typedef {import("./types.js").LinkStatus} LinkStatus */
@@ -22,19 +23,22 @@ import { Timers } from "./timers.js";
 /** @typedef {(tabs: import("./types.js").TabStatus) => void} OnTabs */
 /** @typedef {(word: Record<string, any>) => void} OnWord what another tab says to all */
 /** @typedef {import("./connection.js").LinkEvents & { onTabs: OnTabs, onWord: OnWord }} TabEvents */
-/** @typedef {{ connection: Connection, board: Switchboard, followers: Map<string, AbortController> }} Lead */
 
+/** Of the client, and so of the words between tabs: another version is never spoken to. */
+export const VERSION = "0.1.0";
 /** @type {Required<import("./types.js").TabOptions>} ms */
-const TABS = { watchdog: 10_000, steal: 2_000 };
-const BEAT_MS = 3_000;
-/** The close that says that a newer connection has the session. */
-const TAKEN_UP = 4409;
+const TABS = { watchdog: 10_000, steal: 2_000, worker: false };
+/** @type {{ leader: string | null, term: number, version: number, serial: number }} */
+const NOTHING = { leader: null, term: 0, version: -1, serial: -1 };
+/** Tabs that miss a leader act one after the other, so that the first is heard by the rest. */
+const TURN_MS = 100;
 
 /** @implements {Link} */
 export class TabLink {
   #options;
   #events;
   #env;
+  /** Of this page alone: a duplicated tab copies whatever is kept. */
   #tab;
   #times;
   #timers;
@@ -43,31 +47,30 @@ export class TabLink {
   #status = UNCONNECTED;
   /** @type {BroadcastChannel | null} */
   #channel = null;
-  /** @type {ReturnType<typeof standForLeader> | null} */
-  #line = null;
-  #releaseOwn = () => {};
+  /** Where this tab leads. @type {Hub | null} */
+  #hub = null;
+  /** What has to be let go. @type {Record<"own" | "line", () => void>} */
+  #release = { own() {}, line() {} };
+  /** Who leads as far as this tab knows, and what it heard of it last. */
+  #heard = NOTHING;
+  /** @type {readonly string[]} who was looked at last comes first */
+  #tabs = [];
+  /** What was said of the tabs last. */
+  #told = "";
   #isHeld = false;
-  /** @type {Lead | null} */
-  #lead = null;
-  /** @type {string | null} who leads, as far as this tab knows */
-  #leader = null;
-  /** @type {Record<string, any> | null} the last `connected`, with `@me` as it is now */
-  #connected = null;
-  #count = 1;
   #isStarting = false;
-  /** This tab follows another one as the leader, so for its people it comes back, not up. */
-  #isTakeover = false;
-  nonsense = 0;
+  /** Whether what waits in the outbox of all tabs is sent from here. */
+  isLeader = false;
 
   /**
-   * @param {import("./connection.js").ConnectionOptions & { tab: string, name: () => Promise<string>, tabs: import("./types.js").TabOptions }} options
+   * @param {import("./hub.js").HubOptions & { name: () => Promise<string>, tabs: import("./types.js").TabOptions }} options
    * @param {TabEvents} events
    */
   constructor(options, events) {
     this.#options = options;
     this.#events = events;
     this.#env = options.env;
-    this.#tab = options.tab;
+    this.#tab = newKey(options.env);
     this.#times = { ...TABS, ...options.tabs };
     this.#timers = new Timers(this.#env.after);
     this.#requests = new Requests(this.#env.after);
@@ -78,58 +81,61 @@ export class TabLink {
   }
 
   get buffered() {
-    return this.#lead?.connection.buffered ?? 0;
+    return this.#hub?.connection.buffered ?? 0;
   }
 
-  get isLeader() {
-    return this.#lead !== null;
+  get nonsense() {
+    return this.#hub?.connection.nonsense ?? 0;
+  }
+
+  /** @returns {import("./types.js").TabStatus} */
+  get tabs() {
+    const role = this.#channel ? (this.#hub ? "leader" : "follower") : "alone";
+    return { role, count: this.#tabs.length || 1, front: (this.#tabs[0] ?? this.#tab) === this.#tab };
   }
 
   start() {
-    if (this.#lead) return this.#lead.connection.start();
-    if (this.#channel) return this.#say({ kind: "do", what: "start" });
-    if (!this.#isStarting) void this.#enterLine();
+    if (this.#hub || this.#channel) this.#do("start");
+    else if (!this.#isStarting) void this.#begin();
   }
 
   /** @param {number} [code] @param {string} [reason] */
   stop(code = GOODBYE, reason = "disconnect() was called") {
-    this.#isStarting = false;
-    this.#say({ kind: "bye" });
-    // Others go on with the session, so that is no goodbye.
-    this.#stepDown(this.#count > 1 ? CLOSE_FOR_NOW : code);
-    this.#line?.leave();
-    this.#line = null;
-    this.#releaseOwn();
-    this.#isHeld = false;
+    this.#isStarting = this.#isHeld = this.isLeader = false;
+    const { lastConnected } = this.#status;
+    // The leader takes its rooms along; whoever follows gives back its own.
+    if (this.#hub) this.#stepDown(code);
+    else this.#do("bye", code === CLOSE_FOR_NOW);
+    this.#release.line();
+    this.#release.own();
     this.#channel?.close();
-    this.#channel = this.#leader = this.#connected = null;
+    this.#channel = null;
+    this.#tabs = [];
+    this.#heard = NOTHING;
     this.#timers.stopAll();
     this.#requests.lose();
-    this.#enter({ ...UNCONNECTED, state: "disconnected", reason, code, lastConnected: this.#status.lastConnected });
+    this.#enter({ ...UNCONNECTED, state: "disconnected", reason, code, lastConnected });
   }
 
   restart(reason = "asked to connect anew") {
-    if (this.#lead) this.#lead.connection.restart(reason);
-    else this.#say({ kind: "do", what: "restart" });
+    this.#do("restart", reason);
   }
 
   wake() {
-    if (this.#lead) this.#lead.connection.wake();
-    else if (this.#channel) {
-      this.#say({ kind: "do", what: "wake" });
-      this.#doubt();
-    }
+    this.#do("wake");
+    if (this.#channel && !this.#hub) this.#doubt();
   }
 
   /** @param {Partial<import("./types.js").ReconnectOptions>} options */
   setReconnect(options) {
     this.#options.reconnect = { ...this.#options.reconnect, ...options };
-    this.#lead?.connection.setReconnect(options);
+    this.#do("setReconnect", options);
   }
 
   /** @param {number} ms */
   setHeartbeat(ms) {
-    this.#lead?.connection.setHeartbeat(ms);
+    this.#options.heartbeat = ms;
+    this.#do("setHeartbeat", ms);
   }
 
   async ping() {
@@ -139,243 +145,209 @@ export class TabLink {
   }
 
   /** @param {Record<string, unknown>} message @param {import("./requests.js").RequestOptions} [options] @returns {Promise<any>} */
-  async request(message, options = {}) {
-    if (this.#lead) {
-      const reply = await this.#lead.board.request(this.#tab, message, options);
-      if (reply.type === "joined" && reply.room !== "@me") this.#events.onMessage(reply);
-      return reply;
-    }
-    const write = (/** @type {Record<string, unknown>} */ full) => {
-      if (this.#status.state !== "connected") return false;
-      this.#say({ kind: "up", message: full });
-      return true;
-    };
-    return this.#requests.ask(message, write, options.timeout ?? this.#options.timeout ?? 10_000, options.signal);
+  request(message, { timeout = this.#options.timeout ?? 10_000, signal } = {}) {
+    return this.#requests.ask(message, (full) => this.send(full), timeout, signal);
   }
 
   /** @param {Record<string, unknown>} message */
   send(message) {
-    if (this.#lead) return this.#lead.board.send(this.#tab, message);
     if (this.#status.state !== "connected") return false;
-    this.#say({ kind: "up", message });
+    this.#do("up", message);
     return true;
   }
 
   /** Tells all other tabs. @param {Record<string, unknown>} word */
   tell(word) {
-    this.#say({ kind: "word", word });
+    this.#channel?.postMessage({ is: "word", word });
   }
 
-  async #enterLine() {
+  async #begin() {
     this.#isStarting = true;
     this.#enter({ ...UNCONNECTED, state: "connecting", lastConnected: this.#status.lastConnected });
-    const name = await this.#options.name().catch(() => null);
+    const subject = await this.#options.name().catch(() => null);
     if (!this.#isStarting) return;
     this.#isStarting = false;
-    const { locks, BroadcastChannel } = this.#env;
     // Without a name there is no token, which the connection itself says best.
-    const full = name ?? `copresence:nobody:${this.#tab}`;
-    const channel = new /** @type {typeof globalThis.BroadcastChannel} */ (BroadcastChannel)(full);
+    if (subject === null) return this.#lead();
+    const name = `copresence ${VERSION} ${subject}`;
+    const { BroadcastChannel, locks, window } = this.#env;
+    const channel = new /** @type {typeof globalThis.BroadcastChannel} */ (BroadcastChannel)(name);
     this.#channel = channel;
-    channel.onmessage = ({ data }) => this.#hear(data, full);
-    this.#releaseOwn = holdLock(/** @type {LockManager} */ (locks), `${full}:${this.#tab}`, () => {
+    channel.onmessage = ({ data }) => (data.do ? this.#hub?.hear(data) : this.#hear(data));
+    const listening = new AbortController();
+    const on = (/** @type {string} */ event, /** @type {() => void} */ hear) => window?.addEventListener(event, hear, { signal: listening.signal });
+    on("focus", () => this.#do("front"));
+    // Sooner than its lock falls or its silence is noticed; a page that goes to come back says it itself.
+    on("pagehide", () => this.#hub || this.#do("bye", true));
+    const known = () => {
       this.#isHeld = true;
       this.#greet();
-    });
-    this.#line = standForLeader(/** @type {LockManager} */ (locks), full, {
-      onLead: () => this.#takeLead(),
-      onRobbed: () => this.#robbed(),
-    });
+    };
+    const release = locks ? hold(locks, `${name}:${this.#tab}`, known) : () => {};
+    this.#release.own = () => {
+      release();
+      listening.abort();
+    };
     this.#watch();
+    if (this.#times.worker || !locks) this.#employ(name);
+    else this.#stand();
+    if (!locks) known();
+  }
+
+  /** Stands in line to lead. @param {boolean} [steal] */
+  #stand(steal) {
+    const { locks } = this.#env;
+    this.#release.line();
+    this.#release.line = hold(/** @type {LockManager} */ (locks), this.#name, () => this.#lead(), () => this.#robbed(), steal);
+  }
+
+  get #name() {
+    return /** @type {BroadcastChannel} */ (this.#channel).name;
   }
 
   /** Makes this tab known to whoever leads; before its own lock is held that would end with a "gone". */
   #greet() {
-    if (this.#isHeld && !this.#lead) this.#say({ kind: "hello" });
+    if (!this.#isHeld) return;
+    this.#do("hello");
+    if (this.#env.document?.hasFocus?.()) this.#do("front");
+  }
+
+  /** Has a worker lead. @param {string} name */
+  #employ(name) {
+    try {
+      const worker = new (/** @type {any} */ (this.#env.SharedWorker))(new URL("./worker.js", import.meta.url), { type: "module", name });
+      worker.onerror = () => this.#alone();
+      this.#release.line = () => (worker.onerror = null);
+      // What a worker can be told: nothing that is of this page.
+      const { url, reconnect, timeout, connectTimeout, heartbeat } = this.#options;
+      worker.port.postMessage({ url, reconnect, timeout, connectTimeout, heartbeat });
+    } catch {
+      this.#alone();
+    }
+  }
+
+  /** No worker, or none that answers: a connection of our own, and a session, for the other is perhaps still used. */
+  #alone() {
+    if (this.#hub || !this.#channel) return;
+    const { credentials } = this.#options;
+    const wasShared = this.#heard.leader !== null;
+    this.#channel.close();
+    this.#channel = null;
+    this.#tabs = [];
+    this.#lead(wasShared ? async () => {
+      const all = await credentials();
+      if (all) delete all.secret;
+      return all;
+    } : credentials);
   }
 
   // --- As the leader ---
 
-  #takeLead() {
-    this.#timers.stop("watch");
-    this.#timers.stop("steal");
+  #lead(credentials = this.#options.credentials) {
+    this.#timers.stopAll();
     this.#requests.lose();
-    this.#leader = this.#tab;
-    this.#isTakeover = this.#status.state === "connected" || this.#status.state === "reconnecting";
-    const connection = new Connection(this.#options, {
-      onStatus: (status) => this.#lead?.connection === connection && this.#moved(status),
-      onConnected: (connected) => {
-        this.#connected = connected;
-        this.#events.onConnected(connected);
-        this.#say({ kind: "connected", message: connected });
+    const id = this.#tab;
+    this.#hub = new Hub({ ...this.#options, credentials }, {
+      id, name: this.#channel?.name ?? "", term: Math.max(this.#env.date(), this.#heard.term + 1), tabs: [...new Set([...this.#tabs, id])],
+      post: (word) => {
+        if (word.to !== id) this.#channel?.postMessage(word);
+        if (word.is && (word.to ?? id) === id) this.#hear(word);
       },
-      onMessage: (message) => this.#fromServer(message),
-      onError: (error) => this.#events.onError(error),
     });
-    const board = new Switchboard(connection, (tab, message) => this.#toTab(tab, message));
-    this.#lead = { connection, board, followers: new Map() };
-    this.#say({ kind: "leader" });
-    this.#beat();
-    this.#tellTabs();
-    connection.start();
-  }
-
-  #beat() {
-    this.#say({ kind: "beat", count: this.#count });
-    this.#timers.arm("beat", BEAT_MS, () => this.#beat());
-  }
-
-  /** @param {LinkStatus} status */
-  #moved(status) {
-    this.nonsense = this.#lead?.connection.nonsense ?? this.nonsense;
-    this.#lead?.board.moved();
-    if (status.code === TAKEN_UP && status.state === "failed") {
-      // Probably by a tab that robbed this one; then the lock is gone as well, and that is heard in a moment.
-      return this.#timers.arm("taken", this.#times.steal, () => this.#lead && this.#show(status));
-    }
-    this.#show(status);
-  }
-
-  /** @param {LinkStatus} status */
-  #show(status) {
-    const state = status.state === "connecting" && this.#isTakeover ? "reconnecting" : status.state;
-    if (state !== "reconnecting") this.#isTakeover = false;
-    this.#enter({ ...status, state });
-    this.#say({ kind: "status", status: plain(this.#status) });
-  }
-
-  /** @param {Record<string, any>} message */
-  #fromServer(message) {
-    if (message.room === "@me" && typeof message.offset === "number" && this.#connected) {
-      // Who comes later begins from here.
-      const { unread, unseen, offset, id } = message;
-      this.#connected = { ...this.#connected, entries: [], recovered: false, cursor: { ...this.#connected.cursor, offset, entry: id }, counts: { unread, unseen, offset } };
-    }
-    const isReply = message.id !== undefined && !("room" in message && "offset" in message);
-    if (isReply && (message.type !== "joined" || message.room !== "@me")) return;
-    if (message.room === "@me" || !("room" in message)) return this.#toTab(message.type === "expiring" ? this.#tab : null, message);
-    this.#lead?.board.receive(message);
-  }
-
-  /** @param {string | null} tab @param {Record<string, any>} message */
-  #toTab(tab, message) {
-    if (tab === null || tab === this.#tab) this.#events.onMessage(message);
-    if (tab !== this.#tab) this.#say({ kind: "down", message, ...(tab !== null && { to: tab }) });
-  }
-
-  /** @param {string} tab @param {string} name */
-  #meet(tab, name) {
-    const { followers, connection } = /** @type {Lead} */ (this.#lead);
-    if (!followers.has(tab)) {
-      const watching = new AbortController();
-      followers.set(tab, watching);
-      watchLock(/** @type {LockManager} */ (this.#env.locks), `${name}:${tab}`, () => this.#gone(tab), watching.signal);
-    }
-    this.#tellTabs();
-    this.#say({ kind: "welcome", to: tab, status: plain(connection.status), connected: connection.status.state === "connected" ? this.#connected : null });
-  }
-
-  /** @param {string} tab */
-  #gone(tab) {
-    const watching = this.#lead?.followers.get(tab);
-    if (!watching) return;
-    watching.abort();
-    this.#lead?.followers.delete(tab);
-    this.#lead?.board.drop(tab);
-    this.#tellTabs();
-  }
-
-  /** @param {string} tab @param {Record<string, any>} message @returns {Promise<void>} */
-  async #serve(tab, { id, ...message }) {
-    const board = this.#lead?.board;
-    if (!board) return;
-    if (id === undefined) return void board.send(tab, message);
-    try {
-      const reply = await board.request(tab, message);
-      this.#say({ kind: "down", to: tab, message: { ...reply, id } });
-    } catch (error) {
-      const { code, message: words, retryAfter, room, current } = /** @type {any} */ (error);
-      this.#say({ kind: "down", to: tab, message: { type: "error", id, code, message: words, retry_after: retryAfter, room, current } });
-    }
+    this.#hub.connection.start();
   }
 
   /** Robbed, while this tab hung: somebody else has the session now. */
   #robbed() {
     this.#stepDown(CLOSE_FOR_NOW);
-    this.#line = null;
-    this.#enter({ ...this.#status, state: "reconnecting", reason: "another tab leads now" });
-    const { locks } = this.#env;
-    const name = this.#channel?.name;
-    if (name === undefined) return;
-    this.#line = standForLeader(/** @type {LockManager} */ (locks), name, { onLead: () => this.#takeLead(), onRobbed: () => this.#robbed() });
+    this.#lost("another tab leads now");
+    this.#stand();
     this.#greet();
     this.#watch();
   }
 
   /** @param {number} code */
   #stepDown(code) {
-    const lead = this.#lead;
-    this.#lead = null;
-    this.#timers.stop("beat");
-    for (const watching of lead?.followers.values() ?? []) watching.abort();
-    lead?.connection.stop(code, "another tab leads now");
+    const hub = this.#hub;
+    this.#hub = null;
+    hub?.stop(code);
   }
 
-  // --- As a follower ---
+  // --- What is heard ---
 
-  /** @param {any} heard @param {string} name */
-  #hear(heard, name) {
-    if (heard?.from === this.#tab || (heard?.to !== undefined && heard.to !== this.#tab)) return;
-    if (heard.kind === "word") return this.#events.onWord(heard.word);
-    if (this.#lead) return this.#hearFollower(heard, name);
-    if (heard.kind === "bye" || heard.kind === "hello") return;
-    if (heard.kind === "up" || heard.kind === "do" || heard.kind === "ask") return;
-    this.#watch();
-    if (heard.from !== this.#leader && heard.kind !== "welcome") {
-      // Another one leads now, or was there before this tab.
+  /** @param {any} word */
+  #hear({ is, from, to = this.#tab, ...word }) {
+    if (to !== this.#tab) return;
+    if (is === "state") this.#learn(from, word);
+    else if (is === "down" && from === this.#heard.leader && this.#status.state === "connected") this.#take(word.message);
+    else if (is === "word") this.#events.onWord(word.word);
+    else if (is === "ask") void this.#identify(word);
+  }
+
+  /** @param {string} leader @param {any} state */
+  #learn(leader, { term, version, status, serial, connected, tabs, sender }) {
+    // One that was robbed and does not know it yet.
+    if (term < this.#heard.term) return;
+    if (this.#hub && leader !== this.#tab) {
+      // Who robbed this tab is heard of by the lock; only in doubt whoever says so is believed.
+      if (!this.#hub.isInDoubt) return;
+      this.#stepDown(CLOSE_FOR_NOW);
+      this.#stand();
+    }
+    if (!this.#hub) this.#watch();
+    const isKnown = tabs.includes(this.#tab);
+    if (leader !== this.#heard.leader || !isKnown) {
       this.#lost("another tab leads now");
-      this.#leader = heard.from;
-      return this.#greet();
+      this.#heard = { ...NOTHING, leader, term };
     }
-    switch (heard.kind) {
-      case "welcome":
-        if (heard.from !== this.#leader) this.#lost("another tab leads now");
-        this.#leader = heard.from;
-        if (heard.connected) this.#events.onConnected(heard.connected);
-        return this.#follow(heard.status);
-      case "connected": return this.#events.onConnected(heard.message);
-      case "status": return this.#follow(heard.status);
-      case "beat": return this.#counted(heard.count);
-      case "down":
-        if (this.#status.state !== "connected") return;
-        this.#events.onMessage(heard.message);
-        if (!("room" in heard.message && "offset" in heard.message)) this.#requests.settle(heard.message);
-    }
-  }
-
-  /** @param {any} heard @param {string} name */
-  #hearFollower({ kind, from, message, what }, name) {
-    if (kind === "hello") this.#meet(from, name);
-    else if (kind === "bye") this.#gone(from);
-    else if (kind === "up") void this.#serve(from, message);
-    else if (kind === "ask") this.#beat();
-    else if (kind === "do" && ["start", "wake", "restart"].includes(what)) {
-      const connection = /** @type {any} */ (this.#lead?.connection);
-      connection[what]();
-    }
+    if (!isKnown) return this.#greet();
+    // Where no lock shows it, this shows that the tab is still there.
+    if (!this.#env.locks) this.#do("hello");
+    this.#counted(tabs, sender === this.#tab);
+    if (version === this.#heard.version) return;
+    const isNew = connected && serial !== this.#heard.serial;
+    this.#heard = { leader, term, version, serial: isNew ? serial : this.#heard.serial };
+    if (isNew) this.#events.onConnected(connected);
+    this.#follow(status);
   }
 
   /** @param {any} status */
-  #follow({ error, retryAt, since, lastConnected, ...rest }) {
-    const date = (/** @type {number | null} */ at) => (at === null ? null : new Date(at));
-    const full = { ...rest, since: new Date(since), retryAt: date(retryAt), lastConnected: date(lastConnected), error: error && errorOf(error.code, error.message) };
-    if (full.state !== "connected") this.#requests.lose();
-    this.#enter(full);
+  #follow({ error, state, ...status }) {
+    if (state !== "connected") this.#requests.lose();
+    const wasLive = this.#status.state === "connected" || this.#status.state === "reconnecting";
+    // Whoever follows another as the leader connects; for its people it comes back.
+    const shown = state === "connecting" && wasLive ? "reconnecting" : state;
+    this.#enter({ ...status, state: shown, error: this.#hub ? this.#hub.connection.status.error : error && errorOf(error.code, error.message) });
+  }
+
+  /** @param {any} message */
+  #take(message) {
+    if (message.type === "error" && message.id === undefined) return this.#events.onError(fromWire(message));
+    this.#events.onMessage(message);
+    if (!("room" in message && "offset" in message)) this.#requests.settle(message);
+  }
+
+  /** The worker connects, and needs to know whose tabs these are. @param {{ refused: boolean }} why */
+  async #identify({ refused }) {
+    const { credentials, onRefused } = this.#options;
+    const isHopeless = refused && !onRefused();
+    this.#do("told", isHopeless ? null : await credentials().catch(() => null));
+  }
+
+  /** @param {string[]} tabs @param {boolean} isSender */
+  #counted(tabs, isSender) {
+    this.#tabs = tabs;
+    this.isLeader = isSender;
+    const now = JSON.stringify([this.tabs, isSender]);
+    if (now === this.#told) return;
+    this.#told = now;
+    this.#events.onTabs(this.tabs);
   }
 
   /** @param {string} reason */
   #lost(reason) {
     this.#requests.lose();
+    this.#heard = { ...this.#heard, version: -1, serial: -1 };
     if (this.#status.state === "connected") this.#enter({ ...this.#status, state: "reconnecting", reason, since: new Date(this.#env.date()) });
   }
 
@@ -386,37 +358,20 @@ export class TabLink {
   }
 
   #doubt() {
-    this.#say({ kind: "ask" });
-    this.#timers.arm("steal", this.#times.steal, () => {
-      if (this.#lead) return;
-      this.#lost("the tab that led does not answer");
-      this.#line?.steal();
+    this.#do("ask");
+    const turn = Math.max(0, this.#tabs.indexOf(this.#tab)) * TURN_MS;
+    this.#timers.arm("steal", this.#times.steal + turn, () => {
+      this.#lost("what led does not answer");
+      if (this.#times.worker || !this.#env.locks) this.#alone();
+      else this.#stand(true);
     });
   }
 
-  // --- Both ---
-
-  /** @param {number} count */
-  #counted(count) {
-    if (count === this.#count) return;
-    this.#count = count;
-    this.#events.onTabs(this.tabs);
-  }
-
-  /** @returns {import("./types.js").TabStatus} */
-  get tabs() {
-    return { role: this.#lead ? "leader" : this.#channel ? "follower" : "alone", count: this.#count };
-  }
-
-  #tellTabs() {
-    this.#count = 1 + (this.#lead?.followers.size ?? 0);
-    this.#events.onTabs(this.tabs);
-    this.#say({ kind: "beat", count: this.#count });
-  }
-
-  /** @param {Record<string, unknown>} word */
-  #say(word) {
-    this.#channel?.postMessage({ ...word, from: this.#tab });
+  /** Says it to whoever leads: a row of the hub's table, or a call of its connection. @param {string} what @param {unknown[]} given */
+  #do(what, ...given) {
+    const word = { do: what, from: this.#tab, given };
+    if (this.#hub) this.#hub.hear(word);
+    else this.#channel?.postMessage(word);
   }
 
   /** @param {LinkStatus} status */
@@ -425,10 +380,4 @@ export class TabLink {
     this.#status = Object.freeze({ ...status });
     this.#events.onStatus(this.#status, previous);
   }
-}
-
-/** What a channel can carry. @param {LinkStatus} status */
-function plain({ error, retryAt, since, lastConnected, ...rest }) {
-  const told = error && { code: error.code, message: error.message };
-  return { ...rest, error: told, since: since.getTime(), retryAt: retryAt?.getTime() ?? null, lastConnected: lastConnected?.getTime() ?? null };
 }

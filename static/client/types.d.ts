@@ -98,12 +98,16 @@ export interface LinkStatus {
   readonly error: CopresenceError | null;
   /** The server is switched off or full. */
   readonly paused: boolean;
+  /** The node sent this client elsewhere, where it is connected already: nothing was lost. */
+  readonly moving?: boolean;
 }
 
 export interface TabStatus {
   /** `alone`: this tab has a connection of its own. */
   readonly role: "leader" | "follower" | "alone";
   readonly count: number;
+  /** Of all tabs people looked at this one last: where toasts are. */
+  readonly front: boolean;
 }
 
 /** An immutable snapshot; another object whenever anything in it changed. */
@@ -150,6 +154,8 @@ export interface TabOptions {
   watchdog?: number;
   /** ms that it then has to answer until it is replaced. */
   steal?: number;
+  /** Has a SharedWorker lead instead of a tab; by default only where there are no Web Locks. */
+  worker?: boolean;
 }
 
 export type TokenSource = string | ((why: { refused: boolean }) => string | null | Promise<string | null>);

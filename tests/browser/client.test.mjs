@@ -242,8 +242,11 @@ test("a notification toasts in the tab in front, its badge agrees in both, read 
   await until(() => first.page.evaluate(() => globalThis.client.notifications.preferences.topics.kpi), (value) => value === "mute");
 });
 
-test("without Web Locks, as on plain http, each tab has a connection of its own", async () => {
-  await context.addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
+test("without Web Locks and SharedWorker each tab has a connection of its own", async () => {
+  await context.addInitScript(() => {
+    Object.defineProperty(navigator, "locks", { value: undefined });
+    Object.defineProperty(globalThis, "SharedWorker", { value: undefined });
+  });
   const [first, second] = [await ada(), await ada()];
   assert.deepEqual([first.sockets, second.sockets], [1, 1]);
   await first.say("hello");

@@ -265,3 +265,55 @@ test("what one user said is not sent as another", async () => {
   await connected(ada, clock, 20_000);
   assert.deepEqual(written(server), ["ada's"]);
 });
+
+test("while realtime is off writes go by HTTP, through the outbox and under the same keys", async () => {
+  const { server, world, clock } = stage();
+  const posted = [];
+  const answers = [];
+  const room = server.room("r");
+  const fetch = async (url, { method = "GET", headers, body }) => {
+    const path = new URL(url).pathname;
+    if (method === "GET") {
+      const answer = path.endsWith("/history") ? { cursor: server.cursor("r"), oldest: 1, entries: room.entries.slice(Number(new URL(url).searchParams.get("after"))), more: false }
+        : { room: "r", count: 0, members: [], state: {}, cursor: server.cursor("r") };
+      return { ok: true, status: 200, json: async () => answer };
+    }
+    const { key, ...rest } = JSON.parse(body);
+    posted.push({ path, key, rest, headers });
+    const answer = answers.shift();
+    if (answer === "no network") throw new TypeError("Failed to fetch");
+    if (answer) return { ok: false, status: answer.status, json: async () => answer.body };
+    const known = room.keys.get(key);
+    const entry = known ?? server.append("r", { type: "event", event: rest.event, data: rest.data });
+    room.keys.set(key, entry);
+    return { ok: true, status: known ? 200 : 201, json: async () => ({ offset: entry.offset, entry: entry.id, duplicate: Boolean(known) }) };
+  };
+  const client = createClient(world.options({ room: "r", token: "user:ada", environment: { fetch } }));
+  const heard = record(client, "note", "error");
+  await connected(client, clock);
+  client.disableRealtime();
+  await clock.tick(100);
+  const { offset } = await client.room("r").publish("note", "by hand");
+  await clock.tick(100);
+  assert.equal(offset, 1);
+  assert.deepEqual([posted[0].path, posted[0].rest, posted[0].headers.authorization], ["/v1/rooms/r/events", { event: "note", data: "by hand" }, "Bearer user:ada"]);
+  assert.equal(heard.at(-1)?.data, "by hand", "and one sees it at once");
+  answers.push("no network", { status: 429, body: { type: "error", code: "rate_limited", message: "slow", retry_after: 2 } }, { status: 502, body: {} });
+  const second = client.room("r").publish("note", 2);
+  await clock.tick(10_000);
+  assert.equal((await second).offset, 2);
+  assert.equal(new Set(posted.slice(1).map(({ key }) => key)).size, 1);
+  answers.push({ status: 403, body: { type: "error", code: "forbidden", message: "not here" } });
+  await assert.rejects(client.room("r").state.set({ a: 1 }), { code: "forbidden" });
+  assert.equal(posted.at(-1).path, "/v1/rooms/r/state");
+  assert.equal(client.outbox.size, 0);
+  // What waits when it is switched on again goes the other way.
+  answers.push("no network", "no network", "no network");
+  const third = client.room("r").publish("note", 3);
+  await settle(40);
+  client.enableRealtime();
+  await clock.tick(5_000);
+  assert.equal((await third).offset, 3);
+  assert.equal(server.heardOf("publish").at(-1).data, 3);
+  assert.deepEqual(written(server), ["by hand", 2, 3]);
+});
