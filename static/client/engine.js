@@ -168,11 +168,10 @@ export class Engine {
     if (!this.connection.isLeader) this.connection.tell({ outbox: true });
   };
   /** @param {Item} item @param {import("./outbox.js").Outcome} outcome */
-  onSettled = ({ key }, outcome) => {
-    if ("published" in outcome) return this.connection.tell({ settled: key, ...outcome });
-    const { code, message, retryAfter, room, current } = outcome.error;
-    this.connection.tell({ settled: key, error: { code, message, retryAfter, room, current } });
-    this.onError(outcome.error);
+  onSettled = ({ key }, { published, error }) => {
+    // An error's own fields but the message are all that a channel carries.
+    this.connection.tell({ settled: key, published, error: error && { ...error, message: error.message } });
+    if (error) this.onError(error);
   };
 
   // --- What the connection tells ---
@@ -262,7 +261,7 @@ export class Engine {
   onWord = ({ toast, outbox, settled, published, error }) => {
     if (toast) this.notifications.ended(toast);
     if (outbox && this.connection.isLeader) void this.outbox.adopt();
-    if (settled) this.outbox.settled(settled, published ? { published } : { error: errorOf(error.code, error.message, error) });
+    if (settled) this.outbox.settled(settled, { published, error: error && errorOf(error.code, error.message, error) });
   };
 
   // --- What the client asks ---
