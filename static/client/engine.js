@@ -14,7 +14,7 @@ import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { environment, newKey } from "./environment.js";
 import { errorOf, UsageError } from "./errors.js";
-import { Identity } from "./identity.js";
+import { claimsOf, Identity } from "./identity.js";
 import { Notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import { isReply } from "./requests.js";
@@ -168,11 +168,10 @@ export class Engine {
     if (!this.connection.isLeader) this.connection.tell({ outbox: true });
   };
   /** @param {Item} item @param {import("./outbox.js").Outcome} outcome */
-  onSettled = ({ key }, outcome) => {
-    if ("published" in outcome) return this.connection.tell({ settled: key, ...outcome });
-    const { code, message, retryAfter, room, current } = outcome.error;
-    this.connection.tell({ settled: key, error: { code, message, retryAfter, room, current } });
-    this.onError(outcome.error);
+  onSettled = ({ key }, { published, error }) => {
+    // An error's own fields but the message are all that a channel carries.
+    this.connection.tell({ settled: key, published, error: error && { ...error, message: error.message } });
+    if (error) this.onError(error);
   };
 
   // --- What the connection tells ---
@@ -199,6 +198,8 @@ export class Engine {
         if (state !== "disconnected") emit("connection:lost", { timestamp, reason, code });
       }
     }
+    // Nobody answered: what waits from before a reload is shown all the same.
+    if (previous.state === "connecting" && state !== "connected" && this.connection.isLeader) void this.outbox.adopt();
     if (state === "connected") this.#live(timestamp, isQuiet);
     else if (state === "disconnected") {
       this.#lostAt = null;
@@ -260,7 +261,7 @@ export class Engine {
   onWord = ({ toast, outbox, settled, published, error }) => {
     if (toast) this.notifications.ended(toast);
     if (outbox && this.connection.isLeader) void this.outbox.adopt();
-    if (settled) this.outbox.settled(settled, published ? { published } : { error: errorOf(error.code, error.message, error) });
+    if (settled) this.outbox.settled(settled, { published, error: error && errorOf(error.code, error.message, error) });
   };
 
   // --- What the client asks ---
@@ -301,6 +302,7 @@ export class Engine {
     this.#ended.abort();
     this.notifications.clearAllNotifications();
     this.attention.dispose();
+    this.outbox.dispose();
     for (const room of this.rooms.values()) room.forget();
     this.emitter.clear();
   }
@@ -328,8 +330,8 @@ export class Engine {
     try {
       await this.request({ type: "refresh", token });
     } catch (error) {
-      // Another user's token: another session.
-      if (/** @type {CopresenceError} */ (error).code !== "unauthorized") throw error;
+      // Another user's token: another session. The same user's that is no good ends nothing before its time.
+      if (/** @type {CopresenceError} */ (error).code !== "unauthorized" || claimsOf(token)?.sub === this.user?.id) throw error;
       this.#secret = undefined;
       this.connection.stop(GOODBYE, "another user's token");
       this.connection.start();

@@ -1,4 +1,4 @@
-/** Realtime switched off and on by a person, against a real node: what is written goes by HTTP, once, and is seen. */
+/** Against a real node: realtime switched off and on by a person, and a client that moves from one connection to the next. */
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -6,7 +6,6 @@ import { after, before, test } from "node:test";
 import { Tab } from "./client-support.mjs";
 import { launch, Server, until } from "./support.mjs";
 
-const ROOM = "realtime:1";
 let server;
 let browser;
 
@@ -20,15 +19,27 @@ after(async () => {
 });
 
 /** Somebody in a browser of their own. */
-async function person(name) {
-  const tab = await Tab.open(await browser.newContext(), server.url, { room: ROOM, guest: { name }, pollInterval: 1_000 });
-  await tab.page.evaluate((room) => Object.assign(globalThis, { room: globalThis.client.room(room) }), ROOM);
+async function person(name, room) {
+  const context = await browser.newContext();
+  // The page's own sockets, to hand one of them a message.
+  await context.addInitScript(() => {
+    const { WebSocket } = globalThis;
+    globalThis.sockets = [];
+    globalThis.WebSocket = class extends WebSocket {
+      constructor(...given) {
+        super(...given);
+        globalThis.sockets.push(this);
+      }
+    };
+  });
+  const tab = await Tab.open(context, server.url, { room, guest: { name }, pollInterval: 1_000 });
+  await tab.page.evaluate((wanted) => Object.assign(globalThis, { room: globalThis.client.room(wanted) }), room);
   await tab.live();
   return tab;
 }
 
 test("what is said while realtime is off goes by HTTP, and switching writes nothing twice", async () => {
-  const [ada, grace] = [await person("Ada"), await person("Grace")];
+  const [ada, grace] = [await person("Ada", "realtime:1"), await person("Grace", "realtime:1")];
   const posts = [];
   ada.page.on("request", (request) => request.method() === "POST" && posts.push(new URL(request.url()).pathname));
   await ada.page.evaluate(() => globalThis.client.disableRealtime());
@@ -53,4 +64,31 @@ test("what is said while realtime is off goes by HTTP, and switching writes noth
   assert.equal((await ada.inspect()).outbox.size, 0);
   const { resets } = await ada.heard();
   assert.equal(resets, 0);
+});
+
+test("a move under a stream: the session goes on over the new connection, and others see nobody leave", async () => {
+  const [ada, grace] = [await person("Ada", "moving:1"), await person("Grace", "moving:1")];
+  await until(() => grace.page.evaluate(() => globalThis.room.presence.count), (count) => count === 2);
+  await ada.page.evaluate(() => {
+    globalThis.moved = [];
+    for (const event of ["connection:state", "connection:lost", "disconnect"]) globalThis.client.on(event, (data) => globalThis.moved.push(event, data));
+    Object.assign(globalThis.heard, { notes: [], left: [] });
+  });
+  await grace.page.evaluate(() => Object.assign(globalThis.heard, { notes: [], left: [] }));
+  const connections = ada.connected.length;
+  for (let n = 1; n <= 60; n += 1) {
+    await grace.say(n);
+    // No node sends this yet; what follows is between the client and a real one.
+    if (n === 20 || n === 40) await ada.page.evaluate(() => globalThis.sockets.at(-1).onmessage({ data: '{"type":"moving","after":0}' }));
+    if (n % 10 === 5) await ada.say(1000 + n);
+  }
+  await until(() => ada.notes(), (notes) => notes.length >= 66, { what: "everything came", within: 30_000 });
+  const notes = await ada.notes();
+  assert.deepEqual(notes.filter((n) => n < 1000), Array.from({ length: 60 }, (_, at) => at + 1));
+  assert.deepEqual(notes.filter((n) => n > 1000), [1005, 1015, 1025, 1035, 1045, 1055]);
+  assert.equal(ada.connected.length, connections + 2);
+  assert.ok(ada.connected.slice(-2).every(({ resumed }) => resumed), "the same session");
+  assert.deepEqual(await ada.page.evaluate(() => globalThis.moved), []);
+  assert.deepEqual((await grace.heard()).left, []);
+  await until(() => ada.page.evaluate(() => globalThis.sockets.map(({ readyState }) => readyState)), (states) => states.filter((state) => state === 1).length === 1, { what: "one socket is left" });
 });
