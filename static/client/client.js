@@ -18,6 +18,7 @@ export class Client {
     this.#engine = new Engine(options);
     /** As `status`, for `subscribe(listener)` and `useSyncExternalStore`. @type {() => ConnectionStatus} */
     this.getSnapshot = this.#engine.shown.getSnapshot;
+    this.getServerSnapshot = this.#engine.shown.getServerSnapshot;
     /** What waits to be sent. */
     this.outbox = this.#engine.outbox;
     /** Toasts, inbox, preferences. */

@@ -14,12 +14,11 @@ import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { environment, newKey } from "./environment.js";
 import { errorOf, UsageError } from "./errors.js";
-import { Identity } from "./identity.js";
+import { claimsOf, Identity } from "./identity.js";
 import { Notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import { isReply } from "./requests.js";
 import { Room } from "./room.js";
-import { SIGNAL_MS } from "./signals.js";
 import { Keep, textOf } from "./storage.js";
 import { Store } from "./store.js";
 import { TabLink } from "./tab-link.js";
@@ -71,7 +70,6 @@ export class Engine {
     this.options = options;
     const env = (this.env = environment(options.environment));
     this.url = apiUrl(options.url, env);
-    this.signalMs = options.signals ?? SIGNAL_MS;
     const prefix = `copresence:${options.storageKey ?? ""}:${this.url}:`;
     /** Of this browser, for this API. */
     this.kept = new Keep(env.local, prefix);
@@ -95,7 +93,9 @@ export class Engine {
       this.emit("outbox", { size, oldest });
     });
     /** @type {Store<ConnectionStatus>} */
-    this.shown = new Store(this.#compose());
+    this.shown = new Store({ ...this.#compose(), realtime: true });
+    // First what a server renders, which knows nothing of what is kept here.
+    this.#restate();
     this.attention = new Attention(env, options.presence ?? {}, (status) => {
       this.connection.send({ type: "presence", status });
     });
@@ -134,23 +134,15 @@ export class Engine {
 
   // --- What the parts ask of it ---
 
-  link = () => this.connection;
   writer = () => this.#http ?? this.connection;
   isLive = () => this.connection.status.state === "connected";
-  selfId = () => this.user?.id ?? null;
-  /** The session's, as others see it. */
-  status = () => this.attention.status;
   limits = () => this.session?.limits ?? {};
-  /** Whether this is the tab that people look at. */
-  isFront = () => this.connection.tabs.front;
   /** @param {Record<string, unknown>} message */
   request = (message) => this.connection.request(message);
   /** @type {Outbox["write"]} */
   write = (...said) => this.outbox.write(...said);
   /** @param {string} event @param {unknown} data */
   emit = (event, data) => this.emitter.emit(event, data);
-  /** @type {Notifications["tap"]} */
-  onEvent = (...heard) => this.notifications.tap(...heard);
   /** @param {string} what */
   count = (what) => {
     this.counters[what] = (this.counters[what] ?? 0) + 1;
@@ -176,11 +168,10 @@ export class Engine {
     if (!this.connection.isLeader) this.connection.tell({ outbox: true });
   };
   /** @param {Item} item @param {import("./outbox.js").Outcome} outcome */
-  onSettled = ({ key }, outcome) => {
-    if ("published" in outcome) return this.connection.tell({ settled: key, ...outcome });
-    const { code, message, retryAfter, room, current } = outcome.error;
-    this.connection.tell({ settled: key, error: { code, message, retryAfter, room, current } });
-    this.onError(outcome.error);
+  onSettled = ({ key }, { published, error }) => {
+    // An error's own fields but the message are all that a channel carries.
+    this.connection.tell({ settled: key, published, error: error && { ...error, message: error.message } });
+    if (error) this.onError(error);
   };
 
   // --- What the connection tells ---
@@ -207,6 +198,8 @@ export class Engine {
         if (state !== "disconnected") emit("connection:lost", { timestamp, reason, code });
       }
     }
+    // Nobody answered: what waits from before a reload is shown all the same.
+    if (previous.state === "connecting" && state !== "connected" && this.connection.isLeader) void this.outbox.adopt();
     if (state === "connected") this.#live(timestamp, isQuiet);
     else if (state === "disconnected") {
       this.#lostAt = null;
@@ -256,6 +249,7 @@ export class Engine {
   /** @param {import("./types.js").TabStatus} tabs */
   onTabs = (tabs) => {
     const { front } = this.shown.getSnapshot().tab;
+    this.notifications.front(tabs.front);
     this.#restate();
     if (this.isLive()) this.#drain();
     // One session has one presence state: that of the tab which is looked at.
@@ -264,9 +258,10 @@ export class Engine {
   };
 
   /** What another tab says. @param {Record<string, any>} word */
-  onWord = ({ outbox, settled, published, error }) => {
+  onWord = ({ toast, outbox, settled, published, error }) => {
+    if (toast) this.notifications.ended(toast);
     if (outbox && this.connection.isLeader) void this.outbox.adopt();
-    if (settled) this.outbox.settled(settled, published ? { published } : { error: errorOf(error.code, error.message, error) });
+    if (settled) this.outbox.settled(settled, { published, error: error && errorOf(error.code, error.message, error) });
   };
 
   // --- What the client asks ---
@@ -307,6 +302,7 @@ export class Engine {
     this.#ended.abort();
     this.notifications.clearAllNotifications();
     this.attention.dispose();
+    this.outbox.dispose();
     for (const room of this.rooms.values()) room.forget();
     this.emitter.clear();
   }
@@ -334,8 +330,8 @@ export class Engine {
     try {
       await this.request({ type: "refresh", token });
     } catch (error) {
-      // Another user's token: another session.
-      if (/** @type {CopresenceError} */ (error).code !== "unauthorized") throw error;
+      // Another user's token: another session. The same user's that is no good ends nothing before its time.
+      if (/** @type {CopresenceError} */ (error).code !== "unauthorized" || claimsOf(token)?.sub === this.user?.id) throw error;
       this.#secret = undefined;
       this.connection.stop(GOODBYE, "another user's token");
       this.connection.start();

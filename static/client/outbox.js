@@ -19,7 +19,7 @@ import { Store } from "./store.js";
 /** @typedef {import("./storage-idb.js").Item} Item */
 /** @typedef {import("./types.js").Published} Published */
 /** @typedef {import("./types.js").WriteOptions} WriteOptions */
-/** @typedef {{ published: Published } | { error: any }} Outcome */
+/** @typedef {{ published?: Published | undefined, error?: any }} Outcome one of the two */
 
 /**
  * @typedef {object} OutboxHost
@@ -28,7 +28,7 @@ import { Store } from "./store.js";
  * @property {string} url
  * @property {string} tab
  * @property {Map<string, import("./room.js").Room<any>>} rooms
- * @property {() => string | null} selfId
+ * @property {{ id: string } | null} user
  * @property {() => Pick<import("./connection.js").Link, "request">} writer where commands go up
  * @property {() => { message_bytes?: number, publishes_per_s?: number, dedupe_s?: number }} limits
  * @property {(item: Item) => boolean} isOurs whether it is drained from here
@@ -50,6 +50,10 @@ export class Outbox {
   #waiting = new Set();
   /** Additions are numbered in the order in which they were said. @type {Promise<unknown>} */
   #adding = Promise.resolve();
+  /** How often the store is being read, and what was settled meanwhile: what was read may be older. */
+  #readings = 0;
+  /** @type {Set<string>} */
+  #gone = new Set();
   /** The last number. */
   #seen = 0;
   /** Rooms that are joined for what waits for them alone. @type {Set<string>} */
@@ -60,8 +64,8 @@ export class Outbox {
   #wake = () => {};
   /** Messages a second. */
   #rate = 10;
-  #tokens = 1;
-  #filledAt = 0;
+  /** When the next one would be sent if all were sent evenly. */
+  #due = 0;
   #maxAge = 23 * HOUR_MS;
 
   /** @param {OutboxHost} host */
@@ -101,14 +105,14 @@ export class Outbox {
    * @returns {Promise<Published>}
    */
   async write(room, message, { queue = true, key = newKey(this.#host.env), timeout, signal } = {}) {
-    const { env, url, tab, selfId, limits } = this.#host;
+    const { env, url, tab, user, limits } = this.#host;
     const text = jsonOf(message);
     const { length: bytes } = text;
     const { message_bytes: most = Infinity } = limits();
     // Characters, which are near enough to bytes: what is a little over, the server refuses in words.
     if (bytes > most) throw errorOf("too_large", `${bytes} bytes, the server takes ${most}`, { room });
     // A copy, so that nobody changes it while it waits.
-    const draft = { url, user: selfId(), tab, key, room, message: JSON.parse(text), bytes, at: env.date() };
+    const draft = { url, user: user?.id ?? null, tab, key, room, message: JSON.parse(text), bytes, at: env.date() };
     if (!queue) return this.#send(draft, { timeout, signal });
     const { max, maxBytes } = this.#options;
     if (this.size >= max || this.bytes + bytes > maxBytes) throw errorOf("queue_full", `${this.size} messages wait already`, { room });
@@ -142,8 +146,11 @@ export class Outbox {
   async adopt() {
     // Whoever was being added has its number first, or it would be found a second time.
     await this.#adding;
+    this.#readings += 1;
     const found = await this.#store.then((store) => store.load()).catch(() => []);
-    const known = this.items.map(({ key }) => key);
+    this.#readings -= 1;
+    const known = [...this.#gone, ...this.items.map(({ key }) => key)];
+    if (this.#readings === 0) this.#gone.clear();
     this.#show([...this.items, ...found.filter((item) => isItem(item) && !known.includes(item.key) && this.#host.isOurs(item))]);
     void this.#drain();
   }
@@ -170,16 +177,24 @@ export class Outbox {
     this.#isOpen = false;
   }
 
+  /** The end of this page's part; the store keeps what waits. */
+  dispose() {
+    this.close();
+    this.#wake();
+    void this.#store.then((store) => store.close());
+  }
+
   /** Throws everything away that waits; the promises reject. */
   async clear() {
     for (const item of this.items) await this.#settle(item, { error: expired(item, "the outbox was cleared") });
   }
 
   /** What another tab saw settled, or this one. @param {string} key @param {Outcome} outcome */
-  settled(key, outcome) {
+  settled(key, { error, published }) {
+    if (this.#readings > 0) this.#gone.add(key);
     this.#show(this.items.filter((item) => item.key !== key));
     for (const waiting of [...this.#waiting]) {
-      if (waiting.key === key) "published" in outcome ? waiting.end(null, outcome.published) : waiting.end(outcome.error);
+      if (waiting.key === key) waiting.end(error, published);
     }
   }
 
@@ -190,18 +205,18 @@ export class Outbox {
       const item = this.items[0];
       // Without its number it is not in the store yet, and what was said first goes first.
       if (!this.#isOpen || !item || item.seq === UNNUMBERED) break;
-      const wait = this.#takeToken();
+      const wait = this.#wait();
       if (wait > 0) {
         await this.#pause(wait);
         continue;
       }
       const isLate = this.#host.env.date() - item.at > this.#maxAge;
       /** @type {Outcome} */
-      const outcome = await (isLate ? Promise.reject(expired(item, "it waited for too long")) : this.#send(item)).then((published) => ({ published }), (error) => ({ error }));
-      if ("error" in outcome && outcome.error.retryable) {
+      const outcome = isLate ? { error: expired(item, "it waited for too long") } : await this.#send(item).then((published) => ({ published }), (error) => ({ error }));
+      const { error } = outcome;
+      if (error?.retryable) {
         if (!this.#isOpen) break;
-        const { retryAfter } = outcome.error;
-        await this.#pause(retryAfter === null ? backoffMs(attempt, RECONNECT, this.#host.env.random, 0) : retryAfter * 1000);
+        await this.#pause(error.retryAfter === null ? backoffMs(attempt, RECONNECT, this.#host.env.random, 0) : error.retryAfter * 1000);
         attempt += 1;
       } else {
         attempt = 0;
@@ -227,13 +242,12 @@ export class Outbox {
   }
 
   /** A burst of one second's worth, then evenly. @returns {number} ms to wait */
-  #takeToken() {
+  #wait() {
     const now = this.#host.env.now();
-    this.#tokens = Math.min(Math.max(1, this.#rate), this.#tokens + ((now - this.#filledAt) / 1000) * this.#rate);
-    this.#filledAt = now;
-    if (this.#tokens < 1) return Math.ceil(((1 - this.#tokens) / this.#rate) * 1000);
-    this.#tokens -= 1;
-    return 0;
+    const gap = 1_000 / this.#rate;
+    const due = Math.max(this.#due, now - Math.max(0, 1_000 - gap));
+    if (due <= now) this.#due = due + gap;
+    return due - now;
   }
 
   /** @param {number} ms @returns {Promise<void>} */
@@ -255,6 +269,7 @@ export class Outbox {
 
   /** @param {Item} item */
   async #remove(item) {
+    if (this.#readings > 0) this.#gone.add(item.key);
     this.#show(this.items.filter((each) => each !== item));
     if (item.seq === UNNUMBERED) await this.#adding;
     await this.#store.then((store) => store.remove(item.seq)).catch(() => {});

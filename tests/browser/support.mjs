@@ -127,11 +127,21 @@ export class Server {
   }
 
   /** Ends it as a power cut would. */
-  async kill() {
+  kill() {
+    return this.#end("SIGKILL");
+  }
+
+  /** Ends it as whoever updates it does: it sends its clients away first. */
+  drain() {
+    return this.#end("SIGTERM");
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  async #end(signal) {
     const child = this.#process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const isGone = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGKILL");
+    child.kill(signal);
     await isGone;
   }
 
@@ -175,6 +185,14 @@ export class Wire {
       near.unpipe(far);
       far.unpipe(near);
       near.resume();
+      far.resume();
+    }
+  }
+
+  /** Swallows what the server says over the present connections; what the browser says still arrives there. */
+  deafen() {
+    for (const { near, far } of this.#pairs) {
+      far.unpipe(near);
       far.resume();
     }
   }
