@@ -39,7 +39,8 @@ impl Handler<Publish> for Room {
 
     fn handle(&mut self, publish: Publish, _: &mut Self::Context) {
         let asker = publish.asker;
-        let Some(seat) = self.seats.get(&publish.session).filter(|seat| seat.generation == publish.generation) else {
+        let Some(seat) = self.seats.get(&publish.session).filter(|seat| seat.who.generation == publish.generation)
+        else {
             return asker.refuse(Refusal::not_joined());
         };
         if self.audience.is_behind() {
@@ -51,10 +52,10 @@ impl Handler<Publish> for Room {
             id: EntryId(Uuid::now_v7()),
             at: wall,
             kind: publish.kind,
-            from: Arc::clone(&seat.from),
+            from: Arc::clone(&seat.who.from),
             body: publish.body,
         };
-        let key = publish.key.map(|key| DedupeKey { publisher: Arc::clone(&seat.publisher), key });
+        let key = publish.key.map(|key| DedupeKey { publisher: Arc::clone(&seat.who.publisher), key });
         let in_flight = InFlight::of(&self.in_flight);
         let redaction = self.redaction.clone();
         self.context.bridge.append.do_send(Append {

@@ -27,11 +27,11 @@ impl Handler<Signal> for Room {
     type Result = ();
 
     fn handle(&mut self, signal: Signal, ctx: &mut Self::Context) {
-        let Some(seat) = self.seats.get(&signal.session).filter(|seat| seat.generation == signal.generation) else {
+        let Some(seat) = self.seats.get(&signal.session).filter(|seat| seat.who.generation == signal.generation) else {
             return;
         };
         // A full tick drops it, which is what signals are for.
-        self.signals.add(&signal.session, &seat.user.id, signal.event, signal.data);
+        self.signals.add(&signal.session, &seat.who.user.id, signal.event, signal.data);
         if self.timers.signals.is_none() {
             let tick = self.context.config.signals.tick;
             self.timers.signals = Some(ctx.run_later(tick, |room, _| room.send_signals()));
@@ -50,7 +50,7 @@ impl Room {
             .each_own()
             .filter_map(|(session, own)| {
                 let seat = self.seats.get(session)?;
-                Some((seat.hub.number, seat.outbox, own.map(|own| frame.without(own))))
+                Some((seat.who.hub.number, seat.who.outbox, own.map(|own| frame.without(own))))
             })
             .collect();
         self.audience.push_signals(&frame, &instead);
