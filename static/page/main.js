@@ -29,6 +29,12 @@ import { openStore } from "./storage.js";
 import { Target } from "./target.js";
 import { KEYS, Tiles } from "./tiles.js";
 
+/** What the closes mean after which nobody comes back, for whoever sits there. @type {Record<number, string>} */
+const ENDS = {
+  4401: "the server does not know this guest any more",
+  4403: "the server does not let this guest in",
+  4409: "another window took this session up",
+};
 /** A shorter cut is told by the strip alone. */
 const WORTH_A_TOAST_MS = 1_000;
 
@@ -66,7 +72,7 @@ function start(settings) {
   room.subscribe(() => settle(room));
   room.state.subscribe(() => settle(room));
   client.on("connection:lost", ({ reason }) => announcer.say(`The connection was lost: ${reason}`));
-  client.on("connection:failed", ({ error }) => problem(`The connection ended: ${error.message}.`));
+  client.on("connection:failed", ({ error }) => problem(`The connection ended: ${ENDS[client.status.code ?? 0] ?? error.message}.`));
   for (const event of ["connection:established", "connection:restored"]) client.on(event, () => problem(""));
   proof.onHealed = ({ downtime, recovered, lost }) => {
     const words = `${count(recovered)} recovered, ${count(lost)} lost`;

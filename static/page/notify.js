@@ -20,6 +20,7 @@ function samples(room) {
  */
 export function watchNotify(client, room, onProblem) {
   const [button, menu] = [byId("notify"), byId("notify-menu")];
+  watchInbox(client.notifications);
   const open = (/** @type {boolean} */ isOpen) => {
     menu.hidden = !isOpen;
     button.setAttribute("aria-expanded", String(isOpen));
@@ -47,4 +48,16 @@ export function watchNotify(client, room, onProblem) {
   document.addEventListener("click", (event) => {
     if (!menu.hidden && !menu.parentElement.contains(/** @type {Node} */ (event.target))) open(false);
   });
+}
+
+/** Who opens the inbox has it all in sight: toasts of what is there go. What is critical stays until somebody says so. @param {any} notifications */
+function watchInbox(notifications) {
+  byId("inbox").addEventListener("cp-open", () => {
+    for (const { id, offset, critical } of notifications.notifications) if (offset !== undefined && !critical) notifications.hideNotification(id);
+  });
+  // In a small window two are half of it already.
+  const small = matchMedia("(max-width: 600px)");
+  const limit = () => byId("toasts").setAttribute("max", small.matches ? "2" : "3");
+  small.addEventListener("change", limit);
+  limit();
 }

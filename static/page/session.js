@@ -26,7 +26,8 @@ export function openSession(settings) {
     tabs: settings.isFrame ? "off" : "auto",
     pollInterval: POLL_MS,
     heartbeat: PING_MS,
-    environment: network.environment,
+    // A worker's connection this page could not cut; where tabs can share no other, each has its own then.
+    environment: { ...network.environment, ...(settings.chaos && { SharedWorker: null }) },
   });
   const room = isRoomName(settings.room) ? client.room(settings.room) : null;
   const provider = byId("provider");

@@ -254,7 +254,7 @@ test("before the server answers there are skeletons of the right size, and the p
   await window.page.goto(`${server.url}/?room=test:away`);
   await until(() => window.pill(), ({ text, isBusy }) => text === "Reconnecting" && isBusy === "true");
   await window.page.locator("cp-status button").first().click();
-  await until(() => window.page.locator("cp-status .popover").textContent(), (text) => text.includes("drains or restarts"));
+  await until(() => window.page.locator("cp-status .popover").textContent(), (text) => text.includes("the connection was lost"));
   await window.page.keyboard.press("Escape");
   assert.deepEqual(await window.page.evaluate(faintTexts), []);
   assert.deepEqual(await findings(window.page), []);
@@ -279,7 +279,7 @@ test("an end for good is told in words, and a click begins anew", async () => {
   const window = new Window(await context.newPage(), server.url);
   await window.page.goto(`${server.url}/?room=test:ended`);
   await until(() => window.pill(), ({ text }) => text === "Failed");
-  await until(() => window.page.textContent("#problem"), (text) => /^The connection ended: .*newer connection/.test(text));
+  await until(() => window.page.textContent("#problem"), (text) => text === "The connection ended: another window took this session up.");
   await window.picture("failed", false);
   isRefused = false;
   await window.page.getByRole("button", { name: "Try now" }).click();

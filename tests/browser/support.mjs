@@ -345,6 +345,22 @@ export class Window {
     return this.page.locator("cp-toasts .title").allTextContents();
   }
 
+  /** @returns {Promise<number>} what the bell says, which is the number of those that nobody has seen */
+  badge() {
+    return this.page.locator("cp-inbox .badge").evaluate((badge) => (badge.hidden ? 0 : Number(badge.textContent)));
+  }
+
+  openInbox() {
+    return this.page.locator("cp-inbox .bell").click();
+  }
+
+  /** @returns {Promise<string[]>} titles in the inbox, unread ones with a star */
+  inbox() {
+    return this.page.locator("cp-inbox li").evaluateAll((all) => all.map((line) => {
+      return (line.classList.contains("is-read") ? "" : "*") + line.querySelector(".title").textContent;
+    }));
+  }
+
   /** @param {string} name */
   async rename(name) {
     await this.page.click("#me-name");

@@ -262,3 +262,24 @@ test("the code of what is under the pointer, or has the focus, is shown on deman
   await ada.page.click("#code-toggle");
   assert.equal(await ada.page.isVisible("#code"), false);
 });
+
+test("a lone visitor sees life at once: Grace is there, points, changes numbers, and is counted", async () => {
+  const ada = await Window.open(context, server.url);
+  await until(() => ada.people(), includes("Grace"));
+  const first = await until(() => ada.cursors(), ([cursor]) => cursor?.name === "Grace");
+  await until(() => ada.cursors(), ([cursor]) => cursor && Math.hypot(cursor.x - first[0].x, cursor.y - first[0].y) > 0.05);
+  const values = async () => (await Promise.all(["revenue", "orders", "conversion", "approvals"].map((key) => ada.value(key)))).join();
+  const before = await until(values, (all) => !all.includes("–"));
+  await until(values, (all) => all !== before);
+  const { missing, twice, node } = await until(() => ada.proof(), ({ received, p95 }) => Number(received) >= 8 && p95.endsWith(" ms"));
+  assert.deepEqual([missing, twice, node], ["0", "0", "n1"]);
+  await ada.page.click("#offline");
+  await until(() => ada.pill(), ({ text }) => text === "Offline");
+  const { received } = await ada.proof();
+  const bob = await Window.open(context, `${server.url}/?person=2`);
+  await until(() => bob.proof(), (proof) => Number(proof.received) >= 4);
+  await ada.page.click("#offline");
+  await until(() => ada.proof(), (proof) => /, [1-9]\d* recovered, 0 lost$/.test(proof.gap) && Number(proof.received) > Number(received));
+  assert.deepEqual([(await ada.proof()).missing, (await ada.proof()).twice], ["0", "0"]);
+  assert.deepEqual([ada.alarms, bob.alarms], [[], []]);
+});
