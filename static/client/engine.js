@@ -64,6 +64,8 @@ export class Engine {
   /** While realtime is off. @type {import("./polling.js").Polling | null} */
   #http = null;
   #ended = new AbortController();
+  /** @type {CopresenceError | null} */
+  #lastError = null;
 
   /** @param {ClientOptions} options */
   constructor(options) {
@@ -149,6 +151,9 @@ export class Engine {
   };
   /** Errors that nobody waits for. @param {CopresenceError} error */
   onError = (error) => {
+    // A refused write is told by the outbox, and again by whoever did not wait for it.
+    if (error === this.#lastError) return;
+    this.#lastError = error;
     this.options.logger?.(error.message, { code: error.code, room: error.room });
     this.emit("error", { error });
   };
