@@ -48,6 +48,12 @@ export class Engine {
   session = null;
   /** What was passed over, by what it was. @type {Record<string, number>} */
   counters = {};
+  /** Of this browser, for this API. */
+  #kept;
+  /** Of this tab. */
+  #keptByTab;
+  /** What the page before the reload left behind. @type {Record<string, any>} */
+  #restored;
   /** Proves that the session is ours. @type {string | undefined} */
   #secret;
   /** It was connected, and goes on as soon as it may. */
@@ -65,6 +71,8 @@ export class Engine {
   /** While realtime is off. @type {import("./polling.js").Polling | null} */
   #http = null;
   #ended = new AbortController();
+  /** @type {CopresenceError | null} */
+  #lastError = null;
 
   /** @param {ClientOptions} options */
   constructor(options) {
@@ -72,19 +80,16 @@ export class Engine {
     const env = (this.env = environment(options.environment));
     this.url = apiUrl(options.url, env);
     const prefix = `copresence:${options.storageKey ?? ""}:${this.url}:`;
-    /** Of this browser, for this API. */
-    this.kept = new Keep(env.local, prefix);
-    /** Of this tab. */
-    this.keptByTab = new Keep(env.session, prefix);
-    const { secret, tab, rooms = {} } = this.keptByTab.take("tab") ?? {};
+    this.#kept = new Keep(env.local, prefix);
+    this.#keptByTab = new Keep(env.session, prefix);
+    const { secret, tab, rooms = {} } = this.#keptByTab.take("tab") ?? {};
     this.#secret = textOf(secret);
     this.tab = textOf(tab) ?? newKey(env);
-    /** What the page before the reload left behind. @type {Record<string, any>} */
-    this.restored = rooms;
+    this.#restored = rooms;
     /** @type {import("./types.js").User | null} */
-    this.user = this.kept.get("user") ?? null;
-    this.isRealtime = this.kept.get("realtime") !== false;
-    this.identity = new Identity(options.token, options.guest, this.kept);
+    this.user = this.#kept.get("user") ?? null;
+    this.isRealtime = this.#kept.get("realtime") !== false;
+    this.identity = new Identity(options.token, options.guest, this.#kept);
     this.connection = this.#link();
     this.turn = new Turn(env, this.onOutbox);
     this.notifications = new Notifications(this);
@@ -105,7 +110,7 @@ export class Engine {
       onWake: () => this.connection.wake(),
       onHide: (isKept) => this.#hide(isKept),
       onShow: () => {
-        this.keptByTab.take("tab");
+        this.#keptByTab.take("tab");
         this.#followSwitch();
         if (this.isRealtime) this.#goOn();
         this.use();
@@ -151,6 +156,9 @@ export class Engine {
   };
   /** Errors that nobody waits for. @param {CopresenceError} error */
   onError = (error) => {
+    // A refused write is told by the outbox, and again by whoever did not wait for it.
+    if (error === this.#lastError) return;
+    this.#lastError = error;
     this.options.logger?.(error.message, { code: error.code, room: error.room });
     this.emit("error", { error });
   };
@@ -223,14 +231,14 @@ export class Engine {
     const { user, secret } = connected;
     if (this.user && this.user.id !== user?.id) {
       // Another user: nothing of the one before is shown, and what they said waits for their return.
-      this.restored = {};
+      this.#restored = {};
       this.notifications.forget();
       for (const room of this.rooms.values()) room.forget();
     }
     this.session = connected;
     this.#secret = textOf(secret);
     this.user = textOf(user?.id) ? user : null;
-    this.kept.set("user", this.user ?? undefined);
+    this.#kept.set("user", this.user ?? undefined);
     this.identity.accept(connected);
     this.notifications.begin(connected);
   };
@@ -283,7 +291,7 @@ export class Engine {
     }
     /** @type {Room<any>} */
     const room = new Room(name, this, options);
-    room.restore(this.restored[name]);
+    room.restore(this.#restored[name]);
     this.rooms.set(name, room);
     return room;
   }
@@ -319,7 +327,7 @@ export class Engine {
   setRealtime(isOn) {
     if (isOn === this.isRealtime) return;
     this.isRealtime = isOn;
-    this.kept.set("realtime", isOn ? undefined : false);
+    this.#kept.set("realtime", isOn ? undefined : false);
     if (isOn) {
       this.#stopPolling();
       this.#goOn();
@@ -368,14 +376,10 @@ export class Engine {
   /** What is in the store one tab sends, for all of them. */
   #drain() {
     const { connection, outbox, turn } = this;
-    const begin = () => {
-      outbox.open();
-      void outbox.adopt();
-    };
-    if (connection.tabs.role === "alone" || !outbox.isShared) return begin();
-    turn.listen(`copresence outbox ${this.url} ${(this.user?.id ?? "")}`);
+    if (connection.tabs.role === "alone" || !outbox.isShared) return outbox.open();
+    turn.listen(`copresence outbox ${this.url} ${this.user?.id ?? null}`);
     if (!connection.isLeader || turn.isOurs) return;
-    turn.take(begin, () => {
+    turn.take(() => outbox.open(), () => {
       outbox.close();
       if (this.isLive()) this.#drain();
     }, connection.hasStolen);
@@ -389,7 +393,7 @@ export class Engine {
 
   /** As another tab left it, which need not be connected for that. */
   #followSwitch() {
-    this.setRealtime(this.kept.get("realtime") !== false);
+    this.setRealtime(this.#kept.get("realtime") !== false);
   }
 
   /** Told when the rooms are back, because only then it is known whether everything came. @param {Date} timestamp @param {number} downtime ms */
@@ -432,7 +436,6 @@ export class Engine {
     if (this.isRealtime || this.#ended.signal.aborted || !polling.start()) return;
     this.#http = polling;
     this.outbox.open();
-    void this.outbox.adopt();
   }
 
   #stopPolling() {
@@ -445,7 +448,7 @@ export class Engine {
   /** The page goes, or is put where the back button finds it. @param {boolean} isKept */
   #hide(isKept) {
     const rooms = Object.fromEntries([...this.rooms].map(([name, room]) => [name, room.save()]));
-    this.keptByTab.set("tab", { tab: this.tab, secret: this.#secret, rooms });
+    this.#keptByTab.set("tab", { tab: this.tab, secret: this.#secret, rooms });
     // An open socket costs the place in the back/forward cache; others see nothing for four seconds.
     if (!isKept || this.connection.status.state === "disconnected") return;
     this.#isPaused = true;
