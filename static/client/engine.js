@@ -14,7 +14,7 @@ import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { environment, newKey } from "./environment.js";
 import { errorOf, UsageError } from "./errors.js";
-import { Identity } from "./identity.js";
+import { claimsOf, Identity } from "./identity.js";
 import { Notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
 import { isReply } from "./requests.js";
@@ -209,6 +209,8 @@ export class Engine {
         if (state !== "disconnected") emit("connection:lost", { timestamp, reason, code });
       }
     }
+    // Nobody answered: what waits from before a reload is shown all the same.
+    if (previous.state === "connecting" && state !== "connected" && this.connection.isLeader) void this.outbox.adopt();
     if (state === "connected") this.#live(timestamp, isQuiet);
     else if (state === "disconnected") {
       this.turn.end();
@@ -316,6 +318,7 @@ export class Engine {
     this.#ended.abort();
     this.notifications.clearAllNotifications();
     this.attention.dispose();
+    this.outbox.dispose();
     for (const room of this.rooms.values()) room.forget();
     this.emitter.clear();
   }
@@ -343,8 +346,8 @@ export class Engine {
     try {
       await this.request({ type: "refresh", token });
     } catch (error) {
-      // Another user's token: another session.
-      if (/** @type {CopresenceError} */ (error).code !== "unauthorized") throw error;
+      // Another user's token: another session. The same user's that is no good ends nothing before its time.
+      if (/** @type {CopresenceError} */ (error).code !== "unauthorized" || claimsOf(token)?.sub === this.user?.id) throw error;
       this.#secret = undefined;
       this.connection.stop(GOODBYE, "another user's token");
       this.connection.start();
@@ -374,7 +377,7 @@ export class Engine {
   #drain() {
     const { connection, outbox, turn } = this;
     if (connection.tabs.role === "alone" || !outbox.isShared) return outbox.open();
-    turn.listen(`copresence outbox ${this.url} ${this.user?.id ?? null}`);
+    turn.listen(`copresence outbox ${this.url} ${this.user?.id ?? ""}`);
     if (!connection.isLeader || turn.isOurs) return;
     turn.take(() => outbox.open(), () => {
       outbox.close();

@@ -50,6 +50,10 @@ export class Outbox {
   #waiting = new Set();
   /** Additions are numbered in the order in which they were said. @type {Promise<unknown>} */
   #adding = Promise.resolve();
+  /** How often the store is being read, and what was settled meanwhile: what was read may be older. */
+  #readings = 0;
+  /** @type {Set<string>} */
+  #gone = new Set();
   /** The last number. */
   #seen = 0;
   /** Rooms that are joined for what waits for them alone. @type {Set<string>} */
@@ -142,8 +146,11 @@ export class Outbox {
   async adopt() {
     // Whoever was being added has its number first, or it would be found a second time.
     await this.#adding;
+    this.#readings += 1;
     const found = await this.#store.then((store) => store.load()).catch(() => []);
-    const known = this.items.map(({ key }) => key);
+    this.#readings -= 1;
+    const known = [...this.#gone, ...this.items.map(({ key }) => key)];
+    if (this.#readings === 0) this.#gone.clear();
     this.#show([...this.items, ...found.filter((item) => isItem(item) && !known.includes(item.key) && this.#host.isOurs(item))]);
     void this.#drain();
   }
@@ -171,6 +178,13 @@ export class Outbox {
     this.#isOpen = false;
   }
 
+  /** The end of this page's part; the store keeps what waits. */
+  dispose() {
+    this.close();
+    this.#wake();
+    void this.#store.then((store) => store.close());
+  }
+
   /** Throws everything away that waits; the promises reject. */
   async clear() {
     for (const item of this.items) await this.#settle(item, { error: expired(item, "the outbox was cleared") });
@@ -178,6 +192,7 @@ export class Outbox {
 
   /** What another tab saw settled, or this one. @param {string} key @param {Outcome} outcome */
   settled(key, { error, published }) {
+    if (this.#readings > 0) this.#gone.add(key);
     this.#show(this.items.filter((item) => item.key !== key));
     for (const waiting of [...this.#waiting]) {
       if (waiting.key === key) waiting.end(error, published);
@@ -255,6 +270,7 @@ export class Outbox {
 
   /** @param {Item} item */
   async #remove(item) {
+    if (this.#readings > 0) this.#gone.add(item.key);
     this.#show(this.items.filter((each) => each !== item));
     if (item.seq === UNNUMBERED) await this.#adding;
     await this.#store.then((store) => store.remove(item.seq)).catch(() => {});

@@ -17,6 +17,7 @@
  * @property {() => Promise<Item[]>} load ascending by `seq`
  * @property {(item: Omit<Item, "seq">) => Promise<number>} add returns its `seq`
  * @property {(seq: number) => Promise<void>} remove
+ * @property {() => void} close
  * @property {boolean} isShared whether other tabs see it
  */
 
@@ -46,6 +47,7 @@ function memoryStore() {
       return last;
     },
     remove: async (seq) => void items.delete(seq),
+    close() {},
   };
 }
 
@@ -72,5 +74,6 @@ async function indexedStore(indexedDB) {
     load: () => run("readonly", (store) => store.getAll()),
     add: (item) => run("readwrite", (store) => store.add(item)),
     remove: (seq) => run("readwrite", (store) => store.delete(seq)),
+    close: () => database.close(),
   };
 }

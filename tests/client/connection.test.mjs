@@ -200,6 +200,11 @@ test("a token is refreshed in band when the server says that it ends", async () 
   await settle();
   assert.equal(client.user?.id, "bob");
   assert.equal(server.heardOf("connect").at(-1).secret, undefined, "another user is another session");
+  // A token of the same user that is no good any more ends nothing before its time.
+  const stale = `.${btoa(JSON.stringify({ sub: "bob" }))}.`;
+  await assert.rejects(client.setToken(stale), { code: "unauthorized" });
+  assert.equal(client.connectionState, "connected");
+  assert.equal(server.connections.length, 2);
 });
 
 test("a wake-up asks whether the connection lives, and a dead one is replaced within three seconds", async () => {

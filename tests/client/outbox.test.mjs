@@ -356,3 +356,47 @@ test("what was called off before the browser had it is not found there after a r
   await connected(next, clock, 20_000);
   assert.deepEqual(written(server), []);
 });
+
+test("what is settled while the store is read stays settled", async () => {
+  const items = new Map();
+  /** Readings that end when the test says so. @type {(() => void)[]} */
+  const reading = [];
+  const objectStore = () => ({
+    getAll: () => ({ result: [...items.values()] }),
+    add(item) {
+      items.set(items.size + 1, { ...item, seq: items.size + 1 });
+      return { result: items.size };
+    },
+    delete: (seq) => ({ result: items.delete(seq) }),
+  });
+  const transaction = (_, mode) => {
+    const begun = { objectStore, oncomplete() {} };
+    if (mode === "readonly") reading.push(() => begun.oncomplete());
+    else setImmediate(() => begun.oncomplete());
+    return begun;
+  };
+  const open = () => {
+    const request = { result: { transaction, close() {} }, onsuccess() {} };
+    setImmediate(() => request.onsuccess());
+    return request;
+  };
+  const goOn = async () => {
+    for (const end of reading.splice(0)) end();
+    await settle();
+  };
+  const { server, clock, client } = await online({ environment: { indexedDB: { open } } });
+  await goOn();
+  server.isRefusing = true;
+  server.cut();
+  await settle();
+  client.emit("note", "once");
+  await settle(40);
+  server.isRefusing = false;
+  await clock.tick(5_000);
+  await settle(40);
+  assert.deepEqual([reading.length, server.heardOf("publish").length, items.size], [1, 1, 0], "answered, and still being read");
+  await goOn();
+  await clock.tick(5_000);
+  assert.equal(server.heardOf("publish").length, 1);
+  assert.equal(client.outbox.size, 0);
+});
