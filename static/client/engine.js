@@ -13,11 +13,11 @@ import { CLOSE_FOR_NOW, GOODBYE } from "./codes.js";
 import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { environment, newKey } from "./environment.js";
-import { errorOf, UsageError } from "./errors.js";
+import { errorOf, fromWire, UsageError } from "./errors.js";
 import { claimsOf, Identity } from "./identity.js";
 import { Notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
-import { isReply } from "./requests.js";
+import { isReply, TIMEOUT_MS } from "./requests.js";
 import { Room } from "./room.js";
 import { Keep, textOf } from "./storage.js";
 import { Store } from "./store.js";
@@ -377,7 +377,7 @@ export class Engine {
   #drain() {
     const { connection, outbox, turn } = this;
     if (connection.tabs.role === "alone" || !outbox.isShared) return outbox.open();
-    turn.listen(`copresence outbox ${this.url} ${this.user?.id ?? ""}`);
+    turn.listen(`copresence outbox ${this.url} ${this.user?.id ?? null}`);
     if (!connection.isLeader || turn.isOurs) return;
     turn.take(() => outbox.open(), () => {
       outbox.close();
@@ -431,7 +431,7 @@ export class Engine {
 
   /** Data by fetch, while realtime is off; what waits goes the same way. */
   async #poll() {
-    this.#polling ??= import("./polling.js").then(({ Polling }) => new Polling(this));
+    this.#polling ??= import("./polling.js").then(({ Polling }) => new Polling(this, { errorOf, fromWire, timeout: TIMEOUT_MS }));
     const polling = await this.#polling;
     if (this.isRealtime || this.#ended.signal.aborted || !polling.start()) return;
     this.#http = polling;
