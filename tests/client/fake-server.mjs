@@ -19,6 +19,9 @@
 
 import { IDBFactory } from "fake-indexeddb";
 
+// What is loaded when it is needed is here ahead of time: this world's clock waits for no file.
+import "../../static/client/shared-link.js";
+
 /** Lets everything run that waits for no time. fake-indexeddb and promises take several turns. */
 export async function settle(turns = 12) {
   for (let turn = 0; turn < turns; turn += 1) await new Promise((resolve) => setImmediate(resolve));
@@ -308,7 +311,7 @@ class FakeLocks {
     for (const [name, holder] of [...this.#held]) if (holder.tab === tab) this.#free(name, holder);
   }
 
-  #request(tab, name, { signal, steal }, callback) {
+  #request(tab, name, { signal, steal, ifAvailable }, callback) {
     return new Promise((resolve, reject) => {
       const wanted = { tab, callback, resolve, reject };
       const abort = () => new DOMException("aborted", "AbortError");
@@ -321,6 +324,7 @@ class FakeLocks {
         return this.#grant(name, wanted);
       }
       const queue = this.#queues.get(name) ?? [];
+      if (ifAvailable && (this.#held.has(name) || queue.length > 0)) return setImmediate(async () => resolve(await callback(null)));
       queue.push(wanted);
       this.#queues.set(name, queue);
       signal?.addEventListener("abort", () => {
@@ -341,7 +345,7 @@ class FakeLocks {
   #grant(name, wanted) {
     this.#held.set(name, wanted);
     setImmediate(async () => {
-      const result = await wanted.callback();
+      const result = await wanted.callback({ name });
       wanted.resolve(result);
       this.#free(name, wanted);
     });
