@@ -90,6 +90,7 @@ export class Engine {
     this.user = this.#kept.get("user") ?? null;
     this.isRealtime = this.#kept.get("realtime") !== false;
     this.identity = new Identity(options.token, options.guest, this.#kept);
+    /** @type {Connection | import("./shared-link.js").SharedLink} */
     this.connection = this.#link();
     this.turn = new Turn(env, this.onOutbox);
     this.notifications = new Notifications(this);
@@ -144,6 +145,8 @@ export class Engine {
   writer = () => this.#http ?? this.connection;
   isLive = () => this.connection.status.state === "connected";
   limits = () => this.session?.limits ?? {};
+  /** What this tab shows of its person. */
+  status = () => this.attention.status;
   /** @param {Record<string, unknown>} message */
   request = (message) => this.connection.request(message);
   /** @type {Outbox["write"]} */
@@ -256,6 +259,18 @@ export class Engine {
       if (room) room.receive(message);
       else if (type !== "joined") this.count("strange room");
     } else if (!isReply(message) && !LINK_MESSAGES.includes(type)) this.count("unknown");
+  };
+
+  /** The connection is another one from now on: that of all tabs, or of this tab again. @type {import("./tab-link.js").TabEvents["onLink"]} */
+  onLink = (link) => {
+    this.connection = link;
+  };
+
+  /** The last `connected`, with `@me` as it is now. */
+  connectedNow = () => {
+    const { unreadCount: unread, unseenCount: unseen } = this.notifications;
+    const { since = this.session?.cursor } = this.notifications.since();
+    return this.session && { ...this.session, entries: [], recovered: false, more: false, cursor: since, counts: { unread, unseen, offset: since?.offset ?? 0 } };
   };
 
   /** @param {import("./types.js").TabStatus} tabs */
