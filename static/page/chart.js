@@ -156,7 +156,7 @@ function padded(low, high) {
 
 /** @param {any} _ @param {number[]} all seconds since 1970 */
 function times(_, all) {
-  const options = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(all[1] - all[0] < 60 && { second: "2-digit" }) });
+  const options = /** @type {Intl.DateTimeFormatOptions} */ ({ hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(all[1] - all[0] < 60 && { second: "2-digit" }) });
   return all.map((at) => new Date(at * 1000).toLocaleTimeString([], options));
 }
 
