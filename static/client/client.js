@@ -224,7 +224,6 @@ export class Client {
       checkName(event);
       done = room.publish(event, data);
     }
-    // What the outbox refuses it tells itself.
     done.catch(this.#engine.onError);
   }
 

@@ -34,6 +34,7 @@ import { openWebSocket } from "./transport-websocket.js";
  * @property {(message: Record<string, unknown>) => boolean} send what may be lost; false when it was not even sent
  * @property {number} buffered bytes that wait for the network
  * @property {boolean} isLeader whether what waits is sent from here, for all tabs
+ * @property {boolean} hasStolen whether it leads in place of a tab that hangs
  * @property {import("./types.js").TabStatus} tabs
  * @property {(word: Record<string, unknown>) => void} tell says something to all other tabs
  */
@@ -81,6 +82,7 @@ export class Connection {
   nonsense = 0;
   /** As the link of all tabs has them: here there is no other. */
   isLeader = true;
+  hasStolen = false;
   /** @type {import("./types.js").TabStatus} */
   tabs = { role: "alone", count: 1, front: true };
   tell() {}

@@ -13,15 +13,16 @@ import { CLOSE_FOR_NOW, GOODBYE } from "./codes.js";
 import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { environment, newKey } from "./environment.js";
-import { errorOf, UsageError } from "./errors.js";
+import { errorOf, fromWire, UsageError } from "./errors.js";
 import { claimsOf, Identity } from "./identity.js";
 import { Notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
-import { isReply } from "./requests.js";
+import { isReply, TIMEOUT_MS } from "./requests.js";
 import { Room } from "./room.js";
 import { Keep, textOf } from "./storage.js";
 import { Store } from "./store.js";
 import { TabLink } from "./tab-link.js";
+import { Turn } from "./turn.js";
 import { apiUrl } from "./url.js";
 import { watchPage } from "./wake.js";
 
@@ -47,6 +48,12 @@ export class Engine {
   session = null;
   /** What was passed over, by what it was. @type {Record<string, number>} */
   counters = {};
+  /** Of this browser, for this API. */
+  #kept;
+  /** Of this tab. */
+  #keptByTab;
+  /** What the page before the reload left behind. @type {Record<string, any>} */
+  #restored;
   /** Proves that the session is ours. @type {string | undefined} */
   #secret;
   /** It was connected, and goes on as soon as it may. */
@@ -64,6 +71,8 @@ export class Engine {
   /** While realtime is off. @type {import("./polling.js").Polling | null} */
   #http = null;
   #ended = new AbortController();
+  /** @type {CopresenceError | null} */
+  #lastError = null;
 
   /** @param {ClientOptions} options */
   constructor(options) {
@@ -71,20 +80,18 @@ export class Engine {
     const env = (this.env = environment(options.environment));
     this.url = apiUrl(options.url, env);
     const prefix = `copresence:${options.storageKey ?? ""}:${this.url}:`;
-    /** Of this browser, for this API. */
-    this.kept = new Keep(env.local, prefix);
-    /** Of this tab. */
-    this.keptByTab = new Keep(env.session, prefix);
-    const { secret, tab, rooms = {} } = this.keptByTab.take("tab") ?? {};
+    this.#kept = new Keep(env.local, prefix);
+    this.#keptByTab = new Keep(env.session, prefix);
+    const { secret, tab, rooms = {} } = this.#keptByTab.take("tab") ?? {};
     this.#secret = textOf(secret);
     this.tab = textOf(tab) ?? newKey(env);
-    /** What the page before the reload left behind. @type {Record<string, any>} */
-    this.restored = rooms;
+    this.#restored = rooms;
     /** @type {import("./types.js").User | null} */
-    this.user = this.kept.get("user") ?? null;
-    this.isRealtime = this.kept.get("realtime") !== false;
-    this.identity = new Identity(options.token, options.guest, this.kept);
+    this.user = this.#kept.get("user") ?? null;
+    this.isRealtime = this.#kept.get("realtime") !== false;
+    this.identity = new Identity(options.token, options.guest, this.#kept);
     this.connection = this.#link();
+    this.turn = new Turn(env, this.onOutbox);
     this.notifications = new Notifications(this);
     this.outbox = new Outbox(this);
     this.outbox.subscribe(() => {
@@ -103,7 +110,7 @@ export class Engine {
       onWake: () => this.connection.wake(),
       onHide: (isKept) => this.#hide(isKept),
       onShow: () => {
-        this.keptByTab.take("tab");
+        this.#keptByTab.take("tab");
         this.#followSwitch();
         if (this.isRealtime) this.#goOn();
         this.use();
@@ -149,6 +156,9 @@ export class Engine {
   };
   /** Errors that nobody waits for. @param {CopresenceError} error */
   onError = (error) => {
+    // A refused write is told by the outbox, and again by whoever did not wait for it.
+    if (error === this.#lastError) return;
+    this.#lastError = error;
     this.options.logger?.(error.message, { code: error.code, room: error.room });
     this.emit("error", { error });
   };
@@ -165,12 +175,12 @@ export class Engine {
   };
   /** In the store first, then told: so a leader that crashes loses none. */
   onAdded = () => {
-    if (!this.connection.isLeader) this.connection.tell({ outbox: true });
+    if (!this.turn.isOurs) this.turn.tell({ outbox: true });
   };
   /** @param {Item} item @param {import("./outbox.js").Outcome} outcome */
   onSettled = ({ key }, { published, error }) => {
     // An error's own fields but the message are all that a channel carries.
-    this.connection.tell({ settled: key, published, error: error && { ...error, message: error.message } });
+    this.turn.tell({ settled: key, published, error: error && { ...error, message: error.message } });
     if (error) this.onError(error);
   };
 
@@ -191,6 +201,7 @@ export class Engine {
     if (!isQuiet) emit("connection:state", { state, previous: previous.state, reason, code });
     if (previous.state === "connected") {
       this.outbox.close();
+      this.turn.give();
       for (const room of this.rooms.values()) room.lose();
       if (!isQuiet) {
         this.#lostAt = this.env.now();
@@ -202,6 +213,7 @@ export class Engine {
     if (previous.state === "connecting" && state !== "connected" && this.connection.isLeader) void this.outbox.adopt();
     if (state === "connected") this.#live(timestamp, isQuiet);
     else if (state === "disconnected") {
+      this.turn.end();
       this.#lostAt = null;
       this.#calm();
       this.#settle(errorOf("closed", reason ?? state));
@@ -219,14 +231,14 @@ export class Engine {
     const { user, secret } = connected;
     if (this.user && this.user.id !== user?.id) {
       // Another user: nothing of the one before is shown, and what they said waits for their return.
-      this.restored = {};
+      this.#restored = {};
       this.notifications.forget();
       for (const room of this.rooms.values()) room.forget();
     }
     this.session = connected;
     this.#secret = textOf(secret);
     this.user = textOf(user?.id) ? user : null;
-    this.kept.set("user", this.user ?? undefined);
+    this.#kept.set("user", this.user ?? undefined);
     this.identity.accept(connected);
     this.notifications.begin(connected);
   };
@@ -258,9 +270,13 @@ export class Engine {
   };
 
   /** What another tab says. @param {Record<string, any>} word */
-  onWord = ({ toast, outbox, settled, published, error }) => {
+  onWord = ({ toast }) => {
     if (toast) this.notifications.ended(toast);
-    if (outbox && this.connection.isLeader) void this.outbox.adopt();
+  };
+
+  /** What another tab says of what waits, of whatever version of the client. @param {Record<string, any>} word */
+  onOutbox = ({ outbox, settled, published, error }) => {
+    if (outbox && this.turn.isOurs) void this.outbox.adopt();
     if (settled) this.outbox.settled(settled, { published, error: error && errorOf(error.code, error.message, error) });
   };
 
@@ -275,7 +291,7 @@ export class Engine {
     }
     /** @type {Room<any>} */
     const room = new Room(name, this, options);
-    room.restore(this.restored[name]);
+    room.restore(this.#restored[name]);
     this.rooms.set(name, room);
     return room;
   }
@@ -311,7 +327,7 @@ export class Engine {
   setRealtime(isOn) {
     if (isOn === this.isRealtime) return;
     this.isRealtime = isOn;
-    this.kept.set("realtime", isOn ? undefined : false);
+    this.#kept.set("realtime", isOn ? undefined : false);
     if (isOn) {
       this.#stopPolling();
       this.#goOn();
@@ -357,11 +373,16 @@ export class Engine {
     this.emit("connect", { timestamp });
   }
 
-  /** What is in the store the leading tab sends, for all of them. */
+  /** What is in the store one tab sends, for all of them. */
   #drain() {
-    if (!this.connection.isLeader && this.outbox.isShared) return;
-    this.outbox.open();
-    void this.outbox.adopt();
+    const { connection, outbox, turn } = this;
+    if (connection.tabs.role === "alone" || !outbox.isShared) return outbox.open();
+    turn.listen(`copresence outbox ${this.url} ${this.user?.id ?? null}`);
+    if (!connection.isLeader || turn.isOurs) return;
+    turn.take(() => outbox.open(), () => {
+      outbox.close();
+      if (this.isLive()) this.#drain();
+    }, connection.hasStolen);
   }
 
   /** Connects if it was connected before it was switched off, or put away. */
@@ -372,7 +393,7 @@ export class Engine {
 
   /** As another tab left it, which need not be connected for that. */
   #followSwitch() {
-    this.setRealtime(this.kept.get("realtime") !== false);
+    this.setRealtime(this.#kept.get("realtime") !== false);
   }
 
   /** Told when the rooms are back, because only then it is known whether everything came. @param {Date} timestamp @param {number} downtime ms */
@@ -410,12 +431,11 @@ export class Engine {
 
   /** Data by fetch, while realtime is off; what waits goes the same way. */
   async #poll() {
-    this.#polling ??= import("./polling.js").then(({ Polling }) => new Polling(this));
+    this.#polling ??= import("./polling.js").then(({ Polling }) => new Polling(this, { errorOf, fromWire, timeout: TIMEOUT_MS }));
     const polling = await this.#polling;
     if (this.isRealtime || this.#ended.signal.aborted || !polling.start()) return;
     this.#http = polling;
     this.outbox.open();
-    void this.outbox.adopt();
   }
 
   #stopPolling() {
@@ -428,7 +448,7 @@ export class Engine {
   /** The page goes, or is put where the back button finds it. @param {boolean} isKept */
   #hide(isKept) {
     const rooms = Object.fromEntries([...this.rooms].map(([name, room]) => [name, room.save()]));
-    this.keptByTab.set("tab", { tab: this.tab, secret: this.#secret, rooms });
+    this.#keptByTab.set("tab", { tab: this.tab, secret: this.#secret, rooms });
     // An open socket costs the place in the back/forward cache; others see nothing for four seconds.
     if (!isKept || this.connection.status.state === "disconnected") return;
     this.#isPaused = true;

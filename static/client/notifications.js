@@ -299,7 +299,8 @@ export class Notifications {
   front(isFront) {
     if (isFront === this.#isFront) return;
     this.#isFront = isFront;
-    for (const each of this.#shared.values()) isFront ? this.#toast(each) : this.#toasts.remove(each.id);
+    // A copy, for to toast one puts it in anew.
+    for (const each of [...this.#shared.values()]) isFront ? this.#toast(each) : this.#toasts.remove(each.id);
   }
 
   /** The toast's time is over in the tab in front, or somebody put it away there. @param {string} id */

@@ -160,7 +160,7 @@ export class Outbox {
     this.#show(this.items.filter((item) => this.#host.isOurs(item)));
   }
 
-  /** There is a connection, and these are its limits: go on, at once. */
+  /** There is a connection, and these are its limits: go on, at once, and with what the store holds. */
   open() {
     const { publishes_per_s = 20, dedupe_s = 86_400 } = this.#host.limits();
     const { rate = publishes_per_s / 2, maxAge = Math.max(dedupe_s * 1000 - HOUR_MS, dedupe_s * 500) } = this.#options;
@@ -170,6 +170,7 @@ export class Outbox {
     this.#isOpen = true;
     this.#wake();
     void this.#drain();
+    void this.adopt();
   }
 
   /** There is none. */

@@ -103,7 +103,7 @@ test("TypeScript reads the hooks and the elements", () => {
 
 /** What a bundler has to keep of an application that uses all three entries. */
 function holds(text) {
-  for (const needed of ["cp-status", "cp-toasts", "copresence:", "useSyncExternalStore"]) assert.ok(text.includes(needed), needed);
+  for (const needed of ["cp-status", "cp-toasts", "copresence.v1", "useSyncExternalStore"]) assert.ok(text.includes(needed), needed);
   const wanted = [...text.matchAll(/\bfrom\s*"([^"]+)"/g)].map(([, name]) => name).filter((name) => !name.startsWith("./"));
   assert.deepEqual([...new Set(wanted)], ["react"], "React alone is left out");
 }
