@@ -140,7 +140,7 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     let audit = Audit::new(config.audit.enabled, bridge.record.clone(), &clock);
     let node = Arc::new(Node {
         audit,
-        outbox_limits: outbox_limits(&config),
+        outbox_limits: Arc::new(outbox_limits(&config)),
         config,
         clock,
         gate,

@@ -60,7 +60,7 @@ pub struct Node {
     /// Who lives where.
     pub directory: Addr<directory::Directory>,
     /// Bounds and deadlines of every connection.
-    pub outbox_limits: OutboxLimits,
+    pub outbox_limits: Arc<OutboxLimits>,
     /// Who takes orders to notify.
     pub notifier: Addr<notifier::Notifier>,
     /// How fast is too fast.
@@ -94,6 +94,8 @@ pub struct WorkerContext {
     pub worker: Rc<Worker>,
     /// The thread's hub.
     pub hub: HubHandle,
+    /// When the thread's sessions look at their deadlines.
+    pub alarms: Rc<session::Alarms>,
 }
 
 thread_local! {
@@ -111,7 +113,8 @@ impl WorkerContext {
                 let tick = (node.outbox_limits.heartbeat / 4).clamp(Duration::from_millis(20), Duration::from_secs(1));
                 let hub = Hub::start_here(number, &node.clock, tick);
                 node.hubs.started.lock().unwrap_or_else(PoisonError::into_inner).push(hub.clone());
-                Rc::new(Self { node: Arc::clone(node), worker: Worker::current(&node.clock), hub })
+                let alarms = session::Alarms::new(&node.clock);
+                Rc::new(Self { node: Arc::clone(node), worker: Worker::current(&node.clock), hub, alarms })
             });
             Rc::clone(context)
         })

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::directory::{Directory, Locate, Located};
 use super::room::{Room, RoomContext};
-use super::session::{Client as Facts, Gauge, Incoming, Session};
+use super::session::{Client as Facts, Gauge, Incoming, Session, SessionAddr};
 use super::*;
 use crate::actors::notifier::Notifier;
 use crate::bridge::inbox::WatchInboxes;
@@ -105,7 +105,7 @@ impl Bare {
             bridge,
             directory,
             notifier,
-            outbox_limits: OutboxLimits::default(),
+            outbox_limits: Arc::default(),
             admission: Admission::new(1_000),
             hubs: Hubs::default(),
             limits,
@@ -126,7 +126,7 @@ impl Bare {
 
 /// A client of a bare node.
 struct Client {
-    session: Addr<Session>,
+    session: SessionAddr,
     socket: TcpStream,
     heard: VecDeque<Value>,
     ids: u64,
@@ -150,7 +150,8 @@ impl Client {
         let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         stream.writable().await.unwrap();
-        let outbox = Rc::new(Outbox::new(Rc::new(stream), context.node.outbox_limits, context.node.clock.now()));
+        let outbox =
+            Rc::new(Outbox::new(Rc::new(stream), Arc::clone(&context.node.outbox_limits), context.node.clock.now()));
         let id = context.worker.register(Rc::clone(&outbox));
         let facts = Facts { address: IpAddr::V4(Ipv4Addr::LOCALHOST), device: Device::Other, name_is_ours: true };
         let arrival = context.node.limits.arrive(facts.address).unwrap();

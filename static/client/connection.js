@@ -34,6 +34,7 @@ import { openWebSocket } from "./transport-websocket.js";
  * @property {(message: Record<string, unknown>) => boolean} send what may be lost; false when it was not even sent
  * @property {number} buffered bytes that wait for the network
  * @property {boolean} isLeader whether what waits is sent from here, for all tabs
+ * @property {boolean} hasStolen whether it leads in place of a tab that hangs
  * @property {import("./types.js").TabStatus} tabs
  * @property {(word: Record<string, unknown>) => void} tell says something to all other tabs
  */
@@ -81,6 +82,7 @@ export class Connection {
   nonsense = 0;
   /** As the link of all tabs has them: here there is no other. */
   isLeader = true;
+  hasStolen = false;
   /** @type {import("./types.js").TabStatus} */
   tabs = { role: "alone", count: 1, front: true };
   tell() {}
@@ -106,10 +108,8 @@ export class Connection {
   /** @type {number | null} */
   #lostAt = null;
   #attempt = 0;
-  /** What the server said ahead of the close: in how many seconds to come back. @type {number | null} */
-  #after = null;
-  /** Or not at all. */
-  #isOver = false;
+  /** What the server said ahead of the close: whether and in how many seconds to come back. @type {Record<string, any>} */
+  #closing = {};
   /** Its own sentence about why it ends. @type {CopresenceError | null} */
   #told = null;
 
@@ -181,8 +181,9 @@ export class Connection {
 
   async #open(reason = this.status.reason) {
     this.#discard();
-    this.#after = this.#told = null;
-    this.#isOver = this.#isMoving = false;
+    this.#closing = {};
+    this.#told = null;
+    this.#isMoving = false;
     const attempt = this.#attempt;
     const state = attempt === 0 && this.#lostAt === null ? "connecting" : "reconnecting";
     this.#enter({ ...this.status, state, reason, transport: null, latency: null, retryAt: null, attempt });
@@ -230,10 +231,7 @@ export class Connection {
     // Whatever arrives proves that the other side is there, the answer to our own question or not.
     this.#timers.stop("probe");
     if (type === "ping") return this.#write({ type: "pong" });
-    if (type === "closing") {
-      this.#after = seconds(message.after);
-      this.#isOver = message.reconnect === false;
-    }
+    if (type === "closing") this.#closing = message;
     if (this.status.state !== "connected") {
       if (type === "connected") this.#connected(message);
       if (type === "error") {
@@ -304,7 +302,7 @@ export class Connection {
     if (now() - this.#liveSince > stableAfter) this.#attempt = 0;
     this.#liveSince = Infinity;
     // What is over for one token may go on with the next.
-    const isOver = (this.#isOver && !isRefused) || isFinal(code) || error?.retryable === false || !enabled || this.#attempt >= maxAttempts;
+    const isOver = (this.#closing.reconnect === false && !isRefused) || isFinal(code) || error?.retryable === false || !enabled || this.#attempt >= maxAttempts;
     if (isOver || (isRefused && !this.#options.onRefused())) {
       return this.#end({ state: "failed", reason, code, error: error ?? errorOf("closed", reason) });
     }
@@ -312,7 +310,7 @@ export class Connection {
     this.#lostAt ??= now();
     const isOffline = navigator?.onLine === false;
     const backoff = isOffline ? OFFLINE_RETRY_MS : backoffMs(this.#attempt, this.#reconnect, random, now() - this.#lostAt);
-    const after = isRefused ? 0 : (error?.retryAfter ?? this.#after);
+    const after = isRefused ? 0 : (error?.retryAfter ?? seconds(this.#closing.after));
     const delay = after === null ? backoff : after * 1000;
     this.#attempt += 1;
     const retryAt = new Date(date() + delay);

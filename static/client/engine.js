@@ -22,6 +22,7 @@ import { Room } from "./room.js";
 import { Keep, textOf } from "./storage.js";
 import { Store } from "./store.js";
 import { TabLink } from "./tab-link.js";
+import { Turn } from "./turn.js";
 import { apiUrl } from "./url.js";
 import { watchPage } from "./wake.js";
 
@@ -85,6 +86,7 @@ export class Engine {
     this.isRealtime = this.kept.get("realtime") !== false;
     this.identity = new Identity(options.token, options.guest, this.kept);
     this.connection = this.#link();
+    this.turn = new Turn(env, this.onOutbox);
     this.notifications = new Notifications(this);
     this.outbox = new Outbox(this);
     this.outbox.subscribe(() => {
@@ -165,14 +167,13 @@ export class Engine {
   };
   /** In the store first, then told: so a leader that crashes loses none. */
   onAdded = () => {
-    if (!this.connection.isLeader) this.connection.tell({ outbox: true });
+    if (!this.turn.isOurs) this.turn.tell({ outbox: true });
   };
   /** @param {Item} item @param {import("./outbox.js").Outcome} outcome */
-  onSettled = ({ key }, outcome) => {
-    if ("published" in outcome) return this.connection.tell({ settled: key, ...outcome });
-    const { code, message, retryAfter, room, current } = outcome.error;
-    this.connection.tell({ settled: key, error: { code, message, retryAfter, room, current } });
-    this.onError(outcome.error);
+  onSettled = ({ key }, { published, error }) => {
+    // An error's own fields but the message are all that a channel carries.
+    this.turn.tell({ settled: key, published, error: error && { ...error, message: error.message } });
+    if (error) this.onError(error);
   };
 
   // --- What the connection tells ---
@@ -192,6 +193,7 @@ export class Engine {
     if (!isQuiet) emit("connection:state", { state, previous: previous.state, reason, code });
     if (previous.state === "connected") {
       this.outbox.close();
+      this.turn.give();
       for (const room of this.rooms.values()) room.lose();
       if (!isQuiet) {
         this.#lostAt = this.env.now();
@@ -203,6 +205,7 @@ export class Engine {
     if (previous.state === "connecting" && state !== "connected" && this.connection.isLeader) void this.outbox.adopt();
     if (state === "connected") this.#live(timestamp, isQuiet);
     else if (state === "disconnected") {
+      this.turn.end();
       this.#lostAt = null;
       this.#calm();
       this.#settle(errorOf("closed", reason ?? state));
@@ -259,10 +262,14 @@ export class Engine {
   };
 
   /** What another tab says. @param {Record<string, any>} word */
-  onWord = ({ toast, outbox, settled, published, error }) => {
+  onWord = ({ toast }) => {
     if (toast) this.notifications.ended(toast);
-    if (outbox && this.connection.isLeader) void this.outbox.adopt();
-    if (settled) this.outbox.settled(settled, published ? { published } : { error: errorOf(error.code, error.message, error) });
+  };
+
+  /** What another tab says of what waits, of whatever version of the client. @param {Record<string, any>} word */
+  onOutbox = ({ outbox, settled, published, error }) => {
+    if (outbox && this.turn.isOurs) void this.outbox.adopt();
+    if (settled) this.outbox.settled(settled, { published, error: error && errorOf(error.code, error.message, error) });
   };
 
   // --- What the client asks ---
@@ -358,11 +365,20 @@ export class Engine {
     this.emit("connect", { timestamp });
   }
 
-  /** What is in the store the leading tab sends, for all of them. */
+  /** What is in the store one tab sends, for all of them. */
   #drain() {
-    if (!this.connection.isLeader && this.outbox.isShared) return;
-    this.outbox.open();
-    void this.outbox.adopt();
+    const { connection, outbox, turn } = this;
+    const begin = () => {
+      outbox.open();
+      void outbox.adopt();
+    };
+    if (connection.tabs.role === "alone" || !outbox.isShared) return begin();
+    turn.listen(`copresence outbox ${this.url} ${(this.user?.id ?? "")}`);
+    if (!connection.isLeader || turn.isOurs) return;
+    turn.take(begin, () => {
+      outbox.close();
+      if (this.isLive()) this.#drain();
+    }, connection.hasStolen);
   }
 
   /** Connects if it was connected before it was switched off, or put away. */

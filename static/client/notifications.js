@@ -198,6 +198,17 @@ export class Notifications {
     else await this.#send({ type: "ack", notification: id }, () => this.#fold(mark));
   }
 
+  /**
+   * Orders one of the server, for whoever `to` reaches and this user may notify; oneself always.
+   *
+   * @param {{ users: string[] } | { room: string } | { role: string } | { everyone: true }} to
+   * @param {Record<string, unknown>} notification as on the wire: `title`, `level`, `message` …
+   * @returns {Promise<{ notification: string, recipients: number }>} its id, and whom it reaches
+   */
+  notify(to, notification) {
+    return this.#send({ type: "notify", to, notification });
+  }
+
   /** Archives everything that this page has shown; `undo()` brings it back, for ten seconds. */
   clearHistory() {
     const ids = this.#history.every(isLocal) ? this.#history.map(({ id }) => id) : "all";
@@ -288,7 +299,8 @@ export class Notifications {
   front(isFront) {
     if (isFront === this.#isFront) return;
     this.#isFront = isFront;
-    for (const each of this.#shared.values()) isFront ? this.#toast(each) : this.#toasts.remove(each.id);
+    // A copy, for to toast one puts it in anew.
+    for (const each of [...this.#shared.values()]) isFront ? this.#toast(each) : this.#toasts.remove(each.id);
   }
 
   /** The toast's time is over in the tab in front, or somebody put it away there. @param {string} id */

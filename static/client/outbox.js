@@ -19,7 +19,7 @@ import { Store } from "./store.js";
 /** @typedef {import("./storage-idb.js").Item} Item */
 /** @typedef {import("./types.js").Published} Published */
 /** @typedef {import("./types.js").WriteOptions} WriteOptions */
-/** @typedef {{ published: Published } | { error: any }} Outcome */
+/** @typedef {{ published?: Published | undefined, error?: any }} Outcome one of the two */
 
 /**
  * @typedef {object} OutboxHost
@@ -64,8 +64,8 @@ export class Outbox {
   #wake = () => {};
   /** Messages a second. */
   #rate = 10;
-  #tokens = 1;
-  #filledAt = 0;
+  /** When the next one would be sent if all were sent evenly. */
+  #due = 0;
   #maxAge = 23 * HOUR_MS;
 
   /** @param {OutboxHost} host */
@@ -190,11 +190,11 @@ export class Outbox {
   }
 
   /** What another tab saw settled, or this one. @param {string} key @param {Outcome} outcome */
-  settled(key, outcome) {
+  settled(key, { error, published }) {
     if (this.#readings > 0) this.#gone.add(key);
     this.#show(this.items.filter((item) => item.key !== key));
     for (const waiting of [...this.#waiting]) {
-      if (waiting.key === key) "published" in outcome ? waiting.end(null, outcome.published) : waiting.end(outcome.error);
+      if (waiting.key === key) waiting.end(error, published);
     }
   }
 
@@ -205,18 +205,18 @@ export class Outbox {
       const item = this.items[0];
       // Without its number it is not in the store yet, and what was said first goes first.
       if (!this.#isOpen || !item || item.seq === UNNUMBERED) break;
-      const wait = this.#takeToken();
+      const wait = this.#wait();
       if (wait > 0) {
         await this.#pause(wait);
         continue;
       }
       const isLate = this.#host.env.date() - item.at > this.#maxAge;
       /** @type {Outcome} */
-      const outcome = await (isLate ? Promise.reject(expired(item, "it waited for too long")) : this.#send(item)).then((published) => ({ published }), (error) => ({ error }));
-      if ("error" in outcome && outcome.error.retryable) {
+      const outcome = isLate ? { error: expired(item, "it waited for too long") } : await this.#send(item).then((published) => ({ published }), (error) => ({ error }));
+      const { error } = outcome;
+      if (error?.retryable) {
         if (!this.#isOpen) break;
-        const { retryAfter } = outcome.error;
-        await this.#pause(retryAfter === null ? backoffMs(attempt, RECONNECT, this.#host.env.random, 0) : retryAfter * 1000);
+        await this.#pause(error.retryAfter === null ? backoffMs(attempt, RECONNECT, this.#host.env.random, 0) : error.retryAfter * 1000);
         attempt += 1;
       } else {
         attempt = 0;
@@ -242,13 +242,12 @@ export class Outbox {
   }
 
   /** A burst of one second's worth, then evenly. @returns {number} ms to wait */
-  #takeToken() {
+  #wait() {
     const now = this.#host.env.now();
-    this.#tokens = Math.min(Math.max(1, this.#rate), this.#tokens + ((now - this.#filledAt) / 1000) * this.#rate);
-    this.#filledAt = now;
-    if (this.#tokens < 1) return Math.ceil(((1 - this.#tokens) / this.#rate) * 1000);
-    this.#tokens -= 1;
-    return 0;
+    const gap = 1_000 / this.#rate;
+    const due = Math.max(this.#due, now - Math.max(0, 1_000 - gap));
+    if (due <= now) this.#due = due + gap;
+    return due - now;
   }
 
   /** @param {number} ms @returns {Promise<void>} */

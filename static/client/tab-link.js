@@ -61,6 +61,7 @@ export class TabLink {
   #isStarting = false;
   /** Whether what waits in the outbox of all tabs is sent from here. */
   isLeader = false;
+  hasStolen = false;
 
   /**
    * @param {import("./hub.js").HubOptions & { name: () => Promise<string>, tabs: import("./types.js").TabOptions }} options
@@ -178,7 +179,11 @@ export class TabLink {
     const on = (/** @type {string} */ event, /** @type {() => void} */ hear) => window?.addEventListener(event, hear, { signal: listening.signal });
     on("focus", () => this.#do("front"));
     // Sooner than its lock falls or its silence is noticed; a page that goes to come back says it itself.
-    on("pagehide", () => this.#hub || this.#do("bye", true));
+    on("pagehide", () => {
+      if (!this.#hub) this.#do("bye", true);
+      // It goes on hearing for a moment, and must not come back by what it hears.
+      this.#isHeld = false;
+    });
     const known = () => {
       this.#isHeld = true;
       this.#greet();
@@ -195,8 +200,9 @@ export class TabLink {
   }
 
   /** Stands in line to lead. @param {boolean} [steal] */
-  #stand(steal) {
+  #stand(steal = false) {
     const { locks } = this.#env;
+    this.hasStolen = steal;
     this.#release.line();
     this.#release.line = hold(/** @type {LockManager} */ (locks), this.#name, () => this.#lead(), () => this.#robbed(), steal);
   }

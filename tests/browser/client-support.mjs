@@ -36,8 +36,14 @@ export class Tab {
   static async open(context, origin, options = {}, prepare = async () => {}) {
     const tab = new Tab(await context.newPage(), origin);
     await prepare(tab.page);
-    // Before any script of the page, and again after each reload.
-    await tab.page.addInitScript((given) => {
+    await Tab.prepare(tab.page, options);
+    await tab.goto();
+    return tab;
+  }
+
+  /** Gives a page its `begin`, before any script of its own and again after each reload. @param {import("playwright-core").Page} page @param {Record<string, unknown>} options */
+  static async prepare(page, options) {
+    await page.addInitScript((given) => {
       globalThis.begin = async () => {
         const { createClient } = await import("/client/index.js");
         const client = createClient({ room: "test", ...given, ...globalThis.more });
@@ -58,8 +64,6 @@ export class Tab {
         Object.assign(globalThis, { client, heard, room: client.room(given.room ?? "test") });
       };
     }, options);
-    await tab.goto();
-    return tab;
   }
 
   /** A page of the node without the demo: the server answers what is no page with JSON, in the same origin. */

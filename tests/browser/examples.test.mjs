@@ -30,15 +30,15 @@ after(async () => {
 });
 
 /** A person's own browser with these files under /example/, as the node's own host would serve them. */
-async function open(t, files, name) {
+async function open(t, files, name, { url } = server) {
   const context = await browser.newContext();
   t.after(() => context.close());
   const page = await context.newPage();
-  const window = new Window(page, server.url);
+  const window = new Window(page, url);
   for (const [file, [contentType, body]] of Object.entries(files)) {
-    await page.route(`${server.url}/example/${file}`, (route) => route.fulfill({ contentType, body: body.replaceAll("Ada", name) }));
+    await page.route(`${url}/example/${file}`, (route) => route.fulfill({ contentType, body: body.replaceAll("Ada", name) }));
   }
-  await page.goto(`${server.url}/example/`);
+  await page.goto(`${url}/example/`);
   return { context, page, window };
 }
 
@@ -135,4 +135,19 @@ test("a backend with a key that is none says so and gives up", async () => {
   }).then(() => assert.fail("it was taken"), (error) => error);
   assert.equal(failure.code, 1);
   assert.match(failure.stderr, /unauthorized/);
+});
+
+test("on a node as it comes, the plain page has a colleague at once: by name, with a pointer that moves, and busy", async (t) => {
+  const demo = await Server.start();
+  t.after(() => demo.stop());
+  assert.deepEqual(await (await fetch(`${demo.url}/demo.json`)).json(), { room: "dashboard:sales", robot: true, chaos: true, node: "n1" });
+  const { page, window } = await open(t, await plain(), "Ada", demo);
+  await page.locator("cp-avatars").getByRole("button", { name: "Grace, online" }).waitFor();
+  const pointer = () => page.locator("cp-cursors").evaluate((area) => [...area.shadowRoot.querySelectorAll(".cursor")].map(({ style, textContent }) => [textContent, style.cssText]));
+  const [[name, first]] = await until(pointer, (all) => all.length === 1, { what: "a pointer" });
+  assert.equal(name, "Grace");
+  await until(pointer, (all) => all.length === 1 && all[0][1] !== first, { what: "a pointer that moves" });
+  await until(() => target(page), (value) => Number(value) >= 1_200_000);
+  await until(() => page.locator("cp-activity").evaluate((list) => list.shadowRoot.textContent), (text) => /Grace.*set.*target/s.test(text));
+  assert.deepEqual(window.unexpected(), []);
 });

@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** Bytes. The goals are 10 and 14 KB; these hold what is reached, so that nothing grows unseen. */
-const CORE_MAX = 14_200;
+const CORE_MAX = 14_400;
 const ALL_MAX = 23_900;
 
 const client = new URL("../../static/client/", import.meta.url).pathname;

@@ -22,21 +22,21 @@ use rustc_hash::FxHashMap;
 use super::directory::{Directory, RetireAnswer, RoomDied, RoomIdle};
 use super::limits::Limits;
 use super::robot::Host;
-use super::session::{RoomGone, Session};
+use super::session::{RoomGone, SessionAddr};
 use crate::bridge::{Arrived, Bridge, Read, Unwatch, Watch};
 use crate::clock::Clock;
 use crate::config::{Config, RoomSettings};
-use crate::delivery::{Audience, Farewell, Frame, HubHandle, OutboxId, Receive};
+use crate::delivery::{Audience, Farewell, Frame, Receive};
 use crate::domain::cursor::Cursor;
 use crate::domain::ids::{RoomKey, RoomName, SessionId, UserId};
 use crate::domain::redaction::{Redaction, View};
 use crate::domain::roster::Roster;
 use crate::domain::signals::{SignalBounds, Signals};
 use crate::domain::tail::{Bounds, Order, Tail};
-use crate::domain::user::User;
 use crate::domain::visibility::Reader;
 
 use inbox::Inbox;
+use join::Participant;
 use opening::open_log;
 use picture::Shown;
 use robot::Resident;
@@ -119,7 +119,7 @@ pub struct Room {
     member_texts: FxHashMap<UserId, Arc<str>>,
     signals: Signals,
     audience: Audience,
-    seats: FxHashMap<SessionId, Seat>,
+    seats: FxHashMap<SessionId, Box<Seat>>,
     /// Sessions whose join waits for a page of the log, by generation, and who they are by their newest token.
     joining: FxHashMap<(SessionId, u64), Reader>,
     /// Appends that the bridge has not answered yet.
@@ -134,15 +134,8 @@ pub struct Room {
 
 /// A session in the room.
 struct Seat {
-    generation: u64,
-    addr: Addr<Session>,
-    hub: HubHandle,
-    outbox: OutboxId,
-    user: Arc<User>,
-    /// Who it is as the author of an entry, as JSON.
-    from: Arc<str>,
-    /// Under whose name its keys count.
-    publisher: Arc<str>,
+    who: Arc<Participant>,
+    addr: SessionAddr,
     receive: Receive,
     /// Who it is as a reader, by its newest token.
     reader: Reader,
@@ -363,11 +356,11 @@ impl Room {
     /// Takes a session's seat away, if it is this connection's or an older one's. The only door out of the audience.
     fn unseat(&mut self, session: &SessionId, generation: u64, last: Option<Frame>) -> bool {
         self.joining.remove(&(session.clone(), generation));
-        if self.seats.get(session).is_none_or(|seat| seat.generation > generation) {
+        if self.seats.get(session).is_none_or(|seat| seat.who.generation > generation) {
             return false;
         }
         if let Some(seat) = self.seats.remove(session) {
-            self.audience.detach(&seat.hub, seat.outbox, last, true);
+            self.audience.detach(&seat.who.hub, seat.who.outbox, last, true);
         }
         true
     }

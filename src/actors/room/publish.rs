@@ -39,7 +39,8 @@ impl Handler<Publish> for Room {
 
     fn handle(&mut self, publish: Publish, _: &mut Self::Context) {
         let asker = publish.asker;
-        let Some(seat) = self.seats.get(&publish.session).filter(|seat| seat.generation == publish.generation) else {
+        let Some(seat) = self.seats.get(&publish.session).filter(|seat| seat.who.generation == publish.generation)
+        else {
             return asker.refuse(Refusal::not_joined());
         };
         if self.audience.is_behind() {
@@ -47,9 +48,9 @@ impl Handler<Publish> for Room {
                 .refuse(Refusal::unavailable("the room is far behind with its readers").after(Duration::from_secs(1)));
         }
         let Publish { kind, body, if_offset, .. } = publish;
-        let key = publish.key.map(|key| DedupeKey { publisher: Arc::clone(&seat.publisher), key });
+        let key = publish.key.map(|key| DedupeKey { publisher: Arc::clone(&seat.who.publisher), key });
         let redaction = self.redaction.clone();
-        let entry = ToAppend { kind, from: Arc::clone(&seat.from), body, key, if_offset };
+        let entry = ToAppend { kind, from: Arc::clone(&seat.who.from), body, key, if_offset };
         self.append(entry, move |result| asker.answer(Outcome::Appended(result, redaction)));
     }
 }

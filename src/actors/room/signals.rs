@@ -27,10 +27,10 @@ impl Handler<Signal> for Room {
     type Result = ();
 
     fn handle(&mut self, signal: Signal, ctx: &mut Self::Context) {
-        let Some(seat) = self.seats.get(&signal.session).filter(|seat| seat.generation == signal.generation) else {
+        let Some(seat) = self.seats.get(&signal.session).filter(|seat| seat.who.generation == signal.generation) else {
             return;
         };
-        let user = seat.user.id.clone();
+        let user = seat.who.user.id.clone();
         self.gather(&signal.session, &user, signal.event, signal.data, ctx);
     }
 }
@@ -62,7 +62,7 @@ impl Room {
             .each_own()
             .filter_map(|(session, own)| {
                 let seat = self.seats.get(session)?;
-                Some((seat.hub.number, seat.outbox, own.map(|own| frame.without(own))))
+                Some((seat.who.hub.number, seat.who.outbox, own.map(|own| frame.without(own))))
             })
             .collect();
         self.audience.push_signals(&frame, &instead);

@@ -22,7 +22,8 @@ export function useConnectionStatus(select, isEqual = shallowEqual) {
 /**
  * The client under the names that were asked for, free to be taken apart; renders again when the connection's state does.
  *
- * @returns what `useClient()` has, as plain functions and values
+ * @returns {Pick<import("../client.js").Client<any>, typeof METHODS[number] | "connectionState" | "lastConnected" | "isConnected">} as
+ *   plain functions and values
  */
 export function useWebSocket() {
   const client = useClient();

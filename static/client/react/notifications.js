@@ -26,6 +26,7 @@ export function useNotifications() {
  * The inbox, newest first, beside everything that `useNotifications()` has.
  *
  * @param {{ filter?: "unread" | ((notification: Notification) => boolean) }} [options]
+ * @returns {ReturnType<typeof useNotifications> & { items: Notification[] }}
  */
 export function useInbox({ filter } = {}) {
   const system = useNotifications();

@@ -131,8 +131,10 @@ export function useActivity() {
   const items = useSelected(activity);
   return useMemo(() => ({
     items,
-    track: (/** @type {string} */ action, /** @type {string} */ target, /** @type {unknown} */ metadata) => quiet(activity.track(action, target, metadata)),
-    more: (/** @type {number} */ limit) => activity.more(limit),
+    /** @param {string} action @param {string} [target] @param {unknown} [metadata] */
+    track: (action, target, metadata) => quiet(activity.track(action, target, metadata)),
+    /** @param {number} [limit] */
+    more: (limit) => activity.more(limit),
   }), [activity, items]);
 }
 
@@ -146,7 +148,8 @@ export function useUserActivity({ room: name } = {}) {
   return useMemo(() => ({
     activeUsers,
     userActions,
-    trackAction: (/** @type {string} */ action, /** @type {any} */ metadata) => void quiet(activity.track(action, undefined, metadata)),
+    /** @param {string} action @param {any} [metadata] */
+    trackAction: (action, metadata) => void quiet(activity.track(action, undefined, metadata)),
     onUserJoined: (/** @type {(user: ActiveUser) => void} */ handler) => presence.on("join", (member) => handler(asked(member))),
     onUserLeft: (/** @type {(userId: string) => void} */ handler) => presence.on("leave", ({ user }) => handler(user)),
     onUserAction: (/** @type {(action: UserAction) => void} */ handler) => activity.on("action", handler),
