@@ -65,7 +65,8 @@ impl Session {
         }
         let quota = Quota::new(self.node().limits.session(), user, Arc::clone(&self.arrival.address));
         self.phase = Phase::Connecting;
-        let since = connect.since;
+        // A guest who brought no token was drawn a moment ago, so there is nothing to read of them.
+        let stored = (connect.token.is_some() || connect.since.is_some()).then_some(connect.since);
         let (reply, opened) = oneshot::channel();
         let open = OpenSession {
             secret: connect.secret.as_ref().map(|secret| secret.expose().to_owned()),
@@ -82,7 +83,7 @@ impl Session {
             return self.close(CloseCode::Full);
         }
         ctx.spawn(opened.into_actor(self).map(move |opened, session, ctx| match opened {
-            Ok(Ok(registration)) => session.opened(id, admitted, registration.claim(), quota, since, ctx),
+            Ok(Ok(registration)) => session.opened(id, admitted, registration.claim(), quota, stored, ctx),
             Ok(Err(full)) => {
                 let refusal = full.into_refusal();
                 session.audit_denied(&admitted.identity, "connect", refusal.code);
@@ -94,14 +95,14 @@ impl Session {
     }
 
     /// The session is registered: whatever happens in its user's own room from now on stirs it, and what is there by now is
-    /// read.
+    /// read. `stored` is `None` for a user of whom nothing can be, else where the client was in that log.
     fn opened(
         &mut self,
         id: Option<CommandId>,
         admitted: Admitted,
         opened: Opened,
         quota: Quota,
-        since: Option<Cursor>,
+        stored: Option<Option<Cursor>>,
         ctx: &mut Context<Self>,
     ) {
         let node = Arc::clone(self.node());
@@ -123,6 +124,10 @@ impl Session {
             quota,
             reader,
             farewell: Farewell::Lost,
+        };
+        let Some(since) = stored else {
+            let welcomed = Welcomed::of_nobody(self.node().first_epoch);
+            return self.welcomed(id.as_ref(), open, guest_token.as_deref(), &welcomed, ctx);
         };
         let welcome = self.node().bridge.inboxes.welcome.send(Welcome { log: open.own_log(), since });
         // `open` goes along: if the connection ends meanwhile, its drop tells the Directory.
