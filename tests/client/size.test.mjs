@@ -9,7 +9,7 @@ import { build } from "esbuild";
 
 /** Bytes. The goals are 10 and 14 KB; these hold what is reached, so that nothing grows unseen. */
 const CORE_MAX = 13_950;
-const ALL_MAX = 23_280;
+const ALL_MAX = 23_100;
 
 const client = new URL("../../static/client/", import.meta.url).pathname;
 
