@@ -305,7 +305,8 @@ export class Connection {
     const error = this.#told ?? (isRefused ? errorOf("unauthorized", reason) : null);
     if (now() - this.#liveSince > stableAfter) this.#attempt = 0;
     this.#liveSince = Infinity;
-    const isOver = this.#closing.reconnect === false || isFinal(code) || error?.retryable === false || !enabled || this.#attempt >= maxAttempts;
+    // What is over for one token may go on with the next.
+    const isOver = (this.#closing.reconnect === false && !isRefused) || isFinal(code) || error?.retryable === false || !enabled || this.#attempt >= maxAttempts;
     if (isOver || (isRefused && !this.#options.onRefused())) {
       return this.#end({ state: "failed", reason, code, error: error ?? errorOf("closed", reason) });
     }

@@ -173,6 +173,12 @@ test("a refused token is asked for once more, a signed-out one never", async () 
   }, 1);
   await connected(client, clock);
   assert.deepEqual(asked, [false, true]);
+  // The end of one that was good: over for it, says the server, and not for the next.
+  server.connection.push({ type: "closing", code: 4401, reconnect: false });
+  await settle();
+  server.close(4401);
+  await connected(client, clock);
+  assert.deepEqual(asked, [false, true, true]);
 
   const out = createClient(world.options({ token: () => null }));
   await assert.rejects(out.connect(), AuthError);
