@@ -8,8 +8,8 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** Bytes. The goals are 10 and 14 KB; these hold what is reached, so that nothing grows unseen. */
-const CORE_MAX = 13_950;
-const ALL_MAX = 23_100;
+const CORE_MAX = 14_000;
+const ALL_MAX = 23_150;
 
 const client = new URL("../../static/client/", import.meta.url).pathname;
 
