@@ -133,6 +133,7 @@ export class Engine {
       name: async () => `${storageKey}:${url}:${await identity.subject()}`,
       credentials: async () => {
         const known = await identity.credentials();
+        if (identity.isOther(known?.token)) return this.#changeUser();
         return known && { ...known, ...this.notifications.since(), ...(this.#secret && { secret: this.#secret }) };
       },
       onRefused: () => identity.refuse(),
@@ -364,13 +365,24 @@ export class Engine {
     } catch (error) {
       // Another user's token: another session. The same user's that is no good ends nothing before its time.
       if (/** @type {CopresenceError} */ (error).code !== "unauthorized" || claimsOf(token)?.sub === this.user?.id) throw error;
-      this.#secret = undefined;
-      this.connection.stop(GOODBYE, "another user's token");
-      this.connection.start();
+      void this.#changeUser();
     }
   }
 
   // --- Inside ---
+
+  /** Begins anew under another user's name: tabs of the one before must not follow. @returns {Promise<null>} never */
+  #changeUser() {
+    this.#secret = undefined;
+    queueMicrotask(() => {
+      // Whoever waits in connect() is not let down by that.
+      const waiting = this.#connecting.splice(0);
+      this.connection.stop(GOODBYE, "another user's token");
+      this.#connecting.push(...waiting);
+      this.connection.start();
+    });
+    return new Promise(() => {});
+  }
 
   /** @param {Date} timestamp @param {boolean | undefined} isQuiet */
   #live(timestamp, isQuiet) {
