@@ -1,5 +1,6 @@
 //! The one who fills the outboxes of a worker thread.
 
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -121,9 +122,12 @@ pub struct EndAll {
     pub returns: Duration,
 }
 
-/// The address of a hub, and how much it has not worked off yet.
+/// A hub's place. Cloning shares it: an address of its own for each seat would be two allocations more.
 #[derive(Clone)]
-pub struct HubHandle {
+pub struct HubHandle(Arc<HubPlace>);
+
+/// The address of a hub, and how much it has not worked off yet.
+pub struct HubPlace {
     /// Which hub, for telling them apart.
     pub number: u32,
     /// Its mailbox. Letters that must arrive go by `do_send`: they are bounded by `pending`.
@@ -132,10 +136,18 @@ pub struct HubHandle {
     pub pending: Arc<AtomicUsize>,
 }
 
+impl Deref for HubHandle {
+    type Target = HubPlace;
+
+    fn deref(&self) -> &HubPlace {
+        &self.0
+    }
+}
+
 /// A hub that has more than this not worked off is behind; its readers are not to blame.
 const PENDING_BYTES_MAX: usize = 64 << 20;
 
-impl HubHandle {
+impl HubPlace {
     /// Whether it is so far behind that no more should be taken in.
     #[must_use]
     pub fn is_behind(&self) -> bool {
@@ -198,7 +210,8 @@ impl Hub {
             tick,
             ping: Frame::text(push::ping()),
         };
-        HubHandle { number, addr: supervise::start_restarting("a hub", clock, |_| hub), pending }
+        let addr = supervise::start_restarting("a hub", clock, |_| hub);
+        HubHandle(Arc::new(HubPlace { number, addr, pending }))
     }
 
     /// Looks after every connection of the thread: pings, deadlines, slow readers.

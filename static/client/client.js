@@ -18,6 +18,7 @@ export class Client {
     this.#engine = new Engine(options);
     /** As `status`, for `subscribe(listener)` and `useSyncExternalStore`. @type {() => ConnectionStatus} */
     this.getSnapshot = this.#engine.shown.getSnapshot;
+    this.getServerSnapshot = this.#engine.shown.getServerSnapshot;
     /** What waits to be sent. */
     this.outbox = this.#engine.outbox;
     /** Toasts, inbox, preferences. */
@@ -36,9 +37,9 @@ export class Client {
     this.#engine.stop();
   }
 
-  /** Now, whatever the backoff says. @returns {Promise<void>} */
+  /** Now, whatever the backoff says, and anew, whatever an attempt is waiting for. @returns {Promise<void>} */
   reconnect() {
-    if (this.isConnected) this.#engine.connection.restart("reconnect() was called");
+    if (["connected", "reconnecting", "offline"].includes(this.connectionState)) this.#engine.connection.restart("reconnect() was called");
     return this.connect();
   }
 
@@ -77,7 +78,7 @@ export class Client {
   /** @param {"auto" | "websocket"} transport the server has no others yet, so both are the same; rejects for any other */
   async setTransport(transport) {
     if (transport !== "auto" && transport !== "websocket") {
-      throw errorOf("transport_unavailable", `"${transport}" is no transport of this server: "auto" or "websocket"`);
+      throw errorOf("transport_unavailable", `"${transport}" is no transport of this server`);
     }
   }
 
@@ -210,7 +211,7 @@ export class Client {
    */
   emit(event, data) {
     const room = this.defaultRoom;
-    if (!room) throw new UsageError("emit() needs the option `room`; or use room(name).publish()");
+    if (!room) throw new UsageError("emit() needs the option `room`");
     /** @type {Promise<unknown>} */
     let done;
     if (event === "user:activity") {
@@ -223,7 +224,6 @@ export class Client {
       checkName(event);
       done = room.publish(event, data);
     }
-    // What the outbox refuses it tells itself.
     done.catch(this.#engine.onError);
   }
 

@@ -108,10 +108,8 @@ export class Connection {
   /** @type {number | null} */
   #lostAt = null;
   #attempt = 0;
-  /** What the server said ahead of the close: in how many seconds to come back. @type {number | null} */
-  #after = null;
-  /** Or not at all. */
-  #isOver = false;
+  /** What the server said ahead of the close: whether and in how many seconds to come back. @type {Record<string, any>} */
+  #closing = {};
   /** Its own sentence about why it ends. @type {CopresenceError | null} */
   #told = null;
 
@@ -183,8 +181,9 @@ export class Connection {
 
   async #open(reason = this.status.reason) {
     this.#discard();
-    this.#after = this.#told = null;
-    this.#isOver = this.#isMoving = false;
+    this.#closing = {};
+    this.#told = null;
+    this.#isMoving = false;
     const attempt = this.#attempt;
     const state = attempt === 0 && this.#lostAt === null ? "connecting" : "reconnecting";
     this.#enter({ ...this.status, state, reason, transport: null, latency: null, retryAt: null, attempt });
@@ -232,10 +231,7 @@ export class Connection {
     // Whatever arrives proves that the other side is there, the answer to our own question or not.
     this.#timers.stop("probe");
     if (type === "ping") return this.#write({ type: "pong" });
-    if (type === "closing") {
-      this.#after = seconds(message.after);
-      this.#isOver = message.reconnect === false;
-    }
+    if (type === "closing") this.#closing = message;
     if (this.status.state !== "connected") {
       if (type === "connected") this.#connected(message);
       if (type === "error") {
@@ -282,7 +278,7 @@ export class Connection {
 
   /** Silence for longer than the heartbeat allows is a loss, whatever the socket says. */
   #listen() {
-    this.#timers.arm("silence", this.#silenceMs, () => this.#lose(4410, "nothing was heard from the server"));
+    this.#timers.arm("silence", this.#silenceMs, () => this.#lose(4410, "the server is silent"));
   }
 
   #measure(againMs = this.#pingMs || LATENCY_EVERY_MS) {
@@ -305,7 +301,8 @@ export class Connection {
     const error = this.#told ?? (isRefused ? errorOf("unauthorized", reason) : null);
     if (now() - this.#liveSince > stableAfter) this.#attempt = 0;
     this.#liveSince = Infinity;
-    const isOver = this.#isOver || isFinal(code) || error?.retryable === false || !enabled || this.#attempt >= maxAttempts;
+    // What is over for one token may go on with the next.
+    const isOver = (this.#closing.reconnect === false && !isRefused) || isFinal(code) || error?.retryable === false || !enabled || this.#attempt >= maxAttempts;
     if (isOver || (isRefused && !this.#options.onRefused())) {
       return this.#end({ state: "failed", reason, code, error: error ?? errorOf("closed", reason) });
     }
@@ -313,7 +310,7 @@ export class Connection {
     this.#lostAt ??= now();
     const isOffline = navigator?.onLine === false;
     const backoff = isOffline ? OFFLINE_RETRY_MS : backoffMs(this.#attempt, this.#reconnect, random, now() - this.#lostAt);
-    const after = isRefused ? 0 : (error?.retryAfter ?? this.#after);
+    const after = isRefused ? 0 : (error?.retryAfter ?? seconds(this.#closing.after));
     const delay = after === null ? backoff : after * 1000;
     this.#attempt += 1;
     const retryAt = new Date(date() + delay);

@@ -13,13 +13,12 @@ import { CLOSE_FOR_NOW, GOODBYE } from "./codes.js";
 import { Connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { environment, newKey } from "./environment.js";
-import { errorOf, UsageError } from "./errors.js";
-import { Identity } from "./identity.js";
+import { errorOf, fromWire, UsageError } from "./errors.js";
+import { claimsOf, Identity } from "./identity.js";
 import { Notifications } from "./notifications.js";
 import { Outbox } from "./outbox.js";
-import { isReply } from "./requests.js";
+import { isReply, TIMEOUT_MS } from "./requests.js";
 import { Room } from "./room.js";
-import { SIGNAL_MS } from "./signals.js";
 import { Keep, textOf } from "./storage.js";
 import { Store } from "./store.js";
 import { TabLink } from "./tab-link.js";
@@ -49,6 +48,12 @@ export class Engine {
   session = null;
   /** What was passed over, by what it was. @type {Record<string, number>} */
   counters = {};
+  /** Of this browser, for this API. */
+  #kept;
+  /** Of this tab. */
+  #keptByTab;
+  /** What the page before the reload left behind. @type {Record<string, any>} */
+  #restored;
   /** Proves that the session is ours. @type {string | undefined} */
   #secret;
   /** It was connected, and goes on as soon as it may. */
@@ -66,27 +71,25 @@ export class Engine {
   /** While realtime is off. @type {import("./polling.js").Polling | null} */
   #http = null;
   #ended = new AbortController();
+  /** @type {CopresenceError | null} */
+  #lastError = null;
 
   /** @param {ClientOptions} options */
   constructor(options) {
     this.options = options;
     const env = (this.env = environment(options.environment));
     this.url = apiUrl(options.url, env);
-    this.signalMs = options.signals ?? SIGNAL_MS;
     const prefix = `copresence:${options.storageKey ?? ""}:${this.url}:`;
-    /** Of this browser, for this API. */
-    this.kept = new Keep(env.local, prefix);
-    /** Of this tab. */
-    this.keptByTab = new Keep(env.session, prefix);
-    const { secret, tab, rooms = {} } = this.keptByTab.take("tab") ?? {};
+    this.#kept = new Keep(env.local, prefix);
+    this.#keptByTab = new Keep(env.session, prefix);
+    const { secret, tab, rooms = {} } = this.#keptByTab.take("tab") ?? {};
     this.#secret = textOf(secret);
     this.tab = textOf(tab) ?? newKey(env);
-    /** What the page before the reload left behind. @type {Record<string, any>} */
-    this.restored = rooms;
+    this.#restored = rooms;
     /** @type {import("./types.js").User | null} */
-    this.user = this.kept.get("user") ?? null;
-    this.isRealtime = this.kept.get("realtime") !== false;
-    this.identity = new Identity(options.token, options.guest, this.kept);
+    this.user = this.#kept.get("user") ?? null;
+    this.isRealtime = this.#kept.get("realtime") !== false;
+    this.identity = new Identity(options.token, options.guest, this.#kept);
     /** @type {Connection | import("./shared-link.js").SharedLink} */
     this.connection = this.#link();
     this.turn = new Turn(env, this.onOutbox);
@@ -98,7 +101,9 @@ export class Engine {
       this.emit("outbox", { size, oldest });
     });
     /** @type {Store<ConnectionStatus>} */
-    this.shown = new Store(this.#compose());
+    this.shown = new Store({ ...this.#compose(), realtime: true });
+    // First what a server renders, which knows nothing of what is kept here.
+    this.#restate();
     this.attention = new Attention(env, options.presence ?? {}, (status) => {
       this.connection.send({ type: "presence", status });
     });
@@ -106,7 +111,7 @@ export class Engine {
       onWake: () => this.connection.wake(),
       onHide: (isKept) => this.#hide(isKept),
       onShow: () => {
-        this.keptByTab.take("tab");
+        this.#keptByTab.take("tab");
         this.#followSwitch();
         if (this.isRealtime) this.#goOn();
         this.use();
@@ -137,29 +142,24 @@ export class Engine {
 
   // --- What the parts ask of it ---
 
-  link = () => this.connection;
   writer = () => this.#http ?? this.connection;
   isLive = () => this.connection.status.state === "connected";
-  selfId = () => this.user?.id ?? null;
-  /** The session's, as others see it. */
-  status = () => this.attention.status;
   limits = () => this.session?.limits ?? {};
-  /** Whether this is the tab that people look at. */
-  isFront = () => this.connection.tabs.front;
   /** @param {Record<string, unknown>} message */
   request = (message) => this.connection.request(message);
   /** @type {Outbox["write"]} */
   write = (...said) => this.outbox.write(...said);
   /** @param {string} event @param {unknown} data */
   emit = (event, data) => this.emitter.emit(event, data);
-  /** @type {Notifications["tap"]} */
-  onEvent = (...heard) => this.notifications.tap(...heard);
   /** @param {string} what */
   count = (what) => {
     this.counters[what] = (this.counters[what] ?? 0) + 1;
   };
   /** Errors that nobody waits for. @param {CopresenceError} error */
   onError = (error) => {
+    // A refused write is told by the outbox, and again by whoever did not wait for it.
+    if (error === this.#lastError) return;
+    this.#lastError = error;
     this.options.logger?.(error.message, { code: error.code, room: error.room });
     this.emit("error", { error });
   };
@@ -179,11 +179,10 @@ export class Engine {
     if (!this.turn.isOurs) this.turn.tell({ outbox: true });
   };
   /** @param {Item} item @param {import("./outbox.js").Outcome} outcome */
-  onSettled = ({ key }, outcome) => {
-    if ("published" in outcome) return this.turn.tell({ settled: key, ...outcome });
-    const { code, message, retryAfter, room, current } = outcome.error;
-    this.turn.tell({ settled: key, error: { code, message, retryAfter, room, current } });
-    this.onError(outcome.error);
+  onSettled = ({ key }, { published, error }) => {
+    // An error's own fields but the message are all that a channel carries.
+    this.turn.tell({ settled: key, published, error: error && { ...error, message: error.message } });
+    if (error) this.onError(error);
   };
 
   // --- What the connection tells ---
@@ -211,6 +210,8 @@ export class Engine {
         if (state !== "disconnected") emit("connection:lost", { timestamp, reason, code });
       }
     }
+    // Nobody answered: what waits from before a reload is shown all the same.
+    if (previous.state === "connecting" && state !== "connected" && this.connection.isLeader) void this.outbox.adopt();
     if (state === "connected") this.#live(timestamp, isQuiet);
     else if (state === "disconnected") {
       this.turn.end();
@@ -231,14 +232,14 @@ export class Engine {
     const { user, secret } = connected;
     if (this.user && this.user.id !== user?.id) {
       // Another user: nothing of the one before is shown, and what they said waits for their return.
-      this.restored = {};
+      this.#restored = {};
       this.notifications.forget();
       for (const room of this.rooms.values()) room.forget();
     }
     this.session = connected;
     this.#secret = textOf(secret);
     this.user = textOf(user?.id) ? user : null;
-    this.kept.set("user", this.user ?? undefined);
+    this.#kept.set("user", this.user ?? undefined);
     this.identity.accept(connected);
     this.notifications.begin(connected);
   };
@@ -273,6 +274,7 @@ export class Engine {
   /** @param {import("./types.js").TabStatus} tabs */
   onTabs = (tabs) => {
     const { front } = this.shown.getSnapshot().tab;
+    this.notifications.front(tabs.front);
     this.#restate();
     if (this.isLive()) this.#drain();
     // One session has one presence state: that of the tab which is looked at.
@@ -280,13 +282,15 @@ export class Engine {
     this.emit("tabs", tabs);
   };
 
-  /** What another tab says. @param {Record<string, any>} _word */
-  onWord = (_word) => {};
+  /** What another tab says. @param {Record<string, any>} word */
+  onWord = ({ toast }) => {
+    if (toast) this.notifications.ended(toast);
+  };
 
   /** What another tab says of what waits, of whatever version of the client. @param {Record<string, any>} word */
   onOutbox = ({ outbox, settled, published, error }) => {
     if (outbox && this.turn.isOurs) void this.outbox.adopt();
-    if (settled) this.outbox.settled(settled, published ? { published } : { error: errorOf(error.code, error.message, error) });
+    if (settled) this.outbox.settled(settled, { published, error: error && errorOf(error.code, error.message, error) });
   };
 
   // --- What the client asks ---
@@ -296,11 +300,11 @@ export class Engine {
     const known = this.rooms.get(name);
     if (known) return known;
     if (typeof name !== "string" || !/^[A-Za-z0-9][\w.:-]{0,199}$/.test(name)) {
-      throw new UsageError(`"${name}" is no name of a room: 1 to 200 of A-Z a-z 0-9 _ . : -, first a letter or digit`);
+      throw new UsageError(`"${name}" is no name of a room`);
     }
     /** @type {Room<any>} */
     const room = new Room(name, this, options);
-    room.restore(this.restored[name]);
+    room.restore(this.#restored[name]);
     this.rooms.set(name, room);
     return room;
   }
@@ -308,7 +312,7 @@ export class Engine {
   /** @returns {Promise<void>} */
   async connect() {
     if (this.isLive()) return;
-    if (!this.isRealtime) throw errorOf("disabled", "realtime is switched off here: enableRealtime() first");
+    if (!this.isRealtime) throw errorOf("disabled", "realtime is switched off");
     this.#isStopped = false;
     this.connection.start();
     return new Promise((resolve, reject) => this.#connecting.push({ resolve, reject }));
@@ -327,6 +331,7 @@ export class Engine {
     this.#ended.abort();
     this.notifications.clearAllNotifications();
     this.attention.dispose();
+    this.outbox.dispose();
     for (const room of this.rooms.values()) room.forget();
     this.emitter.clear();
   }
@@ -335,7 +340,7 @@ export class Engine {
   setRealtime(isOn) {
     if (isOn === this.isRealtime) return;
     this.isRealtime = isOn;
-    this.kept.set("realtime", isOn ? undefined : false);
+    this.#kept.set("realtime", isOn ? undefined : false);
     if (isOn) {
       this.#stopPolling();
       this.#goOn();
@@ -350,12 +355,12 @@ export class Engine {
 
   async refresh() {
     const token = await this.identity.fresh();
-    if (token === null) throw errorOf("expired", "token() gave null, so the session ends with the old token");
+    if (token === null) throw errorOf("expired", "token() gave null: signed out");
     try {
       await this.request({ type: "refresh", token });
     } catch (error) {
-      // Another user's token: another session.
-      if (/** @type {CopresenceError} */ (error).code !== "unauthorized") throw error;
+      // Another user's token: another session. The same user's that is no good ends nothing before its time.
+      if (/** @type {CopresenceError} */ (error).code !== "unauthorized" || claimsOf(token)?.sub === this.user?.id) throw error;
       this.#secret = undefined;
       this.connection.stop(GOODBYE, "another user's token");
       this.connection.start();
@@ -384,14 +389,10 @@ export class Engine {
   /** What is in the store one tab sends, for all of them. */
   #drain() {
     const { connection, outbox, turn } = this;
-    const begin = () => {
-      outbox.open();
-      void outbox.adopt();
-    };
-    if (connection.tabs.role === "alone" || !outbox.isShared) return begin();
-    turn.listen(`copresence outbox ${this.url} ${this.selfId()}`);
+    if (connection.tabs.role === "alone" || !outbox.isShared) return outbox.open();
+    turn.listen(`copresence outbox ${this.url} ${this.user?.id ?? null}`);
     if (!connection.isLeader || turn.isOurs) return;
-    turn.take(begin, () => {
+    turn.take(() => outbox.open(), () => {
       outbox.close();
       if (this.isLive()) this.#drain();
     }, connection.hasStolen);
@@ -405,7 +406,7 @@ export class Engine {
 
   /** As another tab left it, which need not be connected for that. */
   #followSwitch() {
-    this.setRealtime(this.kept.get("realtime") !== false);
+    this.setRealtime(this.#kept.get("realtime") !== false);
   }
 
   /** Told when the rooms are back, because only then it is known whether everything came. @param {Date} timestamp @param {number} downtime ms */
@@ -443,12 +444,11 @@ export class Engine {
 
   /** Data by fetch, while realtime is off; what waits goes the same way. */
   async #poll() {
-    this.#polling ??= import("./polling.js").then(({ Polling }) => new Polling(this));
+    this.#polling ??= import("./polling.js").then(({ Polling }) => new Polling(this, { errorOf, fromWire, timeout: TIMEOUT_MS }));
     const polling = await this.#polling;
     if (this.isRealtime || this.#ended.signal.aborted || !polling.start()) return;
     this.#http = polling;
     this.outbox.open();
-    void this.outbox.adopt();
   }
 
   #stopPolling() {
@@ -461,7 +461,7 @@ export class Engine {
   /** The page goes, or is put where the back button finds it. @param {boolean} isKept */
   #hide(isKept) {
     const rooms = Object.fromEntries([...this.rooms].map(([name, room]) => [name, room.save()]));
-    this.keptByTab.set("tab", { tab: this.tab, secret: this.#secret, rooms });
+    this.#keptByTab.set("tab", { tab: this.tab, secret: this.#secret, rooms });
     // An open socket costs the place in the back/forward cache; others see nothing for four seconds.
     if (!isKept || this.connection.status.state === "disconnected") return;
     this.#isPaused = true;

@@ -103,7 +103,7 @@ export class Hub {
     if (!solo) return this.connection.start();
     const { status } = this.connection;
     this.#connected = solo.connectedNow();
-    this.#statuses.set(id, solo.status());
+    this.#statuses.set(id, solo.attention.status);
     if (status.state === "connected") {
       for (const [name, { isUsed, cursor, presence }] of solo.rooms) {
         if (isUsed) this.#rooms.set(name, { tabs: new Map([[id, true]]), cursor, isMember: presence.self !== null, pager: null });

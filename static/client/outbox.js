@@ -19,7 +19,7 @@ import { Store } from "./store.js";
 /** @typedef {import("./storage-idb.js").Item} Item */
 /** @typedef {import("./types.js").Published} Published */
 /** @typedef {import("./types.js").WriteOptions} WriteOptions */
-/** @typedef {{ published: Published } | { error: any }} Outcome */
+/** @typedef {{ published?: Published | undefined, error?: any }} Outcome one of the two */
 
 /**
  * @typedef {object} OutboxHost
@@ -28,7 +28,7 @@ import { Store } from "./store.js";
  * @property {string} url
  * @property {string} tab
  * @property {Map<string, import("./room.js").Room<any>>} rooms
- * @property {() => string | null} selfId
+ * @property {{ id: string } | null} user
  * @property {() => Pick<import("./connection.js").Link, "request">} writer where commands go up
  * @property {() => { message_bytes?: number, publishes_per_s?: number, dedupe_s?: number }} limits
  * @property {(item: Item) => boolean} isOurs whether it is drained from here
@@ -50,6 +50,10 @@ export class Outbox {
   #waiting = new Set();
   /** Additions are numbered in the order in which they were said. @type {Promise<unknown>} */
   #adding = Promise.resolve();
+  /** How often the store is being read, and what was settled meanwhile: what was read may be older. */
+  #readings = 0;
+  /** @type {Set<string>} */
+  #gone = new Set();
   /** The last number. */
   #seen = 0;
   /** Rooms that are joined for what waits for them alone. @type {Set<string>} */
@@ -60,15 +64,15 @@ export class Outbox {
   #wake = () => {};
   /** Messages a second. */
   #rate = 10;
-  #tokens = 1;
-  #filledAt = 0;
+  /** When the next one would be sent if all were sent evenly. */
+  #due = 0;
   #maxAge = 23 * HOUR_MS;
 
   /** @param {OutboxHost} host */
   constructor(host) {
     this.#host = host;
     this.#options = { max: 500, maxBytes: 1_000_000, ...host.options.outbox };
-    this.#store = openStore(this.#options.persist === "memory" ? null : host.env.indexedDB);
+    this.#store = openStore(this.#options.persist === "memory" ? null : host.env.indexedDB, host.env.after);
     /** Whether other tabs see what waits here, and the one that leads sends it. */
     this.isShared = false;
     void this.#store.then(({ isShared }) => (this.isShared = isShared));
@@ -101,13 +105,14 @@ export class Outbox {
    * @returns {Promise<Published>}
    */
   async write(room, message, { queue = true, key = newKey(this.#host.env), timeout, signal } = {}) {
-    const { env, url, tab, selfId, limits } = this.#host;
+    const { env, url, tab, user, limits } = this.#host;
     const text = jsonOf(message);
-    const bytes = new TextEncoder().encode(text).length;
+    const { length: bytes } = text;
     const { message_bytes: most = Infinity } = limits();
-    if (bytes > most) throw errorOf("too_large", `${bytes} bytes are more than the server takes, ${most}`, { room });
+    // Characters, which are near enough to bytes: what is a little over, the server refuses in words.
+    if (bytes > most) throw errorOf("too_large", `${bytes} bytes, the server takes ${most}`, { room });
     // A copy, so that nobody changes it while it waits.
-    const draft = { url, user: selfId(), tab, key, room, message: JSON.parse(text), bytes, at: env.date() };
+    const draft = { url, user: user?.id ?? null, tab, key, room, message: JSON.parse(text), bytes, at: env.date() };
     if (!queue) return this.#send(draft, { timeout, signal });
     const { max, maxBytes } = this.#options;
     if (this.size >= max || this.bytes + bytes > maxBytes) throw errorOf("queue_full", `${this.size} messages wait already`, { room });
@@ -128,7 +133,7 @@ export class Outbox {
       });
     }, {
       after: env.after, timeout, signal,
-      late: () => errorOf("timeout", "no answer in time; it stays in the outbox and is written once when it can be", { room }),
+      late: () => errorOf("timeout", "no answer in time: it still waits to be sent", { room }),
       onEnd: () => {
         if (waiting) this.#waiting.delete(waiting);
         // What is on its way can't be called back; whether it is written is then unknown.
@@ -141,8 +146,11 @@ export class Outbox {
   async adopt() {
     // Whoever was being added has its number first, or it would be found a second time.
     await this.#adding;
+    this.#readings += 1;
     const found = await this.#store.then((store) => store.load()).catch(() => []);
-    const known = this.items.map(({ key }) => key);
+    this.#readings -= 1;
+    const known = [...this.#gone, ...this.items.map(({ key }) => key)];
+    if (this.#readings === 0) this.#gone.clear();
     this.#show([...this.items, ...found.filter((item) => isItem(item) && !known.includes(item.key) && this.#host.isOurs(item))]);
     void this.#drain();
   }
@@ -152,7 +160,7 @@ export class Outbox {
     this.#show(this.items.filter((item) => this.#host.isOurs(item)));
   }
 
-  /** There is a connection, and these are its limits: go on, at once. */
+  /** There is a connection, and these are its limits: go on, at once, and with what the store holds. */
   open() {
     const { publishes_per_s = 20, dedupe_s = 86_400 } = this.#host.limits();
     const { rate = publishes_per_s / 2, maxAge = Math.max(dedupe_s * 1000 - HOUR_MS, dedupe_s * 500) } = this.#options;
@@ -162,11 +170,19 @@ export class Outbox {
     this.#isOpen = true;
     this.#wake();
     void this.#drain();
+    void this.adopt();
   }
 
   /** There is none. */
   close() {
     this.#isOpen = false;
+  }
+
+  /** The end of this page's part; the store keeps what waits. */
+  dispose() {
+    this.close();
+    this.#wake();
+    void this.#store.then((store) => store.close());
   }
 
   /** Throws everything away that waits; the promises reject. */
@@ -175,10 +191,11 @@ export class Outbox {
   }
 
   /** What another tab saw settled, or this one. @param {string} key @param {Outcome} outcome */
-  settled(key, outcome) {
+  settled(key, { error, published }) {
+    if (this.#readings > 0) this.#gone.add(key);
     this.#show(this.items.filter((item) => item.key !== key));
     for (const waiting of [...this.#waiting]) {
-      if (waiting.key === key) "published" in outcome ? waiting.end(null, outcome.published) : waiting.end(outcome.error);
+      if (waiting.key === key) waiting.end(error, published);
     }
   }
 
@@ -189,16 +206,18 @@ export class Outbox {
       const item = this.items[0];
       // Without its number it is not in the store yet, and what was said first goes first.
       if (!this.#isOpen || !item || item.seq === UNNUMBERED) break;
-      const wait = this.#takeToken();
+      const wait = this.#wait();
       if (wait > 0) {
         await this.#pause(wait);
         continue;
       }
-      const outcome = await this.#attempt(item);
-      if ("error" in outcome && outcome.error.retryable) {
+      const isLate = this.#host.env.date() - item.at > this.#maxAge;
+      /** @type {Outcome} */
+      const outcome = isLate ? { error: expired(item, "it waited for too long") } : await this.#send(item).then((published) => ({ published }), (error) => ({ error }));
+      const { error } = outcome;
+      if (error?.retryable) {
         if (!this.#isOpen) break;
-        const { retryAfter } = outcome.error;
-        await this.#pause(retryAfter === null ? backoffMs(attempt, RECONNECT, this.#host.env.random, 0) : retryAfter * 1000);
+        await this.#pause(error.retryAfter === null ? backoffMs(attempt, RECONNECT, this.#host.env.random, 0) : error.retryAfter * 1000);
         attempt += 1;
       } else {
         attempt = 0;
@@ -206,18 +225,6 @@ export class Outbox {
       }
     }
     this.#isDraining = false;
-  }
-
-  /** @param {Item} item @returns {Promise<Outcome>} */
-  async #attempt(item) {
-    if (this.#host.env.date() - item.at > this.#maxAge) {
-      return { error: expired(item, "it waited for so long that sending it could write it twice") };
-    }
-    try {
-      return { published: await this.#send(item) };
-    } catch (error) {
-      return { error };
-    }
   }
 
   /** @param {Pick<Item, "room" | "message" | "key">} item @param {import("./requests.js").RequestOptions} [options] @returns {Promise<Published>} */
@@ -236,13 +243,12 @@ export class Outbox {
   }
 
   /** A burst of one second's worth, then evenly. @returns {number} ms to wait */
-  #takeToken() {
+  #wait() {
     const now = this.#host.env.now();
-    this.#tokens = Math.min(Math.max(1, this.#rate), this.#tokens + ((now - this.#filledAt) / 1000) * this.#rate);
-    this.#filledAt = now;
-    if (this.#tokens < 1) return Math.ceil(((1 - this.#tokens) / this.#rate) * 1000);
-    this.#tokens -= 1;
-    return 0;
+    const gap = 1_000 / this.#rate;
+    const due = Math.max(this.#due, now - Math.max(0, 1_000 - gap));
+    if (due <= now) this.#due = due + gap;
+    return due - now;
   }
 
   /** @param {number} ms @returns {Promise<void>} */
@@ -264,6 +270,7 @@ export class Outbox {
 
   /** @param {Item} item */
   async #remove(item) {
+    if (this.#readings > 0) this.#gone.add(item.key);
     this.#show(this.items.filter((each) => each !== item));
     if (item.seq === UNNUMBERED) await this.#adding;
     await this.#store.then((store) => store.remove(item.seq)).catch(() => {});

@@ -2,15 +2,20 @@
  * Data by `fetch`, while the user has realtime switched off: each used room asks for the entries behind its cursor, and
  * takes them as if they had been pushed; a room that has no cursor, or one that no longer holds, takes a new picture.
  * What the outbox has to send goes the same way, under the same keys.
+ *
+ * It is loaded when it is needed, and what it uses of the client it is handed: would it import that, bundlers would split
+ * the client for it, which costs everybody more than this file has.
  */
-
-import { CopresenceError, errorOf, fromWire } from "./errors.js";
-import { readCursor } from "./recovery.js";
-import { TIMEOUT_MS } from "./requests.js";
 
 /** @typedef {import("./room.js").Room<any>} Room */
 
 /** @typedef {Pick<import("./engine.js").Engine, "env" | "url" | "options" | "identity" | "rooms" | "onError">} PollingHost */
+/**
+ * @typedef {object} Tools
+ * @property {typeof import("./errors.js").errorOf} errorOf
+ * @property {typeof import("./errors.js").fromWire} fromWire
+ * @property {number} timeout ms, unless the options say
+ */
 
 const PAGE = 200;
 const POLL_MS = 30_000;
@@ -19,12 +24,14 @@ const RESOURCES = { publish: "events", set: "state", track: "activity" };
 
 export class Polling {
   #host;
+  #tools;
   #isOn = false;
   #cancel = () => {};
 
-  /** @param {PollingHost} host */
-  constructor(host) {
+  /** @param {PollingHost} host @param {Tools} tools */
+  constructor(host, tools) {
     this.#host = host;
+    this.#tools = tools;
   }
 
   /** @returns {boolean} whether it was off until now, and can be on */
@@ -78,9 +85,9 @@ export class Polling {
     for (let isMore = room.cursor !== null; isMore; ) {
       const before = /** @type {import("./types.js").Cursor} */ (room.cursor);
       const page = await this.#call(`${path}/history?after=${before.offset}&limit=${PAGE}`);
-      const cursor = readCursor(page.cursor);
+      const { epoch, offset } = page.cursor ?? {};
       // Another life of the log, or a start that is gone: no part of it is shown as the whole.
-      if (cursor?.epoch !== before.epoch || page.oldest > before.offset + 1 || cursor.offset < before.offset) break;
+      if (epoch !== before.epoch || page.oldest > before.offset + 1 || offset < before.offset) break;
       const last = page.entries?.at?.(-1);
       if (!last) return;
       room.takeFetched({ room: room.name, recovered: true, cursor: { epoch: before.epoch, offset: last.offset, entry: last.id }, entries: page.entries, more: true });
@@ -93,9 +100,11 @@ export class Polling {
   /** @param {string} path @param {Record<string, unknown>} [body] of a write @returns {Promise<any>} */
   async #call(path, body) {
     const { env, url, identity, options } = this.#host;
+    const { errorOf, fromWire, timeout } = this.#tools;
     const fetch = /** @type {typeof globalThis.fetch} */ (env.fetch);
     const stop = new AbortController();
-    const cancel = env.after(options.timeout ?? TIMEOUT_MS, () => stop.abort());
+    const cancel = env.after(options.timeout ?? timeout, () => stop.abort());
+    let refusal;
     try {
       const bearer = await identity.fresh();
       const answer = await fetch(url + path, {
@@ -105,12 +114,13 @@ export class Polling {
       });
       const said = await answer.json().catch(() => ({}));
       if (answer.ok) return said;
-      throw said.code ? fromWire(said) : errorOf("unavailable", `${path} was answered with ${answer.status}`);
-    } catch (error) {
-      // What fetch itself says is a TypeError for everything.
-      throw error instanceof CopresenceError ? error : errorOf("closed", "the server can't be reached", { cause: error });
+      refusal = said.code ? fromWire(said) : errorOf("unavailable", `${path} was answered with ${answer.status}`);
+    } catch (/** @type {any} */ cause) {
+      // What fetch itself says is a TypeError for everything; a token that is none has said so itself.
+      refusal = "retryable" in cause ? cause : errorOf("closed", "the server can't be reached", { cause });
     } finally {
       cancel();
     }
+    throw refusal;
   }
 }

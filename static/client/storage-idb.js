@@ -17,16 +17,23 @@
  * @property {() => Promise<Item[]>} load ascending by `seq`
  * @property {(item: Omit<Item, "seq">) => Promise<number>} add returns its `seq`
  * @property {(seq: number) => Promise<void>} remove
+ * @property {() => void} close
  * @property {boolean} isShared whether other tabs see it
  */
 
+import { waitFor } from "./requests.js";
+
 const DATABASE = "copresence";
 const STORE = "outbox";
+const OPEN_MS = 2_000;
 
-/** @param {IDBFactory | null} indexedDB @returns {Promise<OutboxStore>} in memory, where the browser does not allow more */
-export async function openStore(indexedDB) {
+/** @param {IDBFactory | null} indexedDB @param {import("./environment.js").Environment["after"]} after @returns {Promise<OutboxStore>} in memory, where the browser does not allow more */
+export async function openStore(indexedDB, after) {
   try {
-    return await indexedStore(/** @type {IDBFactory} */ (indexedDB));
+    // Some never answer, and then nothing that waits would ever be sent.
+    return await waitFor((end) => {
+      indexedStore(/** @type {IDBFactory} */ (indexedDB)).then((store) => end(null, store), end);
+    }, { after, timeout: OPEN_MS, late: () => Error() });
   } catch {
     return memoryStore();
   }
@@ -46,6 +53,7 @@ function memoryStore() {
       return last;
     },
     remove: async (seq) => void items.delete(seq),
+    close() {},
   };
 }
 
@@ -72,5 +80,6 @@ async function indexedStore(indexedDB) {
     load: () => run("readonly", (store) => store.getAll()),
     add: (item) => run("readwrite", (store) => store.add(item)),
     remove: (seq) => run("readwrite", (store) => store.delete(seq)),
+    close: () => database.close(),
   };
 }

@@ -21,7 +21,7 @@ import { hold } from "./leadership.js";
  * @property {(word: Record<string, any>) => void} onWord what another tab says to all
  * @property {Map<string, import("./room.js").Room<any>>} rooms
  * @property {() => Record<string, any> | null} connectedNow what a tab that comes now has to know of the session
- * @property {() => string} status what this tab shows of its person
+ * @property {{ status: string }} attention what this tab shows of its person
  */
 /** @typedef {import("./connection.js").LinkEvents & ShareEvents} TabEvents */
 

@@ -144,7 +144,6 @@ export interface OutboxOptions {
 }
 
 export interface PresenceOptions {
-  idleAfter?: number;
   awayAfter?: number;
   awayWhenHidden?: number;
 }
@@ -343,11 +342,11 @@ export interface CollectionSnapshot<T> {
   readonly error: Error | null;
 }
 export interface CollectionOptions<T> {
-  getId?: (item: T) => string;
-  fetch?: () => Promise<T[]>;
-  initialData?: T[];
+  getId?: ((item: T) => string) | undefined;
+  fetch?: (() => Promise<T[]>) | undefined;
+  initialData?: T[] | undefined;
   /** ms between two looks while realtime is off or down. */
-  pollInterval?: number;
+  pollInterval?: number | undefined;
 }
 
 // --- Notifications ----------------------------------------------------------------------------------------------------

@@ -30,10 +30,12 @@ export class Tab {
   /**
    * @param {import("playwright-core").BrowserContext} context
    * @param {string} origin
-   * @param {Record<string, unknown>} options of the client
+   * @param {Record<string, unknown>} options of the client, as JSON; what is none, `prepare` leaves in `globalThis.more`
+   * @param {(page: import("playwright-core").Page) => Promise<unknown>} [prepare] ahead of the first script
    */
-  static async open(context, origin, options = {}) {
+  static async open(context, origin, options = {}, prepare = async () => {}) {
     const tab = new Tab(await context.newPage(), origin);
+    await prepare(tab.page);
     await Tab.prepare(tab.page, options);
     await tab.goto();
     return tab;
@@ -44,14 +46,22 @@ export class Tab {
     await page.addInitScript((given) => {
       globalThis.begin = async () => {
         const { createClient } = await import("/client/index.js");
-        const client = createClient({ room: "test", ...given });
-        const heard = { notes: [], states: [], resets: 0, left: [], errors: [] };
-        client.on("note", (data) => heard.notes.push(data));
-        client.on("reset", () => (heard.resets += 1));
+        const client = createClient({ room: "test", ...given, ...globalThis.more });
+        const heard = { notes: [], offsets: [], states: [], resets: 0, reasons: [], came: [], left: [], errors: [], restored: [] };
+        client.on("note", (data, { offset }) => {
+          heard.notes.push(data);
+          heard.offsets.push(offset);
+        });
+        client.on("reset", ({ reason }) => {
+          heard.resets += 1;
+          heard.reasons.push(reason);
+        });
+        client.on("connection:restored", ({ recovered }) => heard.restored.push(recovered));
+        client.on("user:login", ({ userId }) => heard.came.push(userId));
         client.on("user:logout", ({ userId }) => heard.left.push(userId));
         client.on("connection:state", ({ state }) => heard.states.push(state));
         client.on("error", ({ error }) => heard.errors.push(error.code));
-        Object.assign(globalThis, { client, heard, room: client.room("test") });
+        Object.assign(globalThis, { client, heard, room: client.room(given.room ?? "test") });
       };
     }, options);
   }
@@ -71,7 +81,10 @@ export class Tab {
     return until(() => this.page.evaluate(() => globalThis.room.status), (status) => status === "joined", { what: "joined", within });
   }
 
-  /** @returns {Promise<{ notes: unknown[], states: string[], resets: number, left: string[], errors: string[] }>} */
+  /**
+   * @returns {Promise<{ notes: unknown[], offsets: number[], states: string[], resets: number, reasons: string[],
+   *   came: string[], left: string[], errors: string[], restored: boolean[] }>}
+   */
   heard() {
     return this.page.evaluate(() => globalThis.heard);
   }

@@ -2,60 +2,21 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 
-import { launch, Server, until, Wire, Window } from "./support.mjs";
+import { until } from "./support.mjs";
+import { findings, Stage } from "./ui-support.mjs";
 
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const HOSTILE = '<img src=x onerror="document.title=1">';
 
-let server;
-let wire;
-let browser;
-let serial = 0;
-
+let stage;
 before(async () => {
-  server = await Server.start();
-  wire = await Wire.to(server.port);
-  // The page is given by the test, so it has no address, and one without may not open sockets to this machine.
-  browser = await launch({ args: ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-features=LocalNetworkAccessChecks"] });
+  stage = await Stage.start();
 });
-after(async () => {
-  await browser?.close();
-  wire?.stop();
-  await server?.stop();
-});
+after(() => stage?.stop());
 
-const newRoom = () => `ui:${(serial += 1)}`;
-
-/** A person's page with these elements in it, served under the policy of the node's own pages. */
-async function open(body, { room = newRoom(), name = "Ada Lovelace", attributes = "", html = "", document, ...options } = {}) {
-  const context = await browser.newContext(options);
-  const page = await context.newPage();
-  const window = new Window(page, wire.url);
-  const escaped = name.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
-  const policy = (await fetch(`${server.url}/`)).headers.get("content-security-policy");
-  assert.match(policy, /default-src 'self'/);
-  await page.route(`${wire.url}/ui-test`, (route) => route.fulfill({
-    contentType: "text/html",
-    headers: { "content-security-policy": policy },
-    body: document ?? `<!doctype html><html lang="en" ${html}><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>Elements</title>
-      <link rel="icon" href="/favicon.svg"><script type="module" src="/client/ui/index.js"></script>
-      <main><h1>Elements</h1><cp-provider room="${room}" guest-name="${escaped}" ${attributes}>${body}</cp-provider></main></html>`,
-  }));
-  await page.route(`${wire.url}/axe.js`, async (route) => route.fulfill({ contentType: "text/javascript", body: await readFile(AXE, "utf8") }));
-  await page.goto(`${wire.url}/ui-test`);
-  const look = async () => ({ state: await page.evaluate(() => document.querySelector("cp-provider").client?.connectionState), alarms: window.alarms });
-  await until(look, ({ state }) => state === "connected", { what: "connected" });
-  return { context, page, window, room };
-}
-
-/** Whatever axe has to say about a page. */
-async function findings(page) {
-  await page.addScriptTag({ url: "/axe.js" });
-  return page.evaluate(async () => (await window.axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => html + failureSummary).join("; ")}`));
-}
+const newRoom = () => stage.newRoom();
+const open = (body, options) => stage.open(body, options);
 
 const toast = (page, notification) => page.evaluate((each) => document.querySelector("cp-provider").client.notifications.showNotification(each), notification);
 
@@ -96,10 +57,10 @@ test("the status says when the connection is lost for longer than a blip, and li
   await page.locator("#soon").getByRole("group", { name: "Connection details" }).waitFor();
   await page.keyboard.press("Escape");
   await page.locator("#soon .popover").waitFor({ state: "hidden" });
-  wire.cut();
+  stage.wire.cut();
   await until(() => label("soon"), (text) => text === "Reconnecting");
   assert.equal(await label("late"), "Live");
-  wire.up();
+  stage.wire.up();
   await page.evaluate(() => document.addEventListener("cp-retry", () => (window.retried = true)));
   await page.locator("#soon").getByRole("button", { name: "Try now" }).click({ timeout: 3_000 }).catch(() => {});
   await until(() => label("soon"), (text) => text === "Live");

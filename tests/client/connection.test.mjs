@@ -83,6 +83,27 @@ test("a server that never answers is given up after ten seconds, and tried again
   assert.equal(client.connectionState, "connected");
 });
 
+test("reconnect() waits for nothing, neither for the next attempt nor for one that hangs", async () => {
+  const { server, world, clock } = stage();
+  const client = createClient(world.options());
+  await connected(client, clock);
+  server.isRefusing = true;
+  server.cut();
+  await clock.tick(20_000);
+  Object.assign(server, { isRefusing: false, isSilent: true });
+  const hanging = client.reconnect();
+  await clock.tick(1_000);
+  assert.equal(client.connectionState, "reconnecting");
+  server.isSilent = false;
+  const again = client.reconnect();
+  await settle();
+  await Promise.all([hanging, again]);
+  assert.equal(client.connectionState, "connected");
+  const before = server.connections.length;
+  await Promise.all([client.reconnect(), settle()]);
+  assert.equal(server.connections.length, before + 1);
+});
+
 test("silence for longer than the heartbeat is a loss, and a ping is answered at once", async () => {
   const { server, world, clock } = stage();
   const client = createClient(world.options());
@@ -152,6 +173,12 @@ test("a refused token is asked for once more, a signed-out one never", async () 
   }, 1);
   await connected(client, clock);
   assert.deepEqual(asked, [false, true]);
+  // The end of one that was good: over for it, says the server, and not for the next.
+  server.connection.push({ type: "closing", code: 4401, reconnect: false });
+  await settle();
+  server.close(4401);
+  await connected(client, clock);
+  assert.deepEqual(asked, [false, true, true]);
 
   const out = createClient(world.options({ token: () => null }));
   await assert.rejects(out.connect(), AuthError);
@@ -200,6 +227,11 @@ test("a token is refreshed in band when the server says that it ends", async () 
   await settle();
   assert.equal(client.user?.id, "bob");
   assert.equal(server.heardOf("connect").at(-1).secret, undefined, "another user is another session");
+  // A token of the same user that is no good any more ends nothing before its time.
+  const stale = `.${btoa(JSON.stringify({ sub: "bob" }))}.`;
+  await assert.rejects(client.setToken(stale), { code: "unauthorized" });
+  assert.equal(client.connectionState, "connected");
+  assert.equal(server.connections.length, 2);
 });
 
 test("a wake-up asks whether the connection lives, and a dead one is replaced within three seconds", async () => {
@@ -330,6 +362,9 @@ test("a server that sends nonsense is passed over and counted", async () => {
 test("what is a bug in the calling code is thrown at once", () => {
   const { world } = stage();
   const client = createClient(world.options());
+  assert.equal(client.defaultRoom, null);
+  const withRoom = createClient(world.options({ room: "r" }));
+  assert.equal(withRoom.defaultRoom, withRoom.room("r"));
   assert.throws(() => client.emit("note"), UsageError);
   assert.throws(() => client.room("no spaces"), UsageError);
   assert.throws(() => client.subscribe("note"), UsageError);

@@ -126,6 +126,11 @@ test("retry_after is honoured, and what is refused for good makes way", async ()
   await assert.rejects(refused, { code: "forbidden", room: "r" });
   assert.equal((await third).offset, 3);
   assert.equal(errors[0].data.error.code, "forbidden");
+  server.script("publish", () => ({ type: "error", code: "forbidden", message: "not here" }), 2);
+  client.emit("note", 5);
+  client.emit("note", 6);
+  await clock.tick(1_000);
+  assert.equal(errors.length, 3, "each is told once");
 });
 
 test("what is too large, or no JSON, is said at once and never sent", async () => {
@@ -316,4 +321,82 @@ test("while realtime is off writes go by HTTP, through the outbox and under the 
   assert.equal((await third).offset, 3);
   assert.equal(server.heardOf("publish").at(-1).data, 3);
   assert.deepEqual(written(server), ["by hand", 2, 3]);
+});
+
+test("what is settled while the store is read stays settled", async () => {
+  const items = new Map();
+  /** Readings that end when the test says so. @type {(() => void)[]} */
+  const reading = [];
+  const objectStore = () => ({
+    getAll: () => ({ result: [...items.values()] }),
+    add(item) {
+      items.set(items.size + 1, { ...item, seq: items.size + 1 });
+      return { result: items.size };
+    },
+    delete: (seq) => ({ result: items.delete(seq) }),
+  });
+  const transaction = (_, mode) => {
+    const begun = { objectStore, oncomplete() {} };
+    if (mode === "readonly") reading.push(() => begun.oncomplete());
+    else setImmediate(() => begun.oncomplete());
+    return begun;
+  };
+  const open = () => {
+    const request = { result: { transaction, close() {} }, onsuccess() {} };
+    setImmediate(() => request.onsuccess());
+    return request;
+  };
+  const goOn = async () => {
+    for (const end of reading.splice(0)) end();
+    await settle();
+  };
+  const { server, clock, client } = await online({ environment: { indexedDB: { open } } });
+  await goOn();
+  server.isRefusing = true;
+  server.cut();
+  await settle();
+  client.emit("note", "once");
+  await settle(40);
+  server.isRefusing = false;
+  await clock.tick(5_000);
+  await settle(40);
+  assert.deepEqual([reading.length, server.heardOf("publish").length, items.size], [1, 1, 0], "answered, and still being read");
+  await goOn();
+  await clock.tick(5_000);
+  assert.equal(server.heardOf("publish").length, 1);
+  assert.equal(client.outbox.size, 0);
+});
+
+test("two writes under one key both get the one answer", async () => {
+  const { server, clock, room } = await online();
+  await room.join();
+  server.isRefusing = true;
+  server.cut();
+  await settle();
+  const both = [room.publish("note", 1, { key: "k" }), room.publish("note", 1, { key: "k" })];
+  await settle(40);
+  server.isRefusing = false;
+  await clock.tick(16_000);
+  assert.deepEqual((await Promise.all(both)).map(({ offset }) => offset), [1, 1]);
+  assert.deepEqual(written(server), [1]);
+});
+
+test("what was called off before the browser had it is not found there after a reload", async () => {
+  const { server, world, clock, client, room } = await online();
+  server.isRefusing = true;
+  server.cut();
+  await settle();
+  const stop = new AbortController();
+  const never = room.publish("note", "never", { signal: stop.signal });
+  // Begun, and not yet numbered.
+  await Promise.resolve();
+  assert.equal(client.outbox.size, 1);
+  stop.abort();
+  await assert.rejects(never, { name: "AbortError" });
+  await settle(40);
+  client.dispose();
+  server.isRefusing = false;
+  const next = createClient(world.tab(world.first.session).options({ room: "r" }));
+  await connected(next, clock, 20_000);
+  assert.deepEqual(written(server), []);
 });

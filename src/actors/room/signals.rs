@@ -6,7 +6,7 @@ use actix::prelude::*;
 
 use super::Room;
 use crate::delivery::Frame;
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{SessionId, UserId};
 use crate::protocol::push;
 
 /// A session signals.
@@ -27,19 +27,31 @@ impl Handler<Signal> for Room {
     type Result = ();
 
     fn handle(&mut self, signal: Signal, ctx: &mut Self::Context) {
-        let Some(seat) = self.seats.get(&signal.session).filter(|seat| seat.generation == signal.generation) else {
+        let Some(seat) = self.seats.get(&signal.session).filter(|seat| seat.who.generation == signal.generation) else {
             return;
         };
-        // A full tick drops it, which is what signals are for.
-        self.signals.add(&signal.session, &seat.user.id, signal.event, signal.data);
+        let user = seat.who.user.id.clone();
+        self.gather(&signal.session, &user, signal.event, signal.data, ctx);
+    }
+}
+
+impl Room {
+    /// Keeps a signal for the tick. A full one drops it, which is what signals are for.
+    pub(super) fn gather(
+        &mut self,
+        session: &SessionId,
+        user: &UserId,
+        event: Arc<str>,
+        data: Arc<str>,
+        ctx: &mut Context<Self>,
+    ) {
+        self.signals.add(session, user, event, data);
         if self.timers.signals.is_none() {
             let tick = self.context.config.signals.tick;
             self.timers.signals = Some(ctx.run_later(tick, |room, _| room.send_signals()));
         }
     }
-}
 
-impl Room {
     /// One frame for all, and another for each who signalled, without their own.
     fn send_signals(&mut self) {
         self.timers.signals = None;
@@ -50,7 +62,7 @@ impl Room {
             .each_own()
             .filter_map(|(session, own)| {
                 let seat = self.seats.get(session)?;
-                Some((seat.hub.number, seat.outbox, own.map(|own| frame.without(own))))
+                Some((seat.who.hub.number, seat.who.outbox, own.map(|own| frame.without(own))))
             })
             .collect();
         self.audience.push_signals(&frame, &instead);

@@ -1,18 +1,18 @@
 //! From a stranger to a session: `connect`, `refresh`, and the end of a token.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+use super::few::Few;
 use super::inbox::{Me, me_of};
 use super::quota::Quota;
-use super::{Open, Phase, Session};
+use super::{Expiry, Open, Phase, Session};
 use crate::actors::directory::{OpenSession, Opened};
 use crate::actors::limits::too_fast;
-use crate::actors::room::join::Leave;
+use crate::actors::room::join::{Leave, Participant};
 use crate::actors::room::views::NewReader;
 use crate::auth::{Admitted, Identity, LEEWAY_MS, Refused};
 use crate::bridge::inbox::{Welcome, Welcomed};
@@ -71,7 +71,7 @@ impl Session {
             secret: connect.secret.as_ref().map(|secret| secret.expose().to_owned()),
             user: admitted.identity.key(),
             network: self.arrival.address.network,
-            addr: ctx.address(),
+            addr: Arc::clone(&self.addr),
             reply,
         };
         if self.node().directory.try_send(open).is_err() {
@@ -106,23 +106,21 @@ impl Session {
     ) {
         let node = Arc::clone(self.node());
         let Admitted { identity, guest_token } = admitted;
-        let from = push::from_member(&identity.user.id, &opened.session);
-        let publisher = format!("user:{}", identity.user.id).into();
         let reader = identity.reader();
+        let who = self.participant(&identity, &opened);
         let open = Open {
             node,
             me: Me::Behind,
             identity,
             opened,
-            rooms: HashMap::new(),
-            waiting: HashMap::new(),
-            behind_writes: HashMap::new(),
+            who,
+            rooms: Few::default(),
+            waiting: Few::default(),
+            behind_writes: Few::default(),
             last_ticket: 0,
-            deadline_timer: None,
-            expiry_timers: Vec::new(),
+            alarm: None,
+            expiry: None,
             quota,
-            from,
-            publisher,
             reader,
             farewell: Farewell::Lost,
         };
@@ -169,12 +167,12 @@ impl Session {
         self.outbox.connected();
         self.gauge.open();
         self.reply(&text);
-        self.watch_expiry(ctx);
+        self.watch_expiry();
         self.enter_when_worth_it(welcomed, is_inbox_open, ctx);
     }
 
     /// Takes a new token of the same user; rooms that it no longer allows are left.
-    pub(super) fn refresh(&mut self, id: Option<&CommandId>, token: &Hidden, ctx: &mut Context<Self>) {
+    pub(super) fn refresh(&mut self, id: Option<&CommandId>, token: &Hidden) {
         // A token is dear to check, so it counts as what else brings one.
         if !self.pays(id, Kind::Connect, 1) {
             return;
@@ -195,9 +193,10 @@ impl Session {
         }
         open.identity = identity;
         open.remember();
+        self.rename();
         self.leave_forbidden_rooms();
         self.tell_rooms_who_reads();
-        self.watch_expiry(ctx);
+        self.watch_expiry();
         if let Some(id) = id {
             let expires = self.open().and_then(|open| open.identity.expires);
             self.say(&push::refreshed(id, expires));
@@ -233,19 +232,53 @@ impl Session {
         }
     }
 
-    /// Tells the client ahead of its token's end, and ends the connection there.
-    fn watch_expiry(&mut self, ctx: &mut Context<Self>) {
-        let wall = self.node().clock.wall();
+    /// Who this connection is to its rooms.
+    fn participant(&self, identity: &Identity, opened: &Opened) -> Arc<Participant> {
+        Arc::new(Participant {
+            session: opened.session.clone(),
+            generation: opened.generation,
+            hub: self.context.hub.clone(),
+            outbox: self.outbox_id,
+            user: Arc::clone(&identity.user),
+            from: push::from_member(&identity.user.id, &opened.session),
+            publisher: format!("user:{}", identity.user.id).into(),
+            device: self.client.device,
+        })
+    }
+
+    /// A newer token may tell of another name; joins from now on bring it along.
+    fn rename(&mut self) {
         let Some(open) = self.open() else { return };
-        for timer in open.expiry_timers.drain(..) {
-            ctx.cancel_future(timer);
+        let (identity, opened) = (open.identity.clone(), open.opened.clone());
+        let who = self.participant(&identity, &opened);
+        if let Some(open) = self.open() {
+            open.who = who;
         }
-        let Some(left) = remaining(&open.identity, wall.0) else { return };
-        let warning = ctx.run_later(left.saturating_sub(EXPIRING_AHEAD), move |session, _| {
-            session.say(&push::expiring(left.min(EXPIRING_AHEAD)));
+    }
+
+    /// Tells the client ahead of its token's end, and ends the connection there.
+    fn watch_expiry(&mut self) {
+        let (now, wall) = (self.node().clock.now(), self.node().clock.wall());
+        let Some(open) = self.open() else { return };
+        open.expiry = remaining(&open.identity, wall.0).map(|left| Expiry {
+            warn_at: Some(now + left.saturating_sub(EXPIRING_AHEAD)),
+            end_at: now + left + LEEWAY,
         });
-        let end = ctx.run_later(left + LEEWAY, |session, _| session.close(CloseCode::Unauthorized));
-        open.expiry_timers.extend([warning, end]);
+        self.watch_deadlines();
+    }
+
+    /// Does what is due of [`watch_expiry`](Self::watch_expiry).
+    pub(super) fn look_at_expiry(&mut self) {
+        let (now, wall) = (self.node().clock.now(), self.node().clock.wall());
+        let Some(open) = self.open() else { return };
+        let Some(expiry) = &mut open.expiry else { return };
+        if now >= expiry.end_at {
+            return self.close(CloseCode::Unauthorized);
+        }
+        if expiry.warn_at.take_if(|at| now >= *at).is_some() {
+            let left = remaining(&open.identity, wall.0).unwrap_or_default();
+            self.say(&push::expiring(left.min(EXPIRING_AHEAD)));
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Outboxes over real sockets, with time handed in.
 
+use std::future::poll_fn;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
@@ -25,7 +26,7 @@ impl Pair {
         let (stream, _) = listener.accept().await.unwrap();
         stream.writable().await.unwrap();
         let born = Clock::manual(Timestamp(0)).now();
-        Self { outbox: Outbox::new(Rc::new(stream), OutboxLimits::default(), born), client, born }
+        Self { outbox: Outbox::new(Rc::new(stream), Arc::default(), born), client, born }
     }
 
     /// Fills socket and queue while nobody reads.
@@ -118,7 +119,7 @@ async fn a_slow_reader_still_gets_whole_frames_and_the_code() {
     let stream = pair.outbox.stream.borrow().clone().unwrap();
     let mut got = Vec::new();
     let writing = async {
-        assert_eq!(pair.outbox.write_on(&stream, &clock).await.unwrap(), Farewell::Lost);
+        assert_eq!(poll_fn(|task| pair.outbox.poll_write_on(&stream, &clock, task)).await.unwrap(), Farewell::Lost);
         SockRef::from(&*stream).shutdown(Shutdown::Write).unwrap();
     };
     let ((), read) = tokio::join!(writing, pair.client.read_to_end(&mut got));

@@ -28,6 +28,12 @@ export class CpProvider extends Base {
 
   connectedCallback() {
     this.style.display = "contents";
+    // Given by the page before this element was defined, it lies over our own property.
+    if (Object.hasOwn(this, "client")) {
+      const given = this.client;
+      Reflect.deleteProperty(this, "client");
+      this.client = given;
+    }
     if (this.#client) return;
     const [url, tokenUrl, room, guest] = ["url", "token-url", "room", "guest-name"].map((name) => this.getAttribute(name));
     this.#client = createClient({
