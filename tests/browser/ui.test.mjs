@@ -113,7 +113,7 @@ test("a pointer shows where it is over the same element of another size, with a 
   const cursor = ada.page.locator("cp-cursors .cursor");
   const points = async (share) => {
     await grace.page.mouse.move(box.x + box.width * share, box.y + box.height / 2);
-    return cursor.evaluateAll((all) => all.map(({ style, textContent }) => [Math.round(Number.parseFloat(style.left)), textContent].join(" ")));
+    return cursor.evaluateAll((all) => all.map(({ style, textContent }) => [Math.round(Number.parseFloat(style.getPropertyValue("--_x"))), textContent].join(" ")));
   };
   await until(() => points(0.25), (seen) => seen.join("|") === `25 Grace ${HOSTILE}`);
   await until(() => points(0.75), (seen) => seen[0]?.startsWith("75 "));

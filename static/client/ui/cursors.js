@@ -16,7 +16,7 @@ export class CpCursors extends Widget {
   static css = `
 :host { display: block; position: relative; }
 .layer { position: absolute; inset: 0; overflow: hidden; pointer-events: none; z-index: 1; }
-.cursor { position: absolute; transition: opacity 300ms; }
+.cursor { position: absolute; inset: 0; transform: translate(var(--_x), var(--_y)); transition: opacity 300ms; }
 .cursor::before { content: ""; display: block; inline-size: var(--cp-cursor-size, 16px); block-size: var(--cp-cursor-size, 16px); background: var(--_color); clip-path: polygon(0 0, 100% 40%, 45% 50%, 35% 100%); }
 .idle { opacity: 0; }
 .label { position: absolute; inset-block-start: 14px; inset-inline-start: 12px; background: var(--_color); color: var(--_ink); border-radius: 6px; padding: 0 6px; font-size: 12px; white-space: nowrap; max-inline-size: 12em; overflow: hidden; text-overflow: ellipsis; }
@@ -67,7 +67,10 @@ export class CpCursors extends Widget {
     element.cpAt = at;
     // Along the way that it took between the last two, in the time that this took: late by one, but smooth.
     const ms = interval > 0 && interval <= SNAP_MS ? Math.round(interval) : 0;
-    Object.assign(element.style, { transition: ms > 0 ? `left ${ms}ms linear, top ${ms}ms linear, opacity 300ms` : "", left: `${x * 100}%`, top: `${y * 100}%` });
+    // By transform, which moves nothing else: left and top would lay the page out anew for each step, and count as its jumps.
+    element.style.transition = ms > 0 ? `transform ${ms}ms linear, opacity 300ms` : "";
+    element.style.setProperty("--_x", `${x * 100}%`);
+    element.style.setProperty("--_y", `${y * 100}%`);
     element.classList.remove("idle");
     clearTimeout(element.cpTimer);
     element.cpTimer = setTimeout(() => element.classList.add("idle"), this.number("hide-after", 10_000));
