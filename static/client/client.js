@@ -37,9 +37,9 @@ export class Client {
     this.#engine.stop();
   }
 
-  /** Now, whatever the backoff says. @returns {Promise<void>} */
+  /** Now, whatever the backoff says, and anew, whatever an attempt is waiting for. @returns {Promise<void>} */
   reconnect() {
-    if (this.isConnected) this.#engine.connection.restart("reconnect() was called");
+    if (["connected", "reconnecting", "offline"].includes(this.connectionState)) this.#engine.connection.restart("reconnect() was called");
     return this.connect();
   }
 

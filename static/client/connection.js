@@ -263,7 +263,11 @@ export class Connection {
   /** Make before break: the old transport is heard until the next one is connected. Should that fail, it goes on until it is closed. */
   #move() {
     this.#isMoving = true;
-    this.#dial((transport) => (this.#next = transport)).catch(() => {});
+    this.#dial((transport) => {
+      // Asked to move while it moves, it begins anew.
+      this.#next?.close(CLOSE_FOR_NOW);
+      this.#next = transport;
+    }).catch(() => {});
   }
 
   /** @param {Record<string, any>} message */
@@ -301,7 +305,8 @@ export class Connection {
     const error = this.#told ?? (isRefused ? errorOf("unauthorized", reason) : null);
     if (now() - this.#liveSince > stableAfter) this.#attempt = 0;
     this.#liveSince = Infinity;
-    const isOver = this.#closing.reconnect === false || isFinal(code) || error?.retryable === false || !enabled || this.#attempt >= maxAttempts;
+    // What is over for one token may go on with the next.
+    const isOver = (this.#closing.reconnect === false && !isRefused) || isFinal(code) || error?.retryable === false || !enabled || this.#attempt >= maxAttempts;
     if (isOver || (isRefused && !this.#options.onRefused())) {
       return this.#end({ state: "failed", reason, code, error: error ?? errorOf("closed", reason) });
     }

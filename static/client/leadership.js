@@ -9,17 +9,18 @@
  * @param {LockManager} locks
  * @param {string} name
  * @param {() => void} onHeld
- * @param {() => void} [onRobbed]
- * @param {boolean} [steal] takes it from whoever has it, ahead of the line
+ * @param {() => void} [onLost] somebody robbed it, or with `ifAvailable` has it
+ * @param {LockOptions} [how] `steal` takes it from whoever has it, ahead of the line
  * @returns {() => void} lets go, or stands in line no more
  */
-export function hold(locks, name, onHeld, onRobbed = () => {}, steal = false) {
+export function hold(locks, name, onHeld, onLost = () => {}, how) {
   const line = new AbortController();
   let isHolding = false;
   let release = () => line.abort();
-  // A browser takes no signal beside `steal`, for that never waits.
-  const held = locks.request(name, steal ? { steal } : { signal: line.signal }, () => new Promise((resolve) => {
+  // A browser takes no signal beside what never waits.
+  const held = locks.request(name, how ?? { signal: line.signal }, (lock) => new Promise((resolve) => {
     if (line.signal.aborted) return resolve(null);
+    if (!lock) return resolve(onLost());
     isHolding = true;
     release = () => {
       isHolding = false;
@@ -27,6 +28,6 @@ export function hold(locks, name, onHeld, onRobbed = () => {}, steal = false) {
     };
     onHeld();
   }));
-  held.catch(() => isHolding && onRobbed());
+  held.catch(() => isHolding && onLost());
   return () => release();
 }

@@ -72,7 +72,7 @@ export class Outbox {
   constructor(host) {
     this.#host = host;
     this.#options = { max: 500, maxBytes: 1_000_000, ...host.options.outbox };
-    this.#store = openStore(this.#options.persist === "memory" ? null : host.env.indexedDB);
+    this.#store = openStore(this.#options.persist === "memory" ? null : host.env.indexedDB, host.env.after);
     /** Whether other tabs see what waits here, and the one that leads sends it. */
     this.isShared = false;
     void this.#store.then(({ isShared }) => (this.isShared = isShared));

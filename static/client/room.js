@@ -11,7 +11,7 @@ import { RoomActivity } from "./activity.js";
 import { Collection } from "./collection.js";
 import { RoomCursors } from "./cursors.js";
 import { Emitter } from "./emitter.js";
-import { aborted, fromWire, UsageError } from "./errors.js";
+import { aborted, errorOf, fromWire, UsageError } from "./errors.js";
 import { checkName, isReserved, readData } from "./events.js";
 import { advance, isCount, judge, readCursor, readEntries, readEntry, readJoined, readList, readSource } from "./recovery.js";
 import { RoomPresence } from "./room-presence.js";
@@ -300,9 +300,13 @@ export class Room {
     this.#enter({ status: this.cursor ? "rejoining" : "joining", error: null });
     if (connection.status.state !== "connected") return;
     try {
-      let page;
-      do page = await this.request("join", { presence: presence && this.presence.own, receive, since: this.cursor ?? undefined });
-      while (page.more === true && turn === this.#turn);
+      for (let isMore = true; isMore && turn === this.#turn; ) {
+        const { cursor } = this;
+        const { more } = await this.request("join", { presence: presence && this.presence.own, receive, since: cursor ?? undefined });
+        isMore = more === true;
+        // A page that leads nowhere would be asked for for ever.
+        if (isMore && this.cursor?.offset === cursor?.offset) throw errorOf("unavailable", "the server brings the same page again");
+      }
     } catch (error) {
       if (turn === this.#turn) this.#joinFailed(/** @type {CopresenceError} */ (error));
     }

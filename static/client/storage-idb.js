@@ -21,13 +21,19 @@
  * @property {boolean} isShared whether other tabs see it
  */
 
+import { waitFor } from "./requests.js";
+
 const DATABASE = "copresence";
 const STORE = "outbox";
+const OPEN_MS = 2_000;
 
-/** @param {IDBFactory | null} indexedDB @returns {Promise<OutboxStore>} in memory, where the browser does not allow more */
-export async function openStore(indexedDB) {
+/** @param {IDBFactory | null} indexedDB @param {import("./environment.js").Environment["after"]} after @returns {Promise<OutboxStore>} in memory, where the browser does not allow more */
+export async function openStore(indexedDB, after) {
   try {
-    return await indexedStore(/** @type {IDBFactory} */ (indexedDB));
+    // Some never answer, and then nothing that waits would ever be sent.
+    return await waitFor((end) => {
+      indexedStore(/** @type {IDBFactory} */ (indexedDB)).then((store) => end(null, store), end);
+    }, { after, timeout: OPEN_MS, late: () => Error() });
   } catch {
     return memoryStore();
   }

@@ -44,7 +44,7 @@ export class Turn {
     this.#release ??= hold(locks, this.#name, begin, () => {
       this.give();
       onRobbed();
-    }, steal);
+    }, steal ? { steal } : undefined);
   }
 
   give() {

@@ -6,9 +6,12 @@
  * the last tab is gone it says goodbye itself.
  */
 
-import { GOODBYE } from "./codes.js";
+import { CLOSE_FOR_NOW, GOODBYE, TAKEN_UP } from "./codes.js";
+import { Connection } from "./connection.js";
 import { environment, newKey } from "./environment.js";
 import { Hub } from "./hub.js";
+import { hold } from "./leadership.js";
+import { Timers } from "./timers.js";
 
 /**
  * @param {any} scope of the worker
@@ -43,7 +46,8 @@ export function serve(scope, given = {}) {
   scope.onconnect = (/** @type {MessageEvent} */ { ports: [port] }) => {
     /** @type {MessagePort} */ (port).onmessage = (/** @type {MessageEvent} */ { data: options }) => {
       if (hub) return;
-      hub = new Hub({
+      const route = /** @type {import("./connection.js").LinkEvents} */ ({});
+      const connection = new Connection({
         ...options, env,
         // Who does not answer in time is passed over by the next attempt.
         credentials: () => new Promise((resolve) => {
@@ -52,7 +56,8 @@ export function serve(scope, given = {}) {
           refused = false;
         }),
         onRefused: () => (refused = true),
-      }, {
+      }, route);
+      hub = new Hub(Object.assign(connection, { route }), env, { CLOSE_FOR_NOW, TAKEN_UP, hold, Timers }, {
         id, name, term: env.date(),
         post(word) {
           if (word.is === "state") ({ tabs } = /** @type {any} */ (word));
@@ -60,7 +65,7 @@ export function serve(scope, given = {}) {
         },
         onEmpty: end,
       });
-      hub.connection.start();
+      hub.begin();
     };
   };
 }

@@ -87,7 +87,7 @@ test("a wire that swallows everything is noticed by silence, heartbeat and five 
   await grace.say("missed");
   await ada.page.clock.runFor(2_000 + 5_000);
   const { status } = await ada.inspect();
-  assert.deepEqual([status.state, status.reason], ["reconnecting", "nothing was heard from the server"]);
+  assert.deepEqual([status.state, status.reason], ["reconnecting", "the server is silent"]);
   await ada.page.clock.resume();
   await until(() => ada.heard(), ({ restored }) => restored.length === 1, { what: "is back", within: 20_000 });
   const { notes, restored } = await ada.heard();
@@ -103,7 +103,7 @@ test("looking at the page asks at once, and three seconds without an answer are 
   await ada.page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
   await ada.page.clock.runFor(3_000);
   const { status } = await ada.inspect();
-  assert.deepEqual([status.state, status.reason], ["reconnecting", "the connection was dead on waking up"]);
+  assert.deepEqual([status.state, status.reason], ["reconnecting", "a ping was not answered"]);
   await ada.page.clock.resume();
   await until(() => ada.heard(), ({ restored }) => restored.length === 1, { what: "is back", within: 20_000 });
   assert.deepEqual((await grace.heard()).left, []);

@@ -67,6 +67,9 @@ test("with two tabs one is away when both are", async () => {
     // In turns, so that no tab misses the other's beats.
     for (let left = ms; left > 0; left -= 2_000) for (const tab of [first, second]) await pass(tab, 2_000);
   };
+  // Others see the state of the tab that is looked at.
+  await first.page.evaluate(() => dispatchEvent(new Event("focus")));
+  await until(() => first.inspect(), ({ status }) => status.tab.front);
   await watch(grace);
   await see(first, "hidden");
   await both(32_000);
@@ -81,7 +84,7 @@ test("with two tabs one is away when both are", async () => {
   await see(first, "visible");
   await until(() => statuses(grace), (seen) => seen.at(-1) === "online", { what: "online again" });
   assert.deepEqual([await truth(), (await stage.truth()).members.length], ["online", 2]);
-  assert.deepEqual([(await second.inspect()).status.tab, (await grace.heard()).left], [{ role: "follower", count: 2 }, []]);
+  assert.deepEqual([(await second.inspect()).status.tab, (await grace.heard()).left], [{ role: "follower", count: 2, front: false }, []]);
 });
 
 test("realtime off: the socket is closed, data come by fetch each half minute, over a reload too; on: joined and current", async () => {

@@ -15,6 +15,8 @@ let server;
 let wire;
 let browser;
 let context;
+/** Of somebody else. @type {import("playwright-core").BrowserContext | undefined} */
+let elsewhere;
 let number = 0;
 
 before(async () => {
@@ -37,6 +39,8 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await context.close();
+  await elsewhere?.close();
+  elsewhere = undefined;
   await until(connections, (count) => count === 0, { what: "nobody is left over" });
 });
 
@@ -77,9 +81,8 @@ const heardAll = (tabs, notes) => Promise.all(tabs.map((tab) => (
 
 /** Somebody else, in a browser of their own, straight to the node. */
 async function grace() {
-  const own = await browser.newContext();
-  const tab = await open({ guest: { name: "Grace" }, storageKey: "grace" }, { origin: server.url, own });
-  return { tab, close: () => own.close() };
+  elsewhere = await browser.newContext();
+  return open({ guest: { name: "Grace" }, storageKey: "grace" }, { origin: server.url, own: elsewhere });
 }
 
 /** @param {Tab[]} tabs @returns {Promise<{ leader: Tab, others: Tab[] }>} */
@@ -107,9 +110,9 @@ test("five tabs are one connection and one member; the leader closes, crashes, r
   for (const [how, end] of Object.entries({ closed: (tab) => tab.page.close(), crashed: crash, reloaded: (tab) => tab.reload() })) {
     const { leader, others } = await led(tabs);
     await heardAll(others, numbers(said));
-    await other.tab.say((said += 1));
+    await other.say((said += 1));
     await end(leader);
-    await other.tab.say((said += 1));
+    await other.say((said += 1));
     tabs = others;
     await heardAll(others, numbers(said));
     if (how === "reloaded") {
@@ -130,16 +133,14 @@ test("five tabs are one connection and one member; the leader closes, crashes, r
     const { rooms } = await tab.inspect();
     assert.deepEqual([(await tab.heard()).resets, rooms[room()].gaps, rooms[room()].cursor.offset], [0, 0, said]);
   }
-  await heardAll([other.tab], numbers(said));
-  assert.deepEqual((await other.tab.heard()).left, []);
+  await heardAll([other], numbers(said));
+  assert.deepEqual((await other.heard()).left, []);
   assert.deepEqual(tabs.flatMap(({ alarms }) => alarms), []);
-  await other.close();
 });
 
 test("a leader whose page hangs is robbed, and what its tabs said is sent while it hangs", async () => {
   const other = await grace();
   const [first, second, third] = await ada(3, { tabs: QUICK });
-  await first.page.evaluate(() => (globalThis.release = false));
   const hanging = first.page.evaluate(() => {
     const end = Date.now() + 7_000;
     while (Date.now() < end);
@@ -150,14 +151,13 @@ test("a leader whose page hangs is robbed, and what its tabs said is sent while 
   await until(roles, ([, role]) => role === "leader", { what: "one of the others leads" });
   // The node ends the older connection of a session that was taken up: there are not two for long.
   await until(connections, (count) => count === 2, { what: "one connection each" });
-  await heardAll([second, third, other.tab], [1]);
+  await heardAll([second, third, other], [1]);
   assert.equal(await hanging, "leader", "all of that while it hung");
   await until(() => status(first), ({ state, tab: { role } }) => role === "follower" && state === "connected", { what: "steps down" });
   await heardAll([first], [1]);
   await knowEachOther([first, second, third]);
   assert.equal(await connections(), 2);
-  assert.deepEqual((await other.tab.heard()).left, []);
-  await other.close();
+  assert.deepEqual((await other.heard()).left, []);
 });
 
 test("a notification toasts once over five tabs, the badge agrees in all, read in one is read in all", async () => {
@@ -175,6 +175,9 @@ test("a notification toasts once over five tabs, the badge agrees in all, read i
   assert.deepEqual(seen.map(({ unseen, isFront }) => [unseen, isFront]), numbers(5).map((at) => [1, at === 3]));
   await until(() => look(tabs[2]), ({ toasts }) => toasts.length === 1);
   assert.deepEqual((await Promise.all(tabs.map(look))).flatMap(({ toasts }) => toasts), ["Revenue is down"]);
+  // One that stays goes along with the focus.
+  await tabs[4].page.evaluate(() => globalThis.dispatchEvent(new Event("focus")));
+  await until(() => Promise.all(tabs.map(look)), (all) => all.map(({ toasts }) => toasts.length).join("") === "00001", { what: "in the fifth tab" });
   await tabs[0].page.evaluate(() => globalThis.client.notifications.markRead("all"));
   for (const tab of tabs) await until(() => look(tab), ({ unread, toasts }) => unread === 0 && toasts.length === 0, { what: "read" });
 });
@@ -222,21 +225,40 @@ test("on plain http tabs share the connection of a worker, over a reload too, an
   assert.equal(await connections(), 2);
   assert.deepEqual((await members()).map(({ sessions }) => sessions.length), [1, 1]);
   await tabs[1].say(1);
-  await other.tab.say(2);
-  await heardAll([...tabs, other.tab], [1, 2]);
+  await heardAll([other], [1]);
+  await other.say(2);
+  await heardAll([...tabs, other], [1, 2]);
   await tabs[0].reload();
   await inRoom(tabs[0]);
   await tabs[0].live();
   await tabs[2].page.close();
   await knowEachOther(tabs.slice(0, 2));
   await tabs[0].say(3);
-  await heardAll([tabs[1], other.tab], [1, 2, 3]);
+  await heardAll([tabs[1], other], [1, 2, 3]);
   assert.equal(await connections(), 2);
-  assert.deepEqual((await other.tab.heard()).left, []);
+  assert.deepEqual((await other.heard()).left, []);
   for (const tab of tabs.slice(0, 2)) await tab.page.evaluate(() => globalThis.client.disconnect());
   await until(connections, (count) => count === 1, { what: "the worker hung up" });
   await until(members, ({ length }) => length === 1, { what: "and said goodbye", within: 3_000 });
-  await other.close();
+});
+
+test("a page that is alone loads nothing for many tabs, and one that can't load it has a connection of its own", async () => {
+  const loaded = [];
+  context.on("request", (request) => loaded.push(new URL(request.url()).pathname));
+  const [alone] = await ada(1);
+  assert.ok(loaded.includes("/client/tab-link.js"));
+  assert.deepEqual(loaded.filter((path) => /shared-link|hub|worker|polling/.test(path)), []);
+  const page = await context.newPage();
+  await page.route("**/client/shared-link.js", (route) => route.abort());
+  const second = new Tab(page, wire.url);
+  await Tab.prepare(page, { room: room() });
+  await second.goto();
+  await inRoom(second);
+  await second.live();
+  assert.deepEqual((await status(second)).tab, { role: "alone", count: 1, front: true });
+  await second.say(1);
+  await heardAll([alone, second], [1]);
+  assert.equal(await connections(), 2);
 });
 
 test("a duplicated tab, whose storage is a copy, does not fight for the session", async () => {
@@ -285,7 +307,7 @@ test("a leader in the back/forward cache hands over, and follows when it is back
   await first.page.goto(`${wire.url}/style.css`);
   await until(() => status(second), ({ state, tab: { role, count } }) => state === "connected" && role === "leader" && count === 1, { what: "leads" });
   assert.equal(await connections(), 2, "the node saw the old one close");
-  await other.tab.say(1);
+  await other.say(1);
   await heardAll([second], [1]);
   await first.page.goBack({ waitUntil: "commit" });
   assert.equal(await until(() => first.page.evaluate(() => globalThis.mark ?? null).catch(() => null)), "kept", "it came out of the cache");
@@ -293,8 +315,7 @@ test("a leader in the back/forward cache hands over, and follows when it is back
   assert.equal((await status(first)).tab.role, "follower");
   await heardAll([first], [1]);
   assert.equal(await connections(), 2);
-  assert.deepEqual((await other.tab.heard()).left, []);
-  await other.close();
+  assert.deepEqual((await other.heard()).left, []);
 });
 
 test("two versions of the client in two tabs never talk to each other, and never send one thing twice", async () => {

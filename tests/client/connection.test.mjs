@@ -83,6 +83,27 @@ test("a server that never answers is given up after ten seconds, and tried again
   assert.equal(client.connectionState, "connected");
 });
 
+test("reconnect() waits for nothing, neither for the next attempt nor for one that hangs", async () => {
+  const { server, world, clock } = stage();
+  const client = createClient(world.options());
+  await connected(client, clock);
+  server.isRefusing = true;
+  server.cut();
+  await clock.tick(20_000);
+  Object.assign(server, { isRefusing: false, isSilent: true });
+  const hanging = client.reconnect();
+  await clock.tick(1_000);
+  assert.equal(client.connectionState, "reconnecting");
+  server.isSilent = false;
+  const again = client.reconnect();
+  await settle();
+  await Promise.all([hanging, again]);
+  assert.equal(client.connectionState, "connected");
+  const before = server.connections.length;
+  await Promise.all([client.reconnect(), settle()]);
+  assert.equal(server.connections.length, before + 1);
+});
+
 test("silence for longer than the heartbeat is a loss, and a ping is answered at once", async () => {
   const { server, world, clock } = stage();
   const client = createClient(world.options());
@@ -152,6 +173,12 @@ test("a refused token is asked for once more, a signed-out one never", async () 
   }, 1);
   await connected(client, clock);
   assert.deepEqual(asked, [false, true]);
+  // The end of one that was good: over for it, says the server, and not for the next.
+  server.connection.push({ type: "closing", code: 4401, reconnect: false });
+  await settle();
+  server.close(4401);
+  await connected(client, clock);
+  assert.deepEqual(asked, [false, true, true]);
 
   const out = createClient(world.options({ token: () => null }));
   await assert.rejects(out.connect(), AuthError);
@@ -335,6 +362,9 @@ test("a server that sends nonsense is passed over and counted", async () => {
 test("what is a bug in the calling code is thrown at once", () => {
   const { world } = stage();
   const client = createClient(world.options());
+  assert.equal(client.defaultRoom, null);
+  const withRoom = createClient(world.options({ room: "r" }));
+  assert.equal(withRoom.defaultRoom, withRoom.room("r"));
   assert.throws(() => client.emit("note"), UsageError);
   assert.throws(() => client.room("no spaces"), UsageError);
   assert.throws(() => client.subscribe("note"), UsageError);
@@ -389,7 +419,8 @@ test("while realtime is off data come by fetch: what is behind the cursor, or a 
   const client = createClient(world.options({ room: "r", token: "user:ada", environment: { fetch } }));
   const heard = record(client, "note", "reset", "error");
   client.disableRealtime();
-  await settle();
+  // What does it is loaded first, which takes as long as the disk does.
+  for (let turn = 0; turn < 1_000 && asked.length === 0; turn += 1) await settle();
   server.append("r", { type: "state", set: { a: 1 }, removed: [] });
   await clock.tick(30_000);
   const room = client.room("r");
@@ -512,6 +543,32 @@ test("a move that fails is a loss once the old connection is gone as well, and n
   staying.server.isRefusing = false;
   assert.equal((await other.room("r").publish("note", 1)).offset, 1);
   assert.equal(staying.server.connections.length, 1);
+});
+
+test("asked to move again and again, it moves once and leaves no socket behind", async () => {
+  const { server, world, clock } = stage();
+  const client = createClient(world.options({ room: "r" }));
+  const heard = record(client, "note", "connection:lost");
+  await connected(client, clock);
+  const first = server.connection;
+  for (const after of [0, -1, "soon", null, 1e9, 0]) {
+    first.push({ type: "moving", after });
+    await settle(1);
+  }
+  server.script("connect", (_, connection) => {
+    // Slow to answer, and the old node asks once more.
+    first.push({ type: "moving", after: 0 });
+    connection.slow = true;
+    return null;
+  }, 1);
+  await clock.tick(100);
+  server.append("r", note(1));
+  await clock.tick(1_000);
+  assert.equal(client.connectionState, "connected");
+  assert.deepEqual(heard.map(({ data }) => data), [1]);
+  assert.equal(server.connections.filter(({ socket }) => socket.readyState === 1).length, 1);
+  assert.ok(server.connections.length <= 4, String(server.connections.length));
+  assert.equal(client.inspect().counters.unknown, undefined);
 });
 
 test("what waits for an answer while the client moves is asked again, and written once", async () => {
