@@ -14,6 +14,14 @@ export const NO_COUNTS = { unread: 0, unseen: 0, offset: 0 };
 /** @type {import("./types.js").NotificationPreferences} what holds until the server says otherwise */
 export const PREFERENCES = { toasts: true, durations: 1, levels: {}, topics: {}, rooms: {}, quiet_hours: null, digest: false, follows: [] };
 
+const LEVELS = { high: "error", medium: "warning", low: "info" };
+/** Toasts that events make by themselves. @type {Record<string, (data: any) => import("./types.js").NewNotification>} */
+export const MAKERS = {
+  "system:maintenance": ({ message, scheduledTime }) => ({ type: "warning", title: "Maintenance", message: String(message ?? ""), metadata: { scheduledTime } }),
+  "system:error": ({ error, severity }) => (
+    { type: /** @type {any} */ (LEVELS)[severity] ?? "warning", title: "Something went wrong", message: String(error ?? "") }),
+};
+
 /** @param {Notification} notification @returns {boolean} whether only this page has it */
 export function isLocal({ offset }) {
   return offset == null;
@@ -84,6 +92,11 @@ export function applyMark(list, mark) {
   // Archived over all passes over what somebody still has to acknowledge.
   const isKept = (/** @type {Notification} */ { critical, acked }) => as === "archived" && notifications === "all" && critical && !acked;
   return ["archived", "snoozed", "expired", "trimmed"].includes(as) ? list.filter((each) => !isMeant(each, mark) || isKept(each)) : null;
+}
+
+/** @param {readonly Notification[]} list @returns {number[]} where in `@me` they surfaced, of those that did */
+export function offsetsOf(list) {
+  return list.flatMap(({ offset }) => offset ?? []);
 }
 
 /** @param {readonly Notification[]} list @param {readonly Notification[]} more @returns {readonly Notification[]} newest first, each id once */

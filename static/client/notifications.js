@@ -7,7 +7,7 @@
 
 import { newKey } from "./environment.js";
 import { UsageError } from "./errors.js";
-import { applyCounts, applyMark, isLocal, isMeant, merge, NO_COUNTS, PREFERENCES, readNotification } from "./inbox.js";
+import { applyCounts, applyMark, isLocal, isMeant, MAKERS, merge, NO_COUNTS, offsetsOf, PREFERENCES, readNotification } from "./inbox.js";
 import { advance, isObject, judge, readEntry, readJoined, readList, readText } from "./recovery.js";
 import { Store } from "./store.js";
 import { Toasts } from "./toasts.js";
@@ -21,11 +21,10 @@ import { Toasts } from "./toasts.js";
 /** @typedef {Pick<import("./engine.js").Engine, "env" | "connection" | "isLive" | "emit" | "count" | "onError">} NotificationsHost */
 
 const PAGE = 50;
-const LOCAL_MAX = 100;
-const SHARED_MAX = 100;
+/** Of this page alone, and toasts that tabs share. */
+const KEPT_MAX = 100;
 /** As long as a page may offer to take back that everything was archived. */
 const UNDO_MS = 10_000;
-const LEVELS = { high: "error", medium: "warning", low: "info" };
 
 export class Notifications {
   /** Multiplies how long toasts stay, over what the user prefers; Infinity lets them stay. */
@@ -46,7 +45,7 @@ export class Notifications {
   /** Our last mark, for `undo()`: where it is in `@me`, what was of this page alone, until when. @type {{ offset: number | null, local: Notification[], until: number } | null} */
   #last = null;
   /** @type {Map<string, (data: any, meta: EventMeta) => NewNotification | null>} */
-  #makers = new Map();
+  #makers = new Map(Object.entries(MAKERS));
   /** Whether this is the tab that people looked at last; until somebody says so, each is. */
   #isFront = true;
   /** Toasts that every tab has and the one in front shows, by id. @type {Map<string, Notification>} */
@@ -62,9 +61,6 @@ export class Notifications {
     this.getSnapshot = this.#shown.getSnapshot;
     this.getServerSnapshot = this.#shown.getServerSnapshot;
     this.#toasts.subscribe(() => this.#show());
-    this.from("system:maintenance", ({ message, scheduledTime }) => ({ type: "warning", title: "Maintenance", message: String(message ?? ""), metadata: { scheduledTime } }));
-    this.from("system:error", ({ error, severity }) => (
-      { type: /** @type {any} */ (LEVELS)[severity] ?? "warning", title: "Something went wrong", message: String(error ?? "") }));
   }
 
   // --- To read and to watch ---
@@ -225,7 +221,7 @@ export class Notifications {
 
   /** Older ones, which `history` has from then on. @returns {Promise<boolean>} whether there are even older ones */
   async loadMore() {
-    const offsets = this.#offsets();
+    const offsets = offsetsOf(this.#history);
     await this.#load(offsets.length > 0 ? Math.min(...offsets) : undefined);
     return this.#hasMore;
   }
@@ -293,8 +289,7 @@ export class Notifications {
     if (message.type === "joined") return this.#take(message);
     if (message.type === "notification" && message.again === true) return this.#arrive(message, false);
     const entry = readEntry(message);
-    if (entry) this.#push(entry);
-    else this.#host.count("nonsense");
+    entry ? this.#push(entry) : this.#host.count("nonsense");
   }
 
   /** An event of any room. @param {string} event @param {any} data @param {EventMeta} meta */
@@ -327,8 +322,8 @@ export class Notifications {
     const offset = this.#history.find((each) => each.id === id)?.offset ?? null;
     const added = { type: /** @type {const} */ ("info"), message: "", read: false, ...notification, id, timestamp, offset };
     const history = merge(this.#history, [added]);
-    const oldest = history.filter(isLocal)[LOCAL_MAX];
-    this.#history = history.filter((each) => each !== oldest);
+    const tooMany = history.filter(isLocal)[KEPT_MAX];
+    this.#history = history.filter((each) => each !== tooMany);
     return added;
   }
 
@@ -336,14 +331,13 @@ export class Notifications {
   #toast(notification, replaces = notification.id) {
     this.#shared.delete(replaces);
     this.#shared.set(notification.id, notification);
-    if (this.#shared.size > SHARED_MAX) this.#shared.delete(/** @type {string} */ (this.#shared.keys().next().value));
+    if (this.#shared.size > KEPT_MAX) this.#shared.delete(/** @type {string} */ (this.#shared.keys().next().value));
     if (this.#isFront) this.#put(notification, replaces);
   }
 
   /** @param {Notification} notification @param {string} [replaces] */
   #put(notification, replaces) {
-    const { durations } = this.#preferences;
-    this.#toasts.put(notification, durations && durations * this.durationScale, replaces);
+    this.#toasts.put(notification, (this.#preferences.durations ?? Infinity) * this.durationScale, replaces);
   }
 
   /** `connected` and `joined` of `@me` say the same. @param {Record<string, any>} message */
@@ -423,14 +417,9 @@ export class Notifications {
     last.offset = offset ?? null;
   }
 
-  /** Where in `@me` what is known of the inbox surfaced. */
-  #offsets() {
-    return this.#history.flatMap(({ offset }) => offset ?? []);
-  }
-
   /** The newest offset that this page has shown: a later arrival is not swept along. */
   #newest() {
-    return Math.max(0, ...this.#offsets(), this.#isWanted ? 0 : this.#counts.offset);
+    return Math.max(0, ...offsetsOf(this.#history), this.#isWanted ? 0 : this.#counts.offset);
   }
 
   /** @param {Record<string, unknown>} message @returns {Promise<any>} */
@@ -500,11 +489,9 @@ export class Notifications {
 
   /** @returns {NotificationsSnapshot} */
   #compose() {
-    const { unread, unseen } = this.#counts;
-    return {
-      notifications: this.#toasts.getSnapshot(), history: this.#history, unreadCount: unread, unseenCount: unseen, preferences: this.#preferences,
-      hasMore: this.#hasMore,
-    };
+    const { unread: unreadCount, unseen: unseenCount } = this.#counts;
+    const notifications = this.#toasts.getSnapshot();
+    return { notifications, history: this.#history, unreadCount, unseenCount, preferences: this.#preferences, hasMore: this.#hasMore };
   }
 
   #show() {

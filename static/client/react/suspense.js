@@ -14,6 +14,7 @@ export * from "./index.js";
 
 /** @typedef {import("../room.js").Room<any>} Room */
 /** @typedef {import("../types.js").Member} Member */
+/** @typedef {import("../types.js").Published} Published what the types that are packed name */
 
 /** Whoever waited is in the room for so long; by then what suspended is mounted and is in it by itself. */
 const KEPT_MS = 5_000;
