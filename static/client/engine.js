@@ -145,6 +145,8 @@ export class Engine {
   writer = () => this.#http ?? this.connection;
   isLive = () => this.connection.status.state === "connected";
   limits = () => this.session?.limits ?? {};
+  /** What this tab shows of its person. */
+  status = () => this.attention.status;
   /** @param {Record<string, unknown>} message */
   request = (message) => this.connection.request(message);
   /** @type {Outbox["write"]} */

@@ -34,7 +34,7 @@ export class Announcer {
   }
 
   #arm() {
-    this.#timer ??= setTimeout(() => this.#tell(), this.#everyMs);
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#tell(), this.#everyMs);
   }
 
   #tell() {

@@ -109,6 +109,8 @@ export class Chart {
     const color = (/** @type {string} */ name) => () => getComputedStyle(this.#box).getPropertyValue(name);
     const size = () => ({ width: Math.max(200, this.#box.clientWidth), height: Math.max(120, this.#box.clientHeight) });
     const axis = { stroke: resolved("--muted"), grid: { stroke: resolved("--line"), width: 1 }, ticks: { show: false }, font: `12px ${color("font-family")()}` };
+    // A value holds until there is another.
+    const paths = uPlot.paths.stepped({ align: 1 });
     this.#plot = new uPlot({
       ...size(),
       padding: [8, 12, 0, 0],
@@ -118,7 +120,7 @@ export class Chart {
       axes: [{ ...axis, size: 32, space: 72, values: times }, { ...axis, size: 72, space: 40, values: amounts }],
       series: [
         {},
-        { stroke: resolved("--accent"), width: 2, points: { show: false }, fill: () => (forced.matches ? "transparent" : resolved("--accent-faint")()) },
+        { stroke: resolved("--accent"), width: 2, paths, points: { show: false }, fill: () => (forced.matches ? "transparent" : resolved("--accent-faint")()) },
         { stroke: resolved("--muted"), width: 1, dash: [6, 4], points: { show: false } },
       ],
     }, [[], [], []], this.#box);
@@ -156,13 +158,15 @@ function padded(low, high) {
 
 /** @param {any} _ @param {number[]} all seconds since 1970 */
 function times(_, all) {
-  const options = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(all[1] - all[0] < 60 && { second: "2-digit" }) });
+  const options = /** @type {Intl.DateTimeFormatOptions} */ ({ hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...(all[1] - all[0] < 60 && { second: "2-digit" }) });
   return all.map((at) => new Date(at * 1000).toLocaleTimeString([], options));
 }
 
-/** As many digits as tell two lines of the grid apart. @param {any} _ @param {number[]} all @param {number} _axis @param {number} _space @param {number} step */
+/** As many digits as the grid's step has. @param {any} _ @param {number[]} all @param {number} _axis @param {number} _space @param {number} step */
 function amounts(_, all, _axis, _space, step) {
-  return all.map((value) => (Math.abs(value) < 1e6 ? euros(value) : millions(value, Math.min(4, Math.max(1, 6 - Math.floor(Math.log10(step)))))));
+  let digits = 1;
+  while (digits < 6 && !Number.isInteger((step * 10 ** digits) / 1e6)) digits += 1;
+  return all.map((value) => (Math.abs(value) < 1e6 ? euros(value) : millions(value, digits)));
 }
 
 /** A colour as a canvas takes it: custom properties are not resolved there, those of an element are. @param {string} name */

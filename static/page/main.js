@@ -41,7 +41,7 @@ const WORTH_A_TOAST_MS = 1_000;
 const problem = (/** @type {string} */ words) => setText(byId("problem"), words);
 
 watchScheme(byId("scheme"));
-start(await readSettings());
+void readSettings().then(start);
 
 /** @param {import("./settings.js").Settings} settings */
 function start(settings) {
@@ -80,6 +80,9 @@ function start(settings) {
     if (downtime < WORTH_A_TOAST_MS) return;
     client.notifications.showNotification({ id: "demo:healed", type: lost > 0 ? "error" : "success", title: `Back after ${duration(downtime)}`, message: words });
   };
+  // After a reload the page begins with what it knew.
+  tiles.draw();
+  settle(room);
   // What becomes of it is told by the room's status.
   room.join().catch(() => {});
 }

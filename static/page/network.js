@@ -25,11 +25,11 @@ export class Network {
   /** Called with the path of what was fetched from here. @type {(path: string) => void} */
   onFetched = () => {};
 
-  /** What a client is given as `environment`. */
+  /** What a client is given as `environment`. @returns {{ WebSocket: any, fetch: any, navigator: { readonly onLine: boolean } }} */
   get environment() {
     const network = this;
     return {
-      WebSocket: /** @type {any} */ (class { constructor(/** @type {string} */ url, /** @type {string} */ protocol) { return network.#open(url, protocol); } }),
+      WebSocket: function (/** @type {string} */ url, /** @type {string} */ protocol) { return network.#open(url, protocol); },
       fetch: (/** @type {string} */ url, /** @type {any} */ options) => this.#fetch(url, options),
       navigator: { get onLine() { return !network.isCut && network.#world.navigator.onLine; } },
     };
@@ -75,7 +75,10 @@ class Line {
     this.#onEnd = onEnd;
     this.#up = new Way(delayMs, now);
     this.#down = new Way(delayMs, now);
-    if (socket === null) return void setTimeout(() => this.lose());
+    if (socket === null) {
+      setTimeout(() => this.lose());
+      return;
+    }
     socket.onopen = () => this.#down.pass(() => this.onopen?.());
     socket.onmessage = (/** @type {any} */ event) => this.#down.pass(() => this.onmessage?.(event));
     socket.onclose = (/** @type {any} */ event) => this.#down.pass(() => this.#end(event));

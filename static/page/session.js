@@ -27,7 +27,7 @@ export function openSession(settings) {
     pollInterval: POLL_MS,
     heartbeat: PING_MS,
     // A worker's connection this page could not cut; where tabs can share no other, each has its own then.
-    environment: { ...network.environment, ...(settings.chaos && { SharedWorker: null }) },
+    environment: settings.chaos ? { ...network.environment, SharedWorker: null } : network.environment,
   });
   const room = isRoomName(settings.room) ? client.room(settings.room) : null;
   const provider = byId("provider");

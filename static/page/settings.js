@@ -35,6 +35,7 @@ export async function readSettings() {
  * @param {Record<string, string>} [more]
  */
 export function addressFor({ room }, person, more = {}) {
-  const given = new URLSearchParams(location.search).has("room") ? { room } : {};
-  return `/?${new URLSearchParams({ person, ...given, ...more })}`;
+  const query = new URLSearchParams({ person, ...more });
+  if (new URLSearchParams(location.search).has("room")) query.set("room", room);
+  return `/?${query}`;
 }

@@ -19,7 +19,8 @@ export function pathOf(points, width = WIDTH, height = HEIGHT) {
   const x = (/** @type {number} */ at) => ((at - first.at) / (last.at - first.at)) * width;
   // What never changed lies in the middle.
   const y = (/** @type {number} */ value) => (high === low ? height / 2 : EDGE + (1 - (value - low) / (high - low)) * (height - 2 * EDGE));
-  return points.map(({ at, value }, n) => `${n === 0 ? "M" : "L"}${short(x(at))} ${short(y(value))}`).join("");
+  // In steps: a value holds until there is another.
+  return points.map(({ at, value }, n) => (n === 0 ? `M${short(x(at))} ${short(y(value))}` : `H${short(x(at))}V${short(y(value))}`)).join("");
 }
 
 /**

@@ -17,6 +17,10 @@
  *   - the wire: `server.cut()`, `server.close(4401)`, `server.isRefusing = true`, `server.isSilent = true`.
  */
 
+// What the client loads when it needs it is there already, so that no test waits for a file.
+import "../../static/client/polling.js";
+import "../../static/client/shared-link.js";
+
 import { IDBFactory } from "fake-indexeddb";
 
 // What is loaded when it is needed is here ahead of time: this world's clock waits for no file.

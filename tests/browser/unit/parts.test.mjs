@@ -39,8 +39,8 @@ test("a table has as many rows as asked for, evenly over time", () => {
 });
 
 test("a sparkline goes from edge to edge, and what never changed lies in the middle", () => {
-  assert.equal(pathOf([{ at: 0, value: 1 }, { at: 5, value: 3 }, { at: 10, value: 2 }], 100, 23), "M0 21.5L50 1.5L100 11.5");
-  assert.equal(pathOf([{ at: 0, value: 7 }, { at: 10, value: 7 }], 100, 20), "M0 10L100 10");
+  assert.equal(pathOf([{ at: 0, value: 1 }, { at: 5, value: 3 }, { at: 10, value: 2 }], 100, 23), "M0 21.5H50V1.5H100V11.5");
+  assert.equal(pathOf([{ at: 0, value: 7 }, { at: 10, value: 7 }], 100, 20), "M0 10H100V10");
   assert.deepEqual([pathOf([]), pathOf([{ at: 1, value: 1 }])], ["", ""]);
 });
 
