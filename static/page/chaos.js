@@ -42,6 +42,5 @@ export function watchChaos(client, network, person) {
   channel?.postMessage("how is it?");
   // A page in the back/forward cache may not hold a channel that wakes it.
   addEventListener("pagehide", (event) => event.persisted && channel?.close());
-  for (const button of [offline, lag]) button.closest("li").hidden = false;
   show();
 }

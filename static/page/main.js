@@ -46,6 +46,7 @@ void readSettings().then(start);
 /** @param {import("./settings.js").Settings} settings */
 function start(settings) {
   document.documentElement.toggleAttribute("data-frame", settings.isFrame);
+  document.documentElement.dataset.chaos = settings.chaos ? "on" : "off";
   const { client, room, network, store } = openSession(settings);
   // Behind the client, so that the provider has it when the elements wake up.
   void import("/client/ui/index.js");

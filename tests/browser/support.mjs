@@ -305,7 +305,7 @@ export class Window {
   /** @returns {Promise<{ name: string, x: number, y: number }[]>} others' pointers, 0 to 1 of the board */
   cursors() {
     return this.page.locator("#cursors .cursor").evaluateAll((nodes) => nodes.map((node) => (
-      { name: node.textContent, x: Number.parseFloat(node.style.left) / 100, y: Number.parseFloat(node.style.top) / 100 })));
+      { name: node.textContent, x: Number.parseFloat(node.style.getPropertyValue("--_x")) / 100, y: Number.parseFloat(node.style.getPropertyValue("--_y")) / 100 })));
   }
 
   /** @returns {Promise<Record<string, string>>} */
