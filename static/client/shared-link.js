@@ -119,12 +119,15 @@ export class SharedLink {
   /** @param {Partial<import("./types.js").ReconnectOptions>} options */
   setReconnect(options) {
     this.#options.reconnect = { ...this.#options.reconnect, ...options };
+    // Of the hub now, and of this tab's connection, should it lead.
+    this.#solo.setReconnect(options);
     this.#do("setReconnect", options);
   }
 
   /** @param {number} ms */
   setHeartbeat(ms) {
     this.#options.heartbeat = ms;
+    this.#solo.setHeartbeat(ms);
     this.#do("setHeartbeat", ms);
   }
 
