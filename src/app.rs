@@ -141,6 +141,7 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     let node = Arc::new(Node {
         audit,
         outbox_limits: Arc::new(outbox_limits(&config)),
+        first_epoch: store.epoch(),
         config,
         clock,
         gate,

@@ -9,8 +9,8 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -84,6 +84,25 @@ pub struct RoomPlace {
     pub meters: Arc<Meters>,
     /// How many members it had when it last looked. The room writes, anybody reads.
     pub members: Arc<AtomicUsize>,
+}
+
+/// A [`Located`] that keeps no place alive.
+pub struct LocatedBefore(Weak<RoomPlace>);
+
+impl Located {
+    /// The same, for whoever only remembers it.
+    #[must_use]
+    pub fn downgrade(&self) -> LocatedBefore {
+        LocatedBefore(Arc::downgrade(&self.0))
+    }
+}
+
+impl LocatedBefore {
+    /// The place, while somebody holds it.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Located> {
+        self.0.upgrade().map(Located)
+    }
 }
 
 impl Deref for Located {

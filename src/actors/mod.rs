@@ -36,11 +36,13 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::outbox::OutboxLimits;
 use crate::delivery::{Hub, HubHandle, Worker};
+use crate::domain::ids::Epoch;
 
 pub mod audit;
 pub mod directory;
 pub mod limits;
 pub mod notifier;
+pub mod places;
 pub mod robot;
 pub mod room;
 pub mod session;
@@ -63,6 +65,8 @@ pub struct Node {
     pub outbox_limits: Arc<OutboxLimits>,
     /// Who takes orders to notify.
     pub notifier: Addr<notifier::Notifier>,
+    /// The life of every log that never had an entry.
+    pub first_epoch: Epoch,
     /// How fast is too fast.
     pub limits: Arc<limits::Limits>,
     /// How many connections there are and may be.
@@ -96,6 +100,8 @@ pub struct WorkerContext {
     pub hub: HubHandle,
     /// When the thread's sessions look at their deadlines.
     pub alarms: Rc<session::Alarms>,
+    /// Where rooms are that the thread's sessions have joined.
+    pub places: places::Places,
 }
 
 thread_local! {
@@ -114,7 +120,13 @@ impl WorkerContext {
                 let hub = Hub::start_here(number, &node.clock, tick);
                 node.hubs.started.lock().unwrap_or_else(PoisonError::into_inner).push(hub.clone());
                 let alarms = session::Alarms::new(&node.clock);
-                Rc::new(Self { node: Arc::clone(node), worker: Worker::current(&node.clock), hub, alarms })
+                Rc::new(Self {
+                    node: Arc::clone(node),
+                    worker: Worker::current(&node.clock),
+                    hub,
+                    alarms,
+                    places: places::Places::default(),
+                })
             });
             Rc::clone(context)
         })

@@ -98,6 +98,7 @@ impl Bare {
         };
         let audit = audit::Audit::new(true, bridge.record.clone(), &clock);
         let node = Arc::new(Node {
+            first_epoch: started.store.epoch(),
             audit,
             config,
             clock,

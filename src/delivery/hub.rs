@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::frame::Frame;
 use super::outbox::{Outbox, Verdict};
-use super::worker::{OutboxId, Worker};
+use super::worker::{OutboxId, SLICE, Worker};
 use crate::clock::Clock;
 use crate::domain::redaction::View;
 use crate::protocol::codes::CloseCode;
@@ -321,8 +321,16 @@ impl Handler<Push> for Hub {
         if let Some(listeners) = self.rooms.get(&push.room) {
             let now = self.clock.now();
             let mut given = 0;
+            // With nothing else to hand out there is nothing to gather either: each socket is written as it is met.
+            let is_alone = self.pending.load(Ordering::Relaxed) <= push.frame.len();
+            let mut at_once = if is_alone { SLICE } else { 0 };
             for seat in listeners.seats.iter().filter(|seat| seat.receive.has(push.kind)) {
-                self.worker.push(&seat.outbox, &push.frame, now);
+                if at_once > 0 {
+                    at_once -= 1;
+                    self.worker.push_through(&seat.outbox, &push.frame, now);
+                } else {
+                    self.worker.push(&seat.outbox, &push.frame, now);
+                }
                 given += 1;
             }
             // Once a frame, not once a reader: this count is shared by all threads.

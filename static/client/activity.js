@@ -7,6 +7,7 @@ import { Readable } from "./store.js";
 /** @typedef {import("./types.js").Entry} Entry */
 
 const ITEMS_MAX = 500;
+const SAVED_MAX = 20;
 
 /** @extends {Readable<readonly UserAction[]>} */
 export class RoomActivity extends Readable {
@@ -43,6 +44,12 @@ export class RoomActivity extends Readable {
   /** @param {"action"} event @param {(action: UserAction) => void} handler */
   on(event, handler) {
     return this.#room.on(event === "action" ? "activity" : event, handler);
+  }
+
+  /** The newest, as entries. */
+  save() {
+    const { name: room } = this.#room;
+    return this.items.slice(0, SAVED_MAX).map(({ userId: user, timestamp: at, ...action }) => ({ ...action, type: "activity", room, from: { user }, at }));
   }
 
   /** A new picture. @param {Entry[]} entries */

@@ -263,7 +263,11 @@ export class Connection {
   /** Make before break: the old transport is heard until the next one is connected. Should that fail, it goes on until it is closed. */
   #move() {
     this.#isMoving = true;
-    this.#dial((transport) => (this.#next = transport)).catch(() => {});
+    this.#dial((transport) => {
+      // Asked to move while it moves, it begins anew.
+      this.#next?.close(CLOSE_FOR_NOW);
+      this.#next = transport;
+    }).catch(() => {});
   }
 
   /** @param {Record<string, any>} message */

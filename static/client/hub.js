@@ -12,10 +12,6 @@
  * its way. So nobody here has to know what a room holds, and a tab that comes late recovers from the whole log.
  */
 
-import { CLOSE_FOR_NOW, TAKEN_UP } from "./codes.js";
-import { hold } from "./leadership.js";
-import { Timers } from "./timers.js";
-
 /** @typedef {import("./types.js").LinkStatus} LinkStatus */
 /** @typedef {import("./types.js").Cursor} Cursor */
 /** @typedef {import("./connection.js").Connection & { route: import("./connection.js").LinkEvents }} Shared its events go where `route` says */
@@ -51,6 +47,7 @@ const CALLS = new Set(/** @type {const} */ (["start", "restart", "wake", "setRec
 
 export class Hub {
   #host;
+  #tools;
   #env;
   #timers;
   /** @type {Map<string, { seenAt: number, unwatch: () => void }>} in the order in which they came */
@@ -73,11 +70,15 @@ export class Hub {
   /** Not begun, or over. */
   #isMute = true;
 
-  /** @param {Shared} connection @param {import("./environment.js").Environment} env @param {HubHost} host */
-  constructor(connection, env, host) {
+  /**
+   * @param {Shared} connection @param {import("./environment.js").Environment} env
+   * @param {Pick<typeof import("./tab-link.js").TOOLS, "CLOSE_FOR_NOW" | "TAKEN_UP" | "hold" | "Timers">} tools @param {HubHost} host
+   */
+  constructor(connection, env, tools, host) {
+    this.#tools = tools;
     this.#host = host;
     this.#env = env;
-    this.#timers = new Timers(env.after);
+    this.#timers = new tools.Timers(env.after);
     /** @readonly */
     this.connection = connection;
     Object.assign(connection.route, {
@@ -103,7 +104,7 @@ export class Hub {
     if (!solo) return this.connection.start();
     const { status } = this.connection;
     this.#connected = solo.connectedNow();
-    this.#statuses.set(id, solo.status());
+    this.#statuses.set(id, solo.attention.status);
     if (status.state === "connected") {
       for (const [name, { isUsed, cursor, presence }] of solo.rooms) {
         if (isUsed) this.#rooms.set(name, { tabs: new Map([[id, true]]), cursor, isMember: presence.self !== null, pager: null });
@@ -126,7 +127,7 @@ export class Hub {
   stop(code) {
     this.#isMute = true;
     // Others go on with the session, so that is no goodbye.
-    this.connection.stop(this.#tabs.size > 1 ? CLOSE_FOR_NOW : code, "another tab leads now");
+    this.connection.stop(this.#tabs.size > 1 ? this.#tools.CLOSE_FOR_NOW : code, "another tab leads now");
     this.#timers.stopAll();
     for (const { unwatch } of this.#tabs.values()) unwatch();
   }
@@ -155,7 +156,7 @@ export class Hub {
     if (this.#tabs.has(tab)) return;
     const { locks } = this.#env;
     const { id, name } = this.#host;
-    const unwatch = locks && tab !== id ? hold(locks, `${name}:${tab}`, () => this.bye(tab, true)) : () => {};
+    const unwatch = locks && tab !== id ? this.#tools.hold(locks, `${name}:${tab}`, () => this.bye(tab, true)) : () => {};
     this.#tabs.set(tab, { seenAt: this.#env.now(), unwatch });
     this.#order.push(tab);
     this.#timers.stop(tab);
@@ -217,7 +218,7 @@ export class Hub {
       this.#rooms.clear();
       this.#asked.clear();
     }
-    this.isInDoubt = state === "failed" && code === TAKEN_UP && !this.#isMute;
+    this.isInDoubt = state === "failed" && code === this.#tools.TAKEN_UP && !this.#isMute;
     if (!this.isInDoubt) return this.tell();
     // Perhaps by one that leads in our place; then it answers, and nothing failed.
     this.#post({ do: "ask" });

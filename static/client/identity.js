@@ -21,6 +21,8 @@ export class Identity {
   #refused = null;
   /** Brought a moment ago to know whose it is; not asked for twice. @type {string | null} */
   #ready = null;
+  /** Whose tabs share the connection, when that is known. @type {string | null} */
+  #subject = null;
 
   /**
    * @param {TokenSource | undefined} source
@@ -44,8 +46,13 @@ export class Identity {
     if (this.#source === undefined) return "guest";
     const token = (this.#ready = await this.fresh());
     if (token === null) throw errorOf("expired", "token() gave null: signed out");
-    const claims = claimsOf(token);
-    return claims?.sub ? `${claims.tenant ?? ""}/${claims.sub}` : token;
+    return (this.#subject = subjectOf(token) ?? token);
+  }
+
+  /** Whether a token is of another user than its tabs are known by. @param {unknown} token */
+  isOther(token) {
+    const subject = subjectOf(String(token));
+    return this.#subject !== null && subject !== null && subject !== this.#subject;
   }
 
   /** What `connect` says. @returns {Promise<Record<string, unknown> | null>} null when signed out, or with nothing new to try */
@@ -81,6 +88,12 @@ export class Identity {
     this.#refused = null;
     if (this.#source === undefined && textOf(guest_token)) this.#keep.set("guest", guest_token);
   }
+}
+
+/** Whose a token says it is. @param {string} token @returns {string | null} null when it does not say so */
+function subjectOf(token) {
+  const { sub, tenant = "" } = claimsOf(token) ?? {};
+  return sub ? `${tenant}/${sub}` : null;
 }
 
 /** What a token says of itself; only the server knows whether it holds. @param {string} token @returns {any} null for what is none */

@@ -28,6 +28,9 @@ const UNDO_MS = 10_000;
 const LEVELS = { high: "error", medium: "warning", low: "info" };
 
 export class Notifications {
+  /** Multiplies how long toasts stay, over what the user prefers; Infinity lets them stay. */
+  durationScale = 1;
+
   #host;
   #toasts;
   #counts = NO_COUNTS;
@@ -102,8 +105,13 @@ export class Notifications {
   /** A toast of this page alone. The same id updates it in place. @param {NewNotification} notification @returns {string} its id */
   showNotification(notification) {
     const shown = this.#add(notification);
-    this.#toasts.put(shown, this.#preferences.durations);
+    this.#put(shown);
     return shown.id;
+  }
+
+  /** @param {string} id @returns {number} ms that a toast has left, while nobody holds its clock; Infinity for what stays */
+  timeLeft(id) {
+    return this.#toasts.timeLeft(id);
   }
 
   /** @param {string} id */
@@ -329,7 +337,13 @@ export class Notifications {
     this.#shared.delete(replaces);
     this.#shared.set(notification.id, notification);
     if (this.#shared.size > SHARED_MAX) this.#shared.delete(/** @type {string} */ (this.#shared.keys().next().value));
-    if (this.#isFront) this.#toasts.put(notification, this.#preferences.durations, replaces);
+    if (this.#isFront) this.#put(notification, replaces);
+  }
+
+  /** @param {Notification} notification @param {string} [replaces] */
+  #put(notification, replaces) {
+    const { durations } = this.#preferences;
+    this.#toasts.put(notification, durations && durations * this.durationScale, replaces);
   }
 
   /** `connected` and `joined` of `@me` say the same. @param {Record<string, any>} message */

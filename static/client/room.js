@@ -13,7 +13,7 @@ import { RoomCursors } from "./cursors.js";
 import { Emitter } from "./emitter.js";
 import { aborted, errorOf, fromWire, UsageError } from "./errors.js";
 import { checkName, isReserved, readData } from "./events.js";
-import { advance, isCount, isObject, judge, readCursor, readEntries, readEntry, readJoined, readList, readSource } from "./recovery.js";
+import { advance, isCount, judge, readCursor, readEntries, readEntry, readJoined, readList, readSource } from "./recovery.js";
 import { RoomPresence } from "./room-presence.js";
 import { Signals } from "./signals.js";
 import { RoomState } from "./state.js";
@@ -254,26 +254,21 @@ export class Room {
 
   /** Another user: nothing of the one before stays. */
   forget() {
-    this.#enter({ cursor: null });
-    this.state.replace({}, 0);
-    this.activity.replace([]);
+    this.#begin(null, {}, []);
     this.presence.clear();
     this.cursors.clear();
   }
 
+  /** A picture, in the form of a `joined`. */
   save() {
     const { cursor } = this;
-    return cursor && { cursor, state: this.state.save(), activity: this.activity.items.slice(0, 20) };
+    return cursor && { cursor, state: this.state.save(), activity: this.activity.save() };
   }
 
   /** After a reload: goes on where the page was. @param {any} saved whatever was found in storage */
   restore(saved) {
-    const cursor = readCursor(saved?.cursor);
-    if (cursor === null || this.cursor !== null) return;
-    this.#enter({ cursor });
-    if (isObject(saved.state)) this.state.replace(saved.state, cursor.offset);
-    this.activity.merge(readEntries(readList(saved.activity).map((item) => (
-      { ...item, type: "activity", room: this.name, from: { user: item?.userId }, at: item?.timestamp }))));
+    const joined = readJoined(saved ?? {});
+    if (joined && !this.cursor) this.#begin(joined.cursor, joined.state, joined.activity);
   }
 
   /** @param {Record<string, any>} message of this room, whatever its type */
@@ -352,6 +347,13 @@ export class Room {
     if (wasIn) this.request("leave").catch(() => {});
   }
 
+  /** From a new picture on. @param {Cursor | null} cursor @param {Record<string, unknown>} state @param {Entry[]} activity */
+  #begin(cursor, state, activity) {
+    this.#enter({ cursor });
+    this.state.replace(state, cursor?.offset ?? 0);
+    this.activity.replace(activity);
+  }
+
   /** @param {unknown} read null when it could not be read; else it came too late */
   #passOver(read) {
     this.#host.count(read ? "late" : "nonsense");
@@ -364,10 +366,7 @@ export class Room {
     const { cursor, recovered, entries, state, activity, more } = joined;
     const reason = recovered ? null : (joined.reason ?? (this.cursor && "a new picture"));
     if (recovered) entries.every((entry) => this.#push(entry, true));
-    else {
-      this.state.replace(state, cursor.offset);
-      this.activity.replace(activity);
-    }
+    else this.#begin(cursor, state, activity);
     this.#enter({ cursor, ...(isPushed && !more && { status: "joined", error: null }) });
     if (more) return;
     this.#people(message);

@@ -8,14 +8,7 @@
  * on, because the hub tells its secret to all.
  */
 
-import { CLOSE_FOR_NOW, GOODBYE } from "./codes.js";
-import { UNCONNECTED } from "./connection.js";
-import { newKey } from "./environment.js";
-import { errorOf, fromWire } from "./errors.js";
 import { Hub } from "./hub.js";
-import { hold } from "./leadership.js";
-import { Requests } from "./requests.js";
-import { Timers } from "./timers.js";
 
 /** @typedef {import("./types.js").LinkStatus} LinkStatus */
 /** @typedef {import("./connection.js").Link} Link */
@@ -31,6 +24,7 @@ const TURN_MS = 100;
 export class SharedLink {
   /** The connection of this tab alone, which the hub has while this tab leads. */
   #solo;
+  #tools;
   #options;
   #events;
   #env;
@@ -58,21 +52,22 @@ export class SharedLink {
   isLeader = false;
   hasStolen = false;
 
-  /** @param {import("./tab-link.js").TabLink} solo */
-  constructor(solo) {
+  /** @param {import("./tab-link.js").TabLink} solo @param {typeof import("./tab-link.js").TOOLS} tools */
+  constructor(solo, tools) {
     const { options, events, status, channel } = solo;
     const { env } = options;
     this.#solo = solo;
+    this.#tools = tools;
     this.#options = options;
     this.#events = events;
     this.#env = env;
     this.status = status;
     this.#channel = /** @type {BroadcastChannel} */ (channel);
     this.#name = this.#channel.name;
-    this.#tab = newKey(env);
+    this.#tab = tools.newKey(env);
     this.#times = { ...TABS, ...options.tabs };
-    this.#timers = new Timers(env.after);
-    this.#requests = new Requests(env.after);
+    this.#timers = new tools.Timers(env.after);
+    this.#requests = new tools.Requests(env.after);
     events.onLink(this);
     this.#begin();
   }
@@ -96,7 +91,8 @@ export class SharedLink {
   }
 
   /** @param {number} [code] @param {string} [reason] */
-  stop(code = GOODBYE, reason = "disconnect() was called") {
+  stop(code = this.#tools.GOODBYE, reason = "disconnect() was called") {
+    const { CLOSE_FOR_NOW, UNCONNECTED } = this.#tools;
     const previous = this.status;
     // The leader takes its rooms along; whoever follows gives back its own.
     if (this.#hub) this.#stepDown(code);
@@ -157,6 +153,7 @@ export class SharedLink {
 
   #begin() {
     const { locks, window } = this.#env;
+    const { hold, CLOSE_FOR_NOW } = this.#tools;
     const solo = this.#solo;
     const channel = /** @type {BroadcastChannel} */ (this.#channel);
     channel.onmessage = ({ data }) => (data.do ? this.#hub?.hear(data) : this.#hear(data));
@@ -194,7 +191,7 @@ export class SharedLink {
     const { locks } = this.#env;
     this.hasStolen = steal;
     this.#solo.release();
-    this.#solo.release = hold(/** @type {LockManager} */ (locks), this.#name, () => this.#lead(), () => this.#robbed(), steal ? { steal } : undefined);
+    this.#solo.release = this.#tools.hold(/** @type {LockManager} */ (locks), this.#name, () => this.#lead(), () => this.#robbed(), steal ? { steal } : undefined);
   }
 
   /** Makes this tab known to whoever leads; before its own lock is held that would end with a "gone". */
@@ -244,7 +241,7 @@ export class SharedLink {
     const id = this.#tab;
     const term = Math.max(this.#env.date(), this.#heard.term + 1);
     if (isBySolo) this.#heard = { leader: id, term, version: -1, serial: 0 };
-    this.#hub = new Hub(this.#solo, this.#env, {
+    this.#hub = new Hub(this.#solo, this.#env, this.#tools, {
       id, name: this.#name, term, tabs: [...new Set([...this.#tabs, id])],
       post: (word) => {
         if (word.to !== id) this.#channel?.postMessage(word);
@@ -257,7 +254,7 @@ export class SharedLink {
 
   /** Somebody else leads; robbed, perhaps, while this tab hung. */
   #robbed() {
-    this.#stepDown(CLOSE_FOR_NOW);
+    this.#stepDown(this.#tools.CLOSE_FOR_NOW);
     this.#lost("another tab leads now");
     this.#stand();
     this.#greet();
@@ -289,7 +286,7 @@ export class SharedLink {
     if (this.#hub && leader !== this.#tab) {
       // Who robbed this tab is heard of by the lock; only in doubt whoever says so is believed.
       if (!this.#hub.isInDoubt) return;
-      this.#stepDown(CLOSE_FOR_NOW);
+      this.#stepDown(this.#tools.CLOSE_FOR_NOW);
       this.#stand();
     }
     if (!this.#hub) this.#watch();
@@ -315,12 +312,12 @@ export class SharedLink {
     const wasLive = this.status.state === "connected" || this.status.state === "reconnecting";
     // Whoever follows another as the leader connects; for its people it comes back.
     const shown = state === "connecting" && wasLive ? "reconnecting" : state;
-    this.#enter({ ...status, state: shown, error: this.#hub ? this.#solo.status.error : error && errorOf(error.code, error.message) });
+    this.#enter({ ...status, state: shown, error: this.#hub ? this.#solo.status.error : error && this.#tools.errorOf(error.code, error.message) });
   }
 
   /** @param {any} message */
   #take(message) {
-    if (message.type === "error" && message.id === undefined) return this.#events.onError(fromWire(message));
+    if (message.type === "error" && message.id === undefined) return this.#events.onError(this.#tools.fromWire(message));
     this.#events.onMessage(message);
     if (!("room" in message && "offset" in message)) this.#requests.settle(message);
   }

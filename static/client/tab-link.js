@@ -7,9 +7,13 @@
  * What many tabs need is loaded when there are many, which for most pages is never.
  */
 
-import { TAKEN_UP } from "./codes.js";
+import { CLOSE_FOR_NOW, GOODBYE, TAKEN_UP } from "./codes.js";
 import { Connection, UNCONNECTED } from "./connection.js";
+import { newKey } from "./environment.js";
+import { errorOf, fromWire } from "./errors.js";
 import { hold } from "./leadership.js";
+import { Requests } from "./requests.js";
+import { Timers } from "./timers.js";
 
 /** @typedef {import("./types.js").LinkStatus} LinkStatus */
 /** @typedef {import("./connection.js").ConnectionOptions & { name: () => Promise<string>, tabs: import("./types.js").TabOptions }} TabLinkOptions `name` says whose tabs these are */
@@ -21,12 +25,15 @@ import { hold } from "./leadership.js";
  * @property {(word: Record<string, any>) => void} onWord what another tab says to all
  * @property {Map<string, import("./room.js").Room<any>>} rooms
  * @property {() => Record<string, any> | null} connectedNow what a tab that comes now has to know of the session
- * @property {() => string} status what this tab shows of its person
+ * @property {{ status: string }} attention what this tab shows of its person
  */
 /** @typedef {import("./connection.js").LinkEvents & ShareEvents} TabEvents */
 
 /** Of the client, and so of the words between tabs: another version is never spoken to. */
 export const VERSION = "0.1.0";
+
+/** What shared-link.js and hub.js are handed of the client: would they import it, bundlers would split the client for them. */
+export const TOOLS = { CLOSE_FOR_NOW, GOODBYE, TAKEN_UP, UNCONNECTED, newKey, errorOf, fromWire, hold, Requests, Timers };
 
 export class TabLink extends Connection {
   options;
@@ -116,7 +123,7 @@ export class TabLink extends Connection {
   #share() {
     if (this.#isSharing) return;
     this.#isSharing = true;
-    import("./shared-link.js").then(({ SharedLink }) => this.#isSharing && new SharedLink(this)).catch(() => {
+    import("./shared-link.js").then(({ SharedLink }) => this.#isSharing && new SharedLink(this, TOOLS)).catch(() => {
       // Without it there is still a connection of our own.
       this.#isSharing = false;
       if (this.isLeading) return;

@@ -77,6 +77,12 @@ export class Toasts extends Readable {
     for (const { id } of this.getSnapshot()) this.hide(id);
   }
 
+  /** @param {string} id @returns {number} ms that it has left; Infinity for what stays */
+  timeLeft(id) {
+    const { left = Infinity, since = 0 } = this.#clocks.get(id) ?? {};
+    return left - (this.#holders.size > 0 ? 0 : this.#env.now() - since);
+  }
+
   /** Stops all clocks until everybody who holds them lets go. @param {string} reason such as `hover`, `focus`, `hidden` */
   hold(reason) {
     if (this.#holders.size === 0) {

@@ -175,6 +175,9 @@ test("a notification toasts once over five tabs, the badge agrees in all, read i
   assert.deepEqual(seen.map(({ unseen, isFront }) => [unseen, isFront]), numbers(5).map((at) => [1, at === 3]));
   await until(() => look(tabs[2]), ({ toasts }) => toasts.length === 1);
   assert.deepEqual((await Promise.all(tabs.map(look))).flatMap(({ toasts }) => toasts), ["Revenue is down"]);
+  // One that stays goes along with the focus.
+  await tabs[4].page.evaluate(() => globalThis.dispatchEvent(new Event("focus")));
+  await until(() => Promise.all(tabs.map(look)), (all) => all.map(({ toasts }) => toasts.length).join("") === "00001", { what: "in the fifth tab" });
   await tabs[0].page.evaluate(() => globalThis.client.notifications.markRead("all"));
   for (const tab of tabs) await until(() => look(tab), ({ unread, toasts }) => unread === 0 && toasts.length === 0, { what: "read" });
 });

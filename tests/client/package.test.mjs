@@ -76,12 +76,14 @@ test("TypeScript reads the hooks and the elements", () => {
     import { createElement } from "react";
     import { createClient } from "copresence";
     import { CopresenceProvider, RoomProvider, useNotifications, useOthers, useRealtimeData, useRoomState, useWebSocket } from "copresence/react";
+    import { useSelf } from "copresence/react/suspense";
     import { CpStatus } from "copresence/ui";
     const client = createClient({ room: "board" });
     export function Board() {
       const names = useOthers((others) => others.map(({ name }) => name));
       const [target, setTarget] = useRoomState<number>("target");
       const { data } = useRealtimeData<{ id: string }>("orders");
+      useSelf().name satisfies string;
       const { subscribe, connectionState } = useWebSocket();
       useNotifications().showNotification({ title: "Saved" });
       subscribe("note", () => {});

@@ -11,7 +11,7 @@ import { build } from "esbuild";
 const CORE_MAX = 14_200;
 const ALL_MAX = 20_700;
 /** What a page loads besides once there is a second tab, and a worker beside the modules that the client has anyway. */
-const TABS_MAX = 4_700;
+const TABS_MAX = 4_650;
 const WORKER_MAX = 1_024;
 
 const client = new URL("../../static/client/", import.meta.url).pathname;

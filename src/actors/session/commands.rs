@@ -90,7 +90,7 @@ impl Session {
         self.watch_deadlines();
         match located {
             Some(located) => self.ask_to_join(ticket, id, join, false, located, ctx),
-            None => self.locate(&join.room.clone(), ctx, move |session, located, ctx| match located {
+            None => self.locate_near(&join.room.clone(), ctx, move |session, located, ctx| match located {
                 Ok(located) => session.ask_to_join(ticket, id, join, false, located, ctx),
                 Err(refusal) => session.finish(ticket, &refusal, ctx),
             }),
@@ -142,7 +142,13 @@ impl Session {
     fn join_elsewhere(&mut self, letter: RoomJoin, ctx: &mut Context<Self>) {
         let room = letter.room.clone();
         self.locate(&room, ctx, move |session, located, ctx| match located {
-            Ok(located) => session.post_join(letter, located, ctx),
+            Ok(located) => {
+                if let Some(open) = session.open() {
+                    let key = RoomKey::new(open.identity.tenant.clone(), letter.room.clone());
+                    session.context.places.note(key, &located);
+                }
+                session.post_join(letter, located, ctx);
+            }
             Err(refusal) => session.finish(letter.asker.ticket(), &refusal, ctx),
         });
     }
@@ -310,6 +316,27 @@ impl Session {
             return Err(Refusal::forbidden(format!("this user may not {verb} in this room")));
         }
         open.rooms.get(room).and_then(|slot| slot.located.clone()).ok_or_else(Refusal::not_joined)
+    }
+
+    /// As [`locate`](Self::locate), for a join, which comes back from a room that is gone: where the thread knows the room's
+    /// place, the Directory is not asked.
+    pub(super) fn locate_near(
+        &mut self,
+        room: &RoomName,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(&mut Self, Result<Located, Refusal>, &mut Context<Self>) + 'static,
+    ) {
+        let Some(open) = self.open().filter(|_| !room.is_personal()) else { return self.locate(room, ctx, then) };
+        let key = RoomKey::new(open.identity.tenant.clone(), room.clone());
+        if let Some(located) = self.context.places.get(&key) {
+            return then(self, Ok(located), ctx);
+        }
+        self.locate(room, ctx, move |session, located, ctx| {
+            if let Ok(located) = &located {
+                session.context.places.note(key, located);
+            }
+            then(session, located, ctx);
+        });
     }
 
     /// Asks the Directory for a room; `then` hears the refusal when it can't say, or has no room for one more.

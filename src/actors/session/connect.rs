@@ -33,6 +33,14 @@ const FULL_PAUSE: Duration = Duration::from_secs(10);
 /// What a token's end is stretched by, because clocks differ.
 const LEEWAY: Duration = Duration::from_millis(LEEWAY_MS.unsigned_abs());
 
+/// What the store may have of who connects.
+enum Stored {
+    /// Nothing: they were drawn a moment ago.
+    Nothing,
+    /// Their inbox, and where the client was in its log.
+    Since(Option<Cursor>),
+}
+
 impl Session {
     pub(super) fn connect(&mut self, id: Option<CommandId>, connect: Connect, ctx: &mut Context<Self>) {
         let token = connect.token.as_ref().map(Hidden::expose);
@@ -65,7 +73,12 @@ impl Session {
         }
         let quota = Quota::new(self.node().limits.session(), user, Arc::clone(&self.arrival.address));
         self.phase = Phase::Connecting;
-        let since = connect.since;
+        // A guest who brought no token was drawn a moment ago, so there is nothing to read of them.
+        let stored = if connect.token.is_some() || connect.since.is_some() {
+            Stored::Since(connect.since)
+        } else {
+            Stored::Nothing
+        };
         let (reply, opened) = oneshot::channel();
         let open = OpenSession {
             secret: connect.secret.as_ref().map(|secret| secret.expose().to_owned()),
@@ -82,7 +95,7 @@ impl Session {
             return self.close(CloseCode::Full);
         }
         ctx.spawn(opened.into_actor(self).map(move |opened, session, ctx| match opened {
-            Ok(Ok(registration)) => session.opened(id, admitted, registration.claim(), quota, since, ctx),
+            Ok(Ok(registration)) => session.opened(id, admitted, registration.claim(), quota, stored, ctx),
             Ok(Err(full)) => {
                 let refusal = full.into_refusal();
                 session.audit_denied(&admitted.identity, "connect", refusal.code);
@@ -101,7 +114,7 @@ impl Session {
         admitted: Admitted,
         opened: Opened,
         quota: Quota,
-        since: Option<Cursor>,
+        stored: Stored,
         ctx: &mut Context<Self>,
     ) {
         let node = Arc::clone(self.node());
@@ -123,6 +136,10 @@ impl Session {
             quota,
             reader,
             farewell: Farewell::Lost,
+        };
+        let Stored::Since(since) = stored else {
+            let welcomed = Welcomed::of_nobody(self.node().first_epoch);
+            return self.welcomed(id.as_ref(), open, guest_token.as_deref(), &welcomed, ctx);
         };
         let welcome = self.node().bridge.inboxes.welcome.send(Welcome { log: open.own_log(), since });
         // `open` goes along: if the connection ends meanwhile, its drop tells the Directory.

@@ -47,6 +47,47 @@ fn wire(frame: &Frame) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn a_frame_goes_through_when_nothing_waits_and_waits_its_turn_when_something_does() {
+    let mut pair = Pair::new().await;
+    let (first, second) = (Frame::text("first"), Frame::text("second"));
+    assert!(!pair.outbox.push_through(&first, pair.born).unwrap(), "it is on its way");
+    assert_eq!((pair.queued(), pair.outbox.queue.borrow().pieces.capacity()), (0, 0), "and was never queued");
+    assert!(pair.outbox.push(&second, pair.born));
+    assert!(!pair.outbox.push_through(&first, pair.born).unwrap(), "the flusher knows already");
+    assert_eq!(pair.queued(), second.len() + first.len());
+    pair.outbox.flush(pair.born).unwrap();
+    let mut read = vec![0; 2 * first.len() + second.len()];
+    pair.client.read_exact(&mut read).await.unwrap();
+    assert_eq!(read, [wire(&first), wire(&second), wire(&first)].concat());
+}
+
+#[tokio::test]
+async fn what_a_full_socket_did_not_take_of_a_frame_follows() {
+    let mut pair = Pair::new().await;
+    let frame = Frame::text(&"0123456789".repeat(1_000));
+    let mut pushed = 0;
+    while pair.queued() == 0 {
+        pushed += 1;
+        let is_due = pair.outbox.push_through(&frame, pair.born).unwrap();
+        assert_eq!(is_due, pair.queued() > 0, "the flusher finds out that the socket is full");
+    }
+    assert!(!pair.outbox.push_through(&frame, pair.born).unwrap());
+    pushed += 1;
+    let expected = wire(&frame).repeat(pushed);
+    let mut read = vec![0; expected.len()];
+    let mut at = 0;
+    let stream = Rc::clone(pair.outbox.stream.borrow().as_ref().unwrap());
+    while at < read.len() {
+        tokio::select! {
+            got = pair.client.read(&mut read[at..]) => at += got.unwrap(),
+            _ = stream.writable(), if pair.queued() > 0 => pair.outbox.flush(pair.born).unwrap(),
+        }
+    }
+    assert_eq!(read, expected);
+    assert_eq!(pair.queued(), 0);
+}
+
+#[tokio::test]
 async fn many_frames_leave_in_order_with_one_flush() {
     let mut pair = Pair::new().await;
     let mut expected = Vec::new();

@@ -66,7 +66,7 @@ export function useRoom(name) {
 }
 
 /** The room without joining it. @param {string} [name] @returns {Room} */
-function useRoomObject(name) {
+export function useRoomObject(name) {
   const facts = useContext(RoomContext);
   const client = useClient();
   const wanted = name ?? facts?.name;

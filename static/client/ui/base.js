@@ -11,23 +11,26 @@
 const Base = globalThis.HTMLElement ?? class {};
 
 const SHARED = `
-:host {
-  --_text: var(--cp-text, light-dark(#1b1d22, #eceef2)); --_muted: var(--cp-muted, light-dark(#565c66, #a9b0bb));
-  --_surface: var(--cp-surface, light-dark(#fff, #1d2026)); --_line: var(--cp-line, light-dark(#d5d9e0, #3a3f49));
-  --_accent: var(--cp-accent, light-dark(#0b57c2, #8ab8ff)); --_info: var(--cp-info, var(--_accent));
-  --_ok: var(--cp-ok, light-dark(#1a6b2f, #6fd08a)); --_warn: var(--cp-warn, light-dark(#8a5300, #f0b35a));
-  --_bad: var(--cp-bad, light-dark(#b3261e, #ff9d94)); --_radius: var(--cp-radius, 12px); --_gap: var(--cp-gap, 8px);
-  --_shadow: var(--cp-shadow, 0 4px 16px rgb(0 0 0 / .18)); --_z: var(--cp-z, 1000); --_speed: var(--cp-speed, 160ms);
-  font: 14px/1.4 var(--cp-font, system-ui, sans-serif); color: var(--_text); box-sizing: border-box;
+:host{
+--_text:var(--cp-text,light-dark(#1b1d22,#eceef2));--_muted:var(--cp-muted,light-dark(#565c66,#a9b0bb));
+--_surface:var(--cp-surface,light-dark(#fff,#1d2026));--_line:var(--cp-line,light-dark(#d5d9e0,#3a3f49));
+--_bg:var(--cp-bg,light-dark(#f3f4f7,#14161b));--_accent:var(--cp-accent,light-dark(#0b57c2,#8ab8ff));--_info:var(--cp-info,var(--_accent));
+--_ok:var(--cp-ok,light-dark(#1a6b2f,#6fd08a));--_warn:var(--cp-warn,light-dark(#8a5300,#f0b35a));--_bad:var(--cp-bad,light-dark(#b3261e,#ff9d94));
+--_radius:var(--cp-radius,12px);--_gap:var(--cp-gap,8px);--_shadow:var(--cp-shadow,0 4px 16px rgb(0 0 0 / .18));--_z:var(--cp-z,1000);--_speed:var(--cp-speed,160ms);
+font:14px/1.4 var(--cp-font,system-ui,sans-serif);color:var(--_text);box-sizing:border-box;
 }
-:host([hidden]), [hidden] { display: none !important; }
-*, ::before, ::after { box-sizing: inherit; }
-ul { list-style: none; margin: 0; padding: 0; }
-button { font: inherit; color: inherit; background: none; border: 1px solid var(--_line); border-radius: var(--_radius); padding: 2px 10px; min-block-size: 28px; min-inline-size: 28px; cursor: pointer; }
-:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
-.sr { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-@media (pointer: coarse) { button { min-block-size: 44px; min-inline-size: 44px; } }
-@media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }`;
+:host([hidden]),[hidden]{display:none !important}
+*,::before,::after{box-sizing:inherit}
+ul{list-style:none;margin:0;padding:0}
+button{font:inherit;color:inherit;background:none;border:1px solid var(--_line);border-radius:8px;padding:2px 10px;min-height:28px;min-width:28px;cursor:pointer;transition:background var(--_speed)}
+:where(button):hover{background:var(--_bg)}
+:focus-visible{outline:2px solid var(--_accent);outline-offset:2px}
+.card{background:var(--_surface);border:1px solid var(--_line);border-radius:var(--_radius);box-shadow:var(--_shadow);overflow-wrap:anywhere}
+.row{display:flex;flex-wrap:wrap;align-items:center;gap:var(--_gap)}
+.muted{color:var(--_muted)}
+.sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+@media (pointer:coarse){button{min-height:44px;min-width:44px}}
+@media (prefers-reduced-motion:reduce){*{animation:none !important;transition:none !important}}`;
 
 /** Elements above which no client was found yet. @type {Set<Widget>} */
 const waiting = new Set();
@@ -39,6 +42,15 @@ export class Widget extends Base {
   static labels = {};
   static css = "";
   static observedAttributes = ["room"];
+  /** Whether it is of a room: it joins that, and draws nothing before there is one. */
+  static joins = false;
+
+  /** @protected */
+  root = this.attachShadow({ mode: "open" });
+  /** The client in use while `begin` and `render` run. @protected @type {Client} */
+  core = /** @type {any} */ (null);
+  /** The room likewise, for those that join. @protected @type {Room} */
+  joined = /** @type {any} */ (null);
 
   /** @type {Client | null} */
   #own = null;
@@ -48,9 +60,14 @@ export class Widget extends Base {
   #life = null;
   #isDue = false;
 
+  constructor() {
+    super();
+    this.root.adoptedStyleSheets = [sheet(SHARED), sheet(new.target.css)];
+  }
+
   /** Its own, else the provider's above, else `window.copresence`. @returns {Client | null} */
   get client() {
-    return this.#own ?? /** @type {any} */ (this.provider)?.client ?? /** @type {any} */ (globalThis).copresence ?? null;
+    return this.#own ?? /** @type {any} */ (above(this, "cp-provider"))?.client ?? /** @type {any} */ (globalThis).copresence ?? null;
   }
 
   set client(client) {
@@ -68,17 +85,8 @@ export class Widget extends Base {
     this.update();
   }
 
-  /** @protected */
-  get provider() {
-    return above(this, "cp-provider");
-  }
-
   connectedCallback() {
-    if (!this.shadowRoot) {
-      const { css } = /** @type {typeof Widget} */ (this.constructor);
-      this.attachShadow({ mode: "open" }).adoptedStyleSheets = [sheet(SHARED), sheet(css)];
-      this.build();
-    }
+    takeGiven(this, "client", "labels");
     this.restart();
   }
 
@@ -89,24 +97,29 @@ export class Widget extends Base {
   }
 
   attributeChangedCallback(/** @type {string} */ name) {
-    if (name === "room") this.restart();
+    if (name === "room" || name === "off") this.restart();
     else this.update();
   }
 
   /** Begins anew, with the client that is to be found now. */
   restart() {
-    if (!this.isConnected || !this.shadowRoot) return;
     this.disconnectedCallback();
+    if (!this.isConnected) return;
     const { client } = this;
     if (!client) return void waiting.add(this);
-    this.#life = new AbortController();
-    const name = this.getAttribute("room") ?? this.provider?.getAttribute("room");
-    const room = name ? client.room(name) : null;
-    if (room && /** @type {any} */ (this.constructor).joins) {
-      room.join().catch(() => {});
-      this.onEnd(() => room.leave());
+    if (/** @type {typeof Widget} */ (this.constructor).joins) {
+      const name = this.getAttribute("room") ?? above(this, "cp-provider")?.getAttribute("room");
+      if (!name) return;
+      this.joined = client.room(name);
     }
-    this.begin(client, room);
+    this.core = client;
+    this.#life = new AbortController();
+    if (this.joined) {
+      const { joined } = this;
+      joined.join().catch(() => {});
+      this.onEnd(() => joined.leave());
+    }
+    this.begin();
     this.update();
   }
 
@@ -120,9 +133,9 @@ export class Widget extends Base {
     });
   }
 
-  /** @param {Source} source */
-  watch(source) {
-    this.onEnd(source.subscribe(() => this.update()));
+  /** @param {...Source} sources whose changes draw it again */
+  watch(...sources) {
+    for (const source of sources) this.onEnd(source.subscribe(() => this.update()));
   }
 
   /** Ends with the element. @param {() => void} end */
@@ -132,7 +145,7 @@ export class Widget extends Base {
 
   /** While it is in the page. @param {EventTarget} target @param {string} event @param {(event: any) => void} handler */
   listen(target, event, handler) {
-    if (this.#life) target.addEventListener(event, handler, { signal: this.#life.signal });
+    target.addEventListener(event, handler, { signal: /** @type {AbortController} */ (this.#life).signal });
   }
 
   /** @param {string} name @param {Record<string, unknown>} [detail] @returns {boolean} false when a listener prevented what follows */
@@ -140,16 +153,19 @@ export class Widget extends Base {
     return this.dispatchEvent(new CustomEvent(`cp-${name}`, { bubbles: true, composed: true, cancelable: true, detail }));
   }
 
+  /** The text of that name, with what stands in braces filled in. @param {string} name @param {Record<string, unknown>} [values] */
+  say(name, values = {}) {
+    return (this.labels[name] ?? name).replace(/\{(\w+)\}/g, (_, each) => String(values[each] ?? ""));
+  }
+
   /** A number out of an attribute. @param {string} name @param {number} initial */
   number(name, initial) {
     const value = Number.parseFloat(this.getAttribute(name) ?? "");
-    return Number.isFinite(value) && value >= 0 ? value : initial;
+    return value >= 0 && value < Infinity ? value : initial;
   }
 
-  /** Once, when its shadow is there. */
-  build() {}
-  /** @param {Client} _client @param {Room | null} _room */
-  begin(_client, _room) {}
+  /** Once for each client. */
+  begin() {}
   render() {}
 }
 
@@ -161,12 +177,17 @@ export function retryWaiting() {
 /**
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
+ * @param {string} [names] its classes; the first is its part, too
  * @param {Record<string, any>} [props] `on…` listen, what an element has is set, everything else is an attribute
  * @param {...(Node | string)} children strings become text
  * @returns {HTMLElementTagNameMap[K]}
  */
-export function h(tag, props = {}, ...children) {
+export function h(tag, names = "", props = {}, ...children) {
   const element = document.createElement(tag);
+  if (names) {
+    element.className = names;
+    element.part = /** @type {any} */ (names.split(" ")[0]);
+  }
   for (const [name, value] of Object.entries(props)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name in element) /** @type {any} */ (element)[name] = value;
@@ -174,6 +195,11 @@ export function h(tag, props = {}, ...children) {
   }
   element.append(...children);
   return element;
+}
+
+/** @param {string} names @param {() => void} onclick @param {...(Node | string)} children */
+export function button(names, onclick, ...children) {
+  return h("button", names, { type: "button", onclick }, ...children);
 }
 
 /**
@@ -198,9 +224,19 @@ export function keyed(parent, items, keyOf, make, update) {
   for (const gone of old.values()) gone.remove();
 }
 
-/** @param {string} text with `{name}` in it @param {Record<string, unknown>} values */
-export function fill(text, values) {
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+/** Where an address may lead: to a place of this host, or by http. @param {string | null | undefined} url */
+export function isSafe(url) {
+  return /^(https?:\/\/|\/(?!\/))/i.test(url ?? "");
+}
+
+/** What a page gave before the element was defined lies over the element's own properties. @param {any} element @param {...string} names */
+export function takeGiven(element, ...names) {
+  for (const name of names) {
+    if (!Object.hasOwn(element, name)) continue;
+    const given = element[name];
+    delete element[name];
+    element[name] = given;
+  }
 }
 
 const COLORS = ["#00639b", "#8a3ab9", "#a33b20", "#1a6b2f", "#8a5300", "#9c2a5b", "#3d5afe", "#00695c", "#5d4037", "#455a64"];

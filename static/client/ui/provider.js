@@ -4,7 +4,7 @@
  */
 
 import { createClient } from "../index.js";
-import { define, retryWaiting } from "./base.js";
+import { define, retryWaiting, takeGiven } from "./base.js";
 
 /** @type {typeof HTMLElement} */
 const Base = globalThis.HTMLElement ?? class {};
@@ -28,12 +28,7 @@ export class CpProvider extends Base {
 
   connectedCallback() {
     this.style.display = "contents";
-    // Given by the page before this element was defined, it lies over our own property.
-    if (Object.hasOwn(this, "client")) {
-      const given = this.client;
-      Reflect.deleteProperty(this, "client");
-      this.client = given;
-    }
+    takeGiven(this, "client");
     if (this.#client) return;
     const [url, tokenUrl, room, guest] = ["url", "token-url", "room", "guest-name"].map((name) => this.getAttribute(name));
     this.#client = createClient({

@@ -1,131 +1,118 @@
 /**
- * `<cp-toasts position="bottom-end" max="3" hotkey="F8">`: what wants attention, for its time.
+ * `<cp-toasts position="bottom-end" max="3" duration-scale="2" hotkey="F8">`: what wants attention, for its time.
  *
  * What is read out are two lines that are in the page from the start; the toasts beside them hold the buttons. Nothing takes
- * the focus; the hotkey goes there, Escape puts one away. Clocks stand still while somebody looks, or looks elsewhere.
+ * the focus; the hotkey goes there, Escape puts one away. Clocks stand still while somebody looks, or looks elsewhere, and
+ * with them the bars that show how long each stays.
  */
 
-import { define, fill, h, keyed, Widget } from "./base.js";
+import { button, define, h, keyed } from "./base.js";
+import { NOTICE_CSS, NOTICE_LABELS, Notices } from "./notice.js";
 
 /** @typedef {import("../types.js").Notification} Notification */
 
-const ICONS = { info: "i", success: "✓", warning: "!", error: "×" };
-
-export class CpToasts extends Widget {
-  static observedAttributes = ["position", "max", "hotkey"];
-  static labels = { region: "Notifications ({hotkey})", close: "Dismiss: {title}", more: "{count} more", info: "Information", success: "Success", warning: "Warning", error: "Error" };
-  static css = `
-:host { position: fixed; z-index: var(--_z); inset-block-end: 16px; inset-inline-end: 16px; inline-size: min(var(--cp-toast-width, 360px), calc(100vw - 32px)); pointer-events: none; }
-:host([position^=top]) { inset-block: 16px auto; }
-:host([position$=start]) { inset-inline: 16px auto; }
-:host([position$=center]) { inset-inline: 0; margin-inline: auto; }
-ul { display: grid; gap: var(--_gap); }
-li { pointer-events: auto; display: grid; grid-template-columns: auto 1fr auto; gap: 4px 10px; background: var(--_surface); border: 1px solid var(--_line); border-inline-start: 4px solid var(--_tone); border-radius: var(--_radius); box-shadow: var(--_shadow); padding: 10px 12px; animation: in var(--_speed); overflow-wrap: anywhere; }
-[data-type=info] { --_tone: var(--_info); } [data-type=success] { --_tone: var(--_ok); } [data-type=warning] { --_tone: var(--_warn); } [data-type=error] { --_tone: var(--_bad); }
-.icon { color: var(--_tone); font-weight: 700; inline-size: 1em; text-align: center; }
-.title { font-weight: 600; }
-.message { color: var(--_muted); }
-.actions { display: flex; gap: var(--_gap); flex-wrap: wrap; grid-column: 2 / -1; }
-.close { border: 0; padding: 0; }
-.more { color: var(--_text); background: var(--_surface); border-radius: var(--_radius); padding: 2px 12px; justify-self: start; }
-@keyframes in { from { opacity: 0; transform: translateY(8px); } }`;
+export class CpToasts extends Notices {
+  static observedAttributes = ["position", "max", "hotkey", "duration-scale"];
+  static labels = { ...NOTICE_LABELS, region: "Notifications ({hotkey})", close: "Dismiss: {title}", more: "{count} more" };
+  static css = `${NOTICE_CSS}
+:host{position:fixed;z-index:var(--_z);bottom:16px;inset-inline-end:16px;width:min(var(--cp-toast-width,360px),calc(100vw - 32px));pointer-events:none}
+:host([position^=top]){inset-block:16px auto}
+:host([position$=start]){inset-inline:16px auto}
+:host([position$=center]){inset-inline:0;margin-inline:auto}
+ul{display:grid;gap:var(--_gap)}
+li{pointer-events:auto;position:relative;overflow:hidden;animation:in var(--_speed)}
+.close{border:0;padding:0;margin:-4px -4px 0 0;color:var(--_muted)}
+.progress{position:absolute;inset:auto 0 0;height:3px;background:var(--_tone);transform-origin:left;animation:run linear both}
+:host(:dir(rtl)) .progress{transform-origin:right}
+:is(.hover,.focus,.hidden) .progress{animation-play-state:paused}
+.more{width:fit-content;padding:2px 12px;margin-top:var(--_gap)}
+.more:empty{display:none}
+@media (prefers-reduced-motion:reduce){.progress{display:none}}
+@keyframes in{from{opacity:0;transform:translateY(8px)}}
+@keyframes run{to{transform:scaleX(0)}}`;
 
   /** @type {Set<string>} what was read out, and told by `cp-show` */
   #told = new Set();
+  #polite = h("div", "sr", { role: "status" });
+  #urgent = h("div", "sr", { role: "alert" });
+  #list = h("ul", "region", {
+    onpointerenter: () => this.#hold("hover", true), onpointerleave: () => this.#hold("hover", false), onfocusin: () => this.#hold("focus", true), onfocusout: () => this.#hold("focus", false),
+  });
+  #more = h("div", "more card");
+  #region = h("section", "", { tabIndex: -1 }, this.#list, this.#more);
 
-  build() {
-    this.list = h("ul", { part: "region" });
-    this.more = h("div", { className: "more", hidden: true });
-    this.polite = h("div", { className: "sr", role: "status" });
-    this.urgent = h("div", { className: "sr", role: "alert" });
-    this.region = h("section", { tabIndex: -1 }, this.list, this.more);
-    this.shadowRoot?.append(this.polite, this.urgent, this.region);
+  constructor() {
+    super();
+    this.root.append(this.#polite, this.#urgent, this.#region);
   }
 
-  /** @param {import("./base.js").Client} client */
-  begin(client) {
-    const { notifications } = client;
-    this.watch(notifications);
-    const hold = (/** @type {string} */ reason, /** @type {boolean} */ isHeld) => (isHeld ? notifications.hold(reason) : notifications.release(reason));
-    const list = /** @type {HTMLElement} */ (this.list);
-    this.listen(list, "pointerenter", () => hold("hover", true));
-    this.listen(list, "pointerleave", () => hold("hover", false));
-    this.listen(list, "focusin", () => hold("focus", true));
-    this.listen(list, "focusout", () => hold("focus", false));
-    const look = () => hold("hidden", document.visibilityState === "hidden");
+  begin() {
+    this.watch(this.core.notifications);
+    const look = () => this.#hold("hidden", document.hidden);
     this.listen(document, "visibilitychange", look);
     look();
     this.listen(document, "keydown", (event) => this.#key(event));
-    this.onEnd(() => ["hover", "focus", "hidden"].forEach((reason) => void hold(reason, false)));
+    this.onEnd(() => ["hover", "focus", "hidden"].forEach((reason) => this.#hold(reason, false)));
   }
 
   render() {
-    const all = this.client?.notifications.getSnapshot().notifications ?? [];
-    if (!this.list || !this.more || !this.region) return;
-    const { labels } = this;
+    const { notifications } = this.core;
+    notifications.durationScale = this.number("duration-scale", 1) || Infinity;
+    const all = notifications.getSnapshot().notifications;
     const shown = all.slice(-this.number("max", 3)).reverse();
-    this.region.ariaLabel = fill(String(labels.region), { hotkey: this.#hotkey });
-    const hadFocus = this.shadowRoot?.activeElement;
-    keyed(this.list, shown, ({ id }) => id, () => h("li", { part: "toast" }), (element, notification) => this.#draw(element, notification));
+    const rest = all.length - shown.length;
+    const hadFocus = this.root.activeElement;
+    this.#region.ariaLabel = this.say("region", { hotkey: this.#hotkey });
+    keyed(this.#list, shown, ({ id }) => id, () => h("li", "toast card"), (element, item) => this.draw(element, item));
     // The button under the focus went with its toast: the region keeps the place.
-    if (hadFocus && !this.shadowRoot?.activeElement && shown.length > 0) this.region.focus();
-    if (shown.length === 0) for (const reason of ["hover", "focus"]) this.client?.notifications.release(reason);
-    this.more.hidden = all.length <= shown.length;
-    this.more.textContent = fill(String(labels.more), { count: all.length - shown.length });
+    if (hadFocus && !this.root.activeElement && shown.length > 0) this.#region.focus();
+    if (shown.length === 0) for (const reason of ["hover", "focus"]) this.#hold(reason, false);
+    this.#more.textContent = rest > 0 ? this.say("more", { count: rest }) : "";
     for (const each of all) if (!this.#told.has(each.id)) this.#tell(each);
-    const there = new Set(all.map(({ id }) => id));
-    for (const id of this.#told) if (!there.has(id)) this.#told.delete(id);
+    this.#told = new Set(all.map(({ id }) => id));
   }
 
   get #hotkey() {
     return this.getAttribute("hotkey") ?? "F8";
   }
 
-  /** @param {any} element @param {Notification} notification */
-  #draw(element, notification) {
-    if (element.cpShown === notification) return;
-    element.cpShown = notification;
-    const { id, type, title, message, actions = [] } = notification;
-    const { labels } = this;
-    element.dataset.type = type;
-    const icon = h("span", { className: "icon", part: "icon", role: "img" }, ICONS[type]);
-    icon.ariaLabel = String(labels[type]);
-    const close = h("button", { type: "button", className: "close", part: "close", onclick: () => this.#dismiss(id, "button") }, "✕");
-    close.ariaLabel = fill(String(labels.close), { title });
-    const text = h("div", {}, h("div", { className: "title", part: "title", dir: "auto" }, title), h("div", { className: "message", part: "message", dir: "auto" }, message));
-    const buttons = actions.map((action) => h("button", { type: "button", onclick: () => this.#act(notification, action) }, action.label));
-    element.replaceChildren(icon, text, close, ...(buttons.length > 0 ? [h("div", { className: "actions", part: "actions" }, ...buttons)] : []));
+  /** @param {string} reason @param {boolean} isHeld */
+  #hold(reason, isHeld) {
+    this.#list.classList.toggle(reason, isHeld);
+    if (isHeld) this.core.notifications.hold(reason);
+    else this.core.notifications.release(reason);
   }
 
-  /** @param {Notification} notification */
+  /** @param {Notification} item */
+  extras({ id, title }) {
+    const close = button("close", () => this.#dismiss(id, "button"), "✕");
+    close.ariaLabel = this.say("close", { title });
+    const left = this.core.notifications.timeLeft(id);
+    const bar = h("div", "progress");
+    bar.style.animationDuration = `${left}ms`;
+    return left < Infinity ? [close, bar] : [close];
+  }
+
+  /** @param {Notification} item */
   #tell({ id, type, title, message }) {
-    this.#told.add(id);
-    const line = type === "error" ? this.urgent : this.polite;
-    if (line) line.textContent = `${title} ${message}`.trim();
+    (type === "error" ? this.#urgent : this.#polite).textContent = `${title} ${message}`.trim();
     this.tell("show", { id });
-  }
-
-  /** @param {Notification} notification @param {import("../types.js").NotificationAction} action */
-  #act({ id }, action) {
-    const goOn = this.tell("action", { id, action: action.id });
-    this.client?.notifications.act(id, action.id);
-    // The client lets only links through that lead to this place or to http.
-    if (goOn && action.url && /^(https?:\/\/|\/(?!\/))/.test(action.url)) location.assign(action.url);
   }
 
   /** @param {string} id @param {string} by */
   #dismiss(id, by) {
-    this.client?.notifications.hideNotification(id);
+    this.core.notifications.hideNotification(id);
     this.tell("dismiss", { id, by });
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
+    const { activeElement } = this.root;
     if (event.key === this.#hotkey) {
       event.preventDefault();
-      this.region?.focus();
-    } else if (event.key === "Escape" && this.shadowRoot?.activeElement) {
-      const inside = /** @type {any} */ (this.shadowRoot.activeElement.closest("li") ?? this.list?.firstElementChild);
+      this.#region.focus();
+    } else if (event.key === "Escape" && activeElement) {
+      const inside = /** @type {any} */ (activeElement.closest("li") ?? this.#list.firstElementChild);
       if (inside) this.#dismiss(inside.cpKey, "escape");
     }
   }
