@@ -37,6 +37,10 @@ const ENDS = {
 };
 /** A shorter cut is told by the strip alone. */
 const WORTH_A_TOAST_MS = 1_000;
+const EMPTY_AFTER_MS = 3_000;
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let emptyTimer;
 
 const problem = (/** @type {string} */ words) => setText(byId("problem"), words);
 
@@ -94,8 +98,17 @@ function settle(room) {
   if (status === "refused") return refuse(`The room can't be joined: ${error?.message}.`);
   const isKnown = room.cursor !== null;
   byId("main").setAttribute("aria-busy", String(!isKnown));
-  byId("empty").hidden = !isKnown || KEYS.some((key) => room.state.get(key) !== undefined);
+  showEmpty(isKnown && KEYS.every((key) => room.state.get(key) === undefined));
   byId("approve").disabled = !isKnown;
+}
+
+/** The first numbers may be a moment behind the first picture, and a note that comes and goes makes the page jump. @param {boolean} isEmpty */
+function showEmpty(isEmpty) {
+  if (!isEmpty) {
+    clearTimeout(emptyTimer);
+    emptyTimer = undefined;
+    byId("empty").hidden = true;
+  } else if (emptyTimer === undefined) emptyTimer = setTimeout(() => (byId("empty").hidden = false), EMPTY_AFTER_MS);
 }
 
 /** @param {string} words */
