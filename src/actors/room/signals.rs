@@ -51,21 +51,6 @@ fn until_tick(tick: Duration, wall: Timestamp) -> Duration {
     Duration::from_micros(wait_us.unsigned_abs())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rooms_tick_together_and_never_too_soon() {
-        let tick = Duration::from_millis(33);
-        for wall in 1_763_708_652_000..1_763_708_652_200 {
-            let wait = until_tick(tick, Timestamp(wall));
-            assert!(wait >= tick / 4 && wait < tick * 5 / 4, "{wait:?}");
-            assert_eq!((wall * 1_000 + i64::try_from(wait.as_micros()).unwrap()) % 33_000, 0);
-        }
-    }
-}
-
 impl Room {
     /// One frame for all, and another for each who signalled, without their own.
     fn send_signals(&mut self) {
@@ -81,5 +66,20 @@ impl Room {
             })
             .collect();
         self.audience.push_signals(&frame, &instead);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rooms_tick_together_and_never_too_soon() {
+        let tick = Duration::from_millis(33);
+        for wall in 1_763_708_652_000..1_763_708_652_200 {
+            let wait = until_tick(tick, Timestamp(wall));
+            assert!(wait >= tick / 4 && wait < tick * 5 / 4, "{wait:?}");
+            assert_eq!((wall * 1_000 + i64::try_from(wait.as_micros()).unwrap()) % 33_000, 0);
+        }
     }
 }

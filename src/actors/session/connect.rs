@@ -33,6 +33,14 @@ const FULL_PAUSE: Duration = Duration::from_secs(10);
 /// What a token's end is stretched by, because clocks differ.
 const LEEWAY: Duration = Duration::from_millis(LEEWAY_MS.unsigned_abs());
 
+/// What there may be of a user's own log.
+enum Stored {
+    /// Nothing, for this user is new.
+    Nothing,
+    /// Something, of which the client had what is up to the cursor.
+    From(Option<Cursor>),
+}
+
 impl Session {
     pub(super) fn connect(&mut self, id: Option<CommandId>, connect: Connect, ctx: &mut Context<Self>) {
         let token = connect.token.as_ref().map(Hidden::expose);
@@ -66,7 +74,8 @@ impl Session {
         let quota = Quota::new(self.node().limits.session(), user, Arc::clone(&self.arrival.address));
         self.phase = Phase::Connecting;
         // A guest who brought no token was drawn a moment ago, so there is nothing to read of them.
-        let stored = (connect.token.is_some() || connect.since.is_some()).then_some(connect.since);
+        let is_new = connect.token.is_none() && connect.since.is_none();
+        let stored = if is_new { Stored::Nothing } else { Stored::From(connect.since) };
         let (reply, opened) = oneshot::channel();
         let open = OpenSession {
             secret: connect.secret.as_ref().map(|secret| secret.expose().to_owned()),
@@ -95,14 +104,14 @@ impl Session {
     }
 
     /// The session is registered: whatever happens in its user's own room from now on stirs it, and what is there by now is
-    /// read. `stored` is `None` for a user of whom nothing can be, else where the client was in that log.
+    /// read.
     fn opened(
         &mut self,
         id: Option<CommandId>,
         admitted: Admitted,
         opened: Opened,
         quota: Quota,
-        stored: Option<Option<Cursor>>,
+        stored: Stored,
         ctx: &mut Context<Self>,
     ) {
         let node = Arc::clone(self.node());
@@ -125,7 +134,7 @@ impl Session {
             reader,
             farewell: Farewell::Lost,
         };
-        let Some(since) = stored else {
+        let Stored::From(since) = stored else {
             let welcomed = Welcomed::of_nobody(self.node().first_epoch);
             return self.welcomed(id.as_ref(), open, guest_token.as_deref(), &welcomed, ctx);
         };
