@@ -8,51 +8,20 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use uuid::Uuid;
 
 use copresence::domain::cursor::Cursor;
-use copresence::domain::entry::{Draft, Entry, Kind, Timestamp};
-use copresence::domain::ids::{EntryId, Epoch, RoomName, SessionId, UserId};
+use copresence::domain::entry::Timestamp;
+use copresence::domain::ids::Epoch;
 use copresence::domain::inbox::{Arrival, Change as InboxChange, Inbox, Keep};
 use copresence::domain::notification::{Level, Notification, NotificationId};
 use copresence::domain::preferences::Verdict;
 use copresence::domain::presence::{Change, Device, Status};
-use copresence::domain::roster::Roster;
 use copresence::domain::signals::Signals;
 use copresence::domain::tail::{Bounds, Tail};
-use copresence::domain::user::User;
 use copresence::protocol::push::{self, SignalBatch};
 use copresence::protocol::{command, scan};
 
-fn room() -> RoomName {
-    RoomName::parse("dashboard:sales").expect("it is a room's name")
-}
+use samples::{entry, publish, room, roster_of, session, user};
 
-fn session(n: usize) -> SessionId {
-    SessionId::parse(&format!("s-{n:016x}")).expect("it is a session's name")
-}
-
-fn user(n: usize) -> Arc<User> {
-    let id = UserId::parse(&format!("user-{n}")).expect("it is a user's id");
-    Arc::new(User::new(id, "Ada Lovelace".into(), None))
-}
-
-fn entry(offset: u64) -> Arc<Entry> {
-    let data = format!(r#"{{"revenue":12345.67,"note":"{}"}}"#, "x".repeat(160));
-    let draft = Draft {
-        id: EntryId(Uuid::from_u128(u128::from(offset))),
-        at: Timestamp(1_763_708_652_123),
-        kind: Kind::Event,
-        from: push::from_member(&user(1).id, &session(1)),
-        body: push::publish_body("metrics-updated", &data),
-    };
-    Arc::new(draft.at_offset(offset))
-}
-
-/// A message of about `bytes` with one space after each comma, as some clients write them.
-fn publish(bytes: usize) -> String {
-    let items = vec!["{\"x\":1.25, \"label\":\"north-west\"}"; bytes / 34].join(", ");
-    format!(
-        r#"{{"type":"publish","id":7,"room":"dashboard:sales","event":"metrics-updated","key":"k-1","data":[{items}]}}"#
-    )
-}
+mod samples;
 
 fn codec(c: &mut Criterion) {
     let mut group = c.benchmark_group("codec");
@@ -77,15 +46,6 @@ fn scanning(c: &mut Criterion) {
         group.bench_function(name, |b| b.iter(|| scan::compact(black_box(&text)).map(|compact| compact.len())));
     }
     group.finish();
-}
-
-fn roster_of(members: usize) -> Roster {
-    let mut roster = Roster::new(usize::MAX);
-    for n in 0..members {
-        roster.attach(&session(n), 1, &user(n), Device::Desktop, &Change::default(), Timestamp(0));
-    }
-    roster.tick();
-    roster
 }
 
 fn roster(c: &mut Criterion) {

@@ -33,12 +33,12 @@ const FULL_PAUSE: Duration = Duration::from_secs(10);
 /// What a token's end is stretched by, because clocks differ.
 const LEEWAY: Duration = Duration::from_millis(LEEWAY_MS.unsigned_abs());
 
-/// What the store may have of who connects.
+/// What there may be of a user's own log.
 enum Stored {
-    /// Nothing: they were drawn a moment ago.
+    /// Nothing, for this user is new.
     Nothing,
-    /// Their inbox, and where the client was in its log.
-    Since(Option<Cursor>),
+    /// Something, of which the client had what is up to the cursor.
+    From(Option<Cursor>),
 }
 
 impl Session {
@@ -74,11 +74,8 @@ impl Session {
         let quota = Quota::new(self.node().limits.session(), user, Arc::clone(&self.arrival.address));
         self.phase = Phase::Connecting;
         // A guest who brought no token was drawn a moment ago, so there is nothing to read of them.
-        let stored = if connect.token.is_some() || connect.since.is_some() {
-            Stored::Since(connect.since)
-        } else {
-            Stored::Nothing
-        };
+        let is_new = connect.token.is_none() && connect.since.is_none();
+        let stored = if is_new { Stored::Nothing } else { Stored::From(connect.since) };
         let (reply, opened) = oneshot::channel();
         let open = OpenSession {
             secret: connect.secret.as_ref().map(|secret| secret.expose().to_owned()),
@@ -137,7 +134,7 @@ impl Session {
             reader,
             farewell: Farewell::Lost,
         };
-        let Stored::Since(since) = stored else {
+        let Stored::From(since) = stored else {
             let welcomed = Welcomed::of_nobody(self.node().first_epoch);
             return self.welcomed(id.as_ref(), open, guest_token.as_deref(), &welcomed, ctx);
         };
