@@ -2,62 +2,19 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 
-import { launch, Server, until, Wire, Window } from "./support.mjs";
+import { until } from "./support.mjs";
+import { findings, HOSTILE, keepEvents, Stage, toast } from "./ui-support.mjs";
 
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const HOSTILE = '<img src=x onerror="document.title=1">';
-
-let server;
-let wire;
-let browser;
-let serial = 0;
+let stage;
 
 before(async () => {
-  server = await Server.start();
-  wire = await Wire.to(server.port);
-  // The page is given by the test, so it has no address, and one without may not open sockets to this machine.
-  browser = await launch({ args: ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-features=LocalNetworkAccessChecks"] });
+  stage = await Stage.begin();
 });
-after(async () => {
-  await browser?.close();
-  wire?.stop();
-  await server?.stop();
-});
+after(() => stage?.end());
 
-const newRoom = () => `ui:${(serial += 1)}`;
-
-/** A person's page with these elements in it, served under the policy of the node's own pages. */
-async function open(body, { room = newRoom(), name = "Ada Lovelace", attributes = "", html = "", document, ...options } = {}) {
-  const context = await browser.newContext(options);
-  const page = await context.newPage();
-  const window = new Window(page, wire.url);
-  const escaped = name.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
-  const policy = (await fetch(`${server.url}/`)).headers.get("content-security-policy");
-  assert.match(policy, /default-src 'self'/);
-  await page.route(`${wire.url}/ui-test`, (route) => route.fulfill({
-    contentType: "text/html",
-    headers: { "content-security-policy": policy },
-    body: document ?? `<!doctype html><html lang="en" ${html}><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>Elements</title>
-      <link rel="icon" href="/favicon.svg"><script type="module" src="/client/ui/index.js"></script>
-      <main><h1>Elements</h1><cp-provider room="${room}" guest-name="${escaped}" ${attributes}>${body}</cp-provider></main></html>`,
-  }));
-  await page.route(`${wire.url}/axe.js`, async (route) => route.fulfill({ contentType: "text/javascript", body: await readFile(AXE, "utf8") }));
-  await page.goto(`${wire.url}/ui-test`);
-  const look = async () => ({ state: await page.evaluate(() => document.querySelector("cp-provider").client?.connectionState), alarms: window.alarms });
-  await until(look, ({ state }) => state === "connected", { what: "connected" });
-  return { context, page, window, room };
-}
-
-/** Whatever axe has to say about a page. */
-async function findings(page) {
-  await page.addScriptTag({ url: "/axe.js" });
-  return page.evaluate(async () => (await window.axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => html + failureSummary).join("; ")}`));
-}
-
-const toast = (page, notification) => page.evaluate((each) => document.querySelector("cp-provider").client.notifications.showNotification(each), notification);
+const open = (...given) => stage.open(...given);
 
 test("avatars list who is here by name and status, and what is hostile in a name is text", async () => {
   const body = '<cp-avatars self max="2" follow></cp-avatars>';
@@ -96,10 +53,10 @@ test("the status says when the connection is lost for longer than a blip, and li
   await page.locator("#soon").getByRole("group", { name: "Connection details" }).waitFor();
   await page.keyboard.press("Escape");
   await page.locator("#soon .popover").waitFor({ state: "hidden" });
-  wire.cut();
+  stage.wire.cut();
   await until(() => label("soon"), (text) => text === "Reconnecting");
   assert.equal(await label("late"), "Live");
-  wire.up();
+  stage.wire.up();
   await page.evaluate(() => document.addEventListener("cp-retry", () => (window.retried = true)));
   await page.locator("#soon").getByRole("button", { name: "Try now" }).click({ timeout: 3_000 }).catch(() => {});
   await until(() => label("soon"), (text) => text === "Live");
@@ -119,7 +76,7 @@ test("toasts: three and how many more, read out in their own lines, by keyboard,
   await page.getByRole("button", { name: "before" }).focus();
   for (const id of ["a", "b", "c", "d"]) await toast(page, { id, title: `${id} ${HOSTILE}`, message: "said", duration: 600_000 });
   await toast(page, { id: "e", type: "error", title: "Broken", message: "for good", actions: [{ id: "mend", label: "Mend" }] });
-  const titles = () => page.locator("cp-toasts .title").allTextContents();
+  const titles = () => page.locator("cp-toasts li:not([hidden]) .title").allTextContents();
   await until(titles, (seen) => seen.join("|") === `Broken|d ${HOSTILE}|c ${HOSTILE}`);
   assert.equal(await page.locator("cp-toasts .more").textContent(), "2 more");
   assert.equal(await page.locator("cp-toasts img").count(), 0);
@@ -174,7 +131,7 @@ test("what people did comes newest first as text, older ones on demand, and one 
   await page.locator("cp-activity .empty").waitFor();
   const track = (action) => page.evaluate(([name, what]) => document.querySelector("cp-provider").client.room(name).activity.track(what, "chart"), [room, action]);
   for (const action of ["opened", HOSTILE, "closed"]) await track(action);
-  const items = () => page.locator("cp-activity li").evaluateAll((all) => all.map((item) => [...item.querySelectorAll("span")].map(({ textContent }) => textContent).join(" ")));
+  const items = () => page.locator("cp-activity li").evaluateAll((all) => all.map((item) => [...item.querySelectorAll("bdi")].map(({ textContent }) => textContent).join(" ")));
   await until(items, (seen) => seen.join("|") === `Ada Lovelace closed chart|Ada Lovelace ${HOSTILE} chart`);
   assert.equal(await page.locator("cp-activity img").count(), 0);
   await page.getByRole("button", { name: "Show older" }).click();
@@ -188,14 +145,41 @@ test("what people did comes newest first as text, older ones on demand, and one 
   await context.close();
 });
 
-test("a toast's clock stands still under the pointer", async () => {
-  const { page, context } = await open("<cp-toasts></cp-toasts>");
-  await toast(page, { id: "a", title: "brief", duration: 1_500 });
-  await page.locator("cp-toasts li").hover();
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
-  assert.equal(await page.locator("cp-toasts li").count(), 1);
+/** How the clocks of the toasts on screen stand: `running`, `paused`, and the time that each has in all. */
+const clocks = (page) => page.evaluate(() => document.querySelector("cp-toasts").shadowRoot.getAnimations().filter(({ id }) => id === "clock")
+  .map((clock) => `${clock.playState} ${clock.effect.getTiming().duration}`));
+
+test("a toast's clock stands still under the pointer, with the focus in it and in a hidden page, and ends it when it is over", async () => {
+  const { page, context } = await open('<cp-toasts duration-scale="100"></cp-toasts>');
+  await keepEvents(page, "cp-dismiss");
+  await toast(page, { id: "a", title: "brief" });
+  await toast(page, { id: "b", type: "warning", title: "longer" });
+  await toast(page, { id: "c", type: "error", title: "stays" });
+  const are = (state) => until(() => clocks(page), (seen) => seen.sort().join() === `${state} 500000,${state} 800000`);
+  await are("running");
+  await page.locator("cp-toasts li").first().hover();
+  await are("paused");
   await page.mouse.move(1, 1);
-  await until(() => page.locator("cp-toasts li").count(), (count) => count === 0);
+  await are("running");
+  await page.getByRole("button", { name: "Dismiss: brief" }).focus();
+  await are("paused");
+  await page.evaluate(() => document.activeElement.shadowRoot.activeElement.blur());
+  await are("running");
+  const hide = (isHidden) => page.evaluate((value) => {
+    Object.defineProperty(document, "hidden", { value, configurable: true });
+    Object.defineProperty(document, "visibilityState", { value: value ? "hidden" : "visible", configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, isHidden);
+  await hide(true);
+  await are("paused");
+  // With a moment left, whoever comes back still gets two seconds to read.
+  await page.evaluate(() => document.querySelector("cp-toasts").shadowRoot.getAnimations().forEach((clock) => (clock.currentTime = clock.effect.getTiming().duration - 10)));
+  await hide(false);
+  const left = await page.evaluate(() => document.querySelector("cp-toasts").shadowRoot.getAnimations().filter(({ id }) => id === "clock").map((clock) => clock.effect.getTiming().duration - clock.currentTime));
+  assert.ok(left.every((ms) => ms > 1_000), left.join());
+  await page.evaluate(() => document.querySelector("cp-toasts").shadowRoot.getAnimations().forEach((clock) => clock.finish()));
+  await until(() => page.locator("cp-toasts .title").allTextContents(), (seen) => seen.join() === "stays");
+  assert.deepEqual((await page.evaluate(() => window.told)).map(([, { id, by }]) => `${id} ${by}`).sort(), ["a time", "b time"]);
   await context.close();
 });
 
@@ -208,7 +192,9 @@ for (const colorScheme of ["light", "dark"]) {
     await page.locator("cp-toasts li").nth(2).waitFor();
     await page.locator("cp-status").getByRole("button", { name: "Connection details" }).click();
     assert.deepEqual(await findings(page), []);
-    assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
+    // A toast's clock runs on, unseen.
+    assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll("*")].flatMap(({ shadowRoot }) => shadowRoot?.getAnimations() ?? []).map(({ id, animationName }) => id || animationName).filter((id) => id !== "clock")), []);
+    assert.equal(await page.locator("cp-toasts .progress:visible").count(), 0);
     await window.picture(`elements-${colorScheme}`);
     await context.close();
   });

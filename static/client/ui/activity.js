@@ -1,57 +1,55 @@
-/** `<cp-activity limit="20">`: what people did, newest first, and older ones on demand. Not read out: it is there to be looked up. */
+/**
+ * `<cp-activity limit="20" kinds="opened closed" group>`: what people did, newest first, and older ones on demand. Not read
+ * out: it is there to be looked up.
+ */
 
-import { define, h, keyed, Widget } from "./base.js";
+import { ago, define, h, keyed, timeOf, Widget, write } from "./base.js";
 
 /** @typedef {import("../types.js").UserAction} UserAction */
+/** @typedef {UserAction & { times: number }} Line */
 
 export class CpActivity extends Widget {
   static joins = true;
-  static observedAttributes = ["room", "limit"];
-  static labels = { list: "Activity", empty: "Nothing has happened yet", more: "Show older", someone: "Somebody" };
+  static observedAttributes = ["room", "limit", "kinds", "group"];
+  static labels = { list: "Activity", empty: "Nothing has happened yet", more: "Show older", someone: "Somebody", times: "{count} times" };
   static css = `
-:host { display: block; }
-li button { display: flex; flex-wrap: wrap; gap: 0 6px; inline-size: 100%; border: 0; border-radius: 6px; text-align: start; padding: 4px; overflow-wrap: anywhere; }
-.name { font-weight: 600; }
-time, .empty { color: var(--_muted); }
-time { margin-inline-start: auto; font-variant-numeric: tabular-nums; }`;
+:host{display:block}
+.select{display:flex;flex-wrap:wrap;gap:0 6px;width:100%;border:0;text-align:start;padding:4px}
+.time{margin-inline-start:auto}
+.times{color:var(--_muted)}`;
 
-  /** @type {import("./base.js").Room | null} */
-  #room = null;
   #pages = 1;
   #hasMore = true;
+  #list = h("ul", "list");
+  #empty = h("div", "empty");
+  #more = h("button", "more", { onclick: () => this.#older() });
 
-  build() {
-    this.list = h("ul", { part: "list" });
-    this.empty = h("p", { className: "empty", part: "empty" });
-    this.more = h("button", { type: "button", part: "more", onclick: () => this.#more() });
-    this.shadowRoot?.append(this.list, this.empty, this.more);
+  constructor() {
+    super();
+    this.root.append(this.#list, this.#empty, this.#more);
   }
 
-  /** @param {import("./base.js").Client} _client @param {import("./base.js").Room | null} room */
-  begin(_client, room) {
-    this.#room = room;
+  begin() {
     this.#pages = 1;
     this.#hasMore = true;
-    if (!room) return;
-    this.watch(room.activity);
-    this.watch(room.presence);
+    this.watch(this.room.activity, this.room.presence);
   }
 
   render() {
-    if (!this.#room || !this.list || !this.empty || !this.more) return;
-    const { items } = this.#room.activity;
-    const { labels } = this;
-    const names = new Map(this.#room.presence.members.map(({ user, name }) => [user, name]));
-    const shown = items.slice(0, this.#limit * this.#pages);
-    this.list.ariaLabel = String(labels.list);
-    this.empty.textContent = String(labels.empty);
-    this.empty.hidden = items.length > 0;
-    this.more.textContent = String(labels.more);
-    this.more.hidden = items.length < this.#limit || (!this.#hasMore && shown.length === items.length);
-    keyed(this.list, shown, ({ id }) => id, (entry) => this.#make(entry), (element, { userId }) => {
+    const { activity, presence } = this.room;
+    const lines = this.#lines(activity.items);
+    const shown = lines.slice(0, this.#limit * this.#pages);
+    this.#list.ariaLabel = this.say("list");
+    this.#empty.textContent = this.say("empty");
+    this.#empty.hidden = lines.length > 0;
+    this.#more.textContent = this.say("more");
+    this.#more.hidden = activity.items.length < this.#limit || (!this.#hasMore && shown.length === lines.length);
+    keyed(this.#list, shown, ({ id }) => id, (line) => this.#make(line), (element, { userId, times, timestamp }) => {
       // Who has left keeps the name under which they were seen.
-      const name = names.get(userId);
-      if (name !== undefined || element.cpName.textContent === "") element.cpName.textContent = name ?? labels.someone;
+      const { name } = presence.members.find(({ user }) => user === userId) ?? {};
+      if (name || !element.cpName.textContent) write(element.cpName, name ?? this.say("someone"));
+      write(element.cpTimes, times > 1 ? this.say("times", { count: times }) : "");
+      write(element.cpTime, ago(timestamp));
     });
   }
 
@@ -59,20 +57,34 @@ time { margin-inline-start: auto; font-variant-numeric: tabular-nums; }`;
     return Math.max(1, this.number("limit", 20));
   }
 
-  /** @param {UserAction} entry */
-  #make(entry) {
-    const { action, target, timestamp } = entry;
-    const name = h("span", { className: "name", part: "avatar", dir: "auto" });
-    const time = h("time", { part: "time", dateTime: timestamp.toISOString() }, timestamp.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
-    const text = h("span", { dir: "auto" }, target ? `${action} ${target}` : action);
-    const button = h("button", { type: "button", onclick: () => this.tell("select", { entry }) }, name, text, time);
-    return Object.assign(h("li", { part: "item" }, button), { cpName: name });
+  /** Of the kinds that are wanted, with what somebody does again and again as one line. @param {readonly UserAction[]} items */
+  #lines(items) {
+    const kinds = this.getAttribute("kinds")?.match(/[^\s,]+/g);
+    /** @type {Line[]} */
+    const lines = [];
+    for (const item of items) {
+      if (kinds && !kinds.includes(item.action)) continue;
+      const last = lines.at(-1);
+      if (last && this.hasAttribute("group") && last.userId === item.userId && last.action === item.action && last.target === item.target) last.times += 1;
+      else lines.push({ ...item, times: 1 });
+    }
+    return lines;
   }
 
-  async #more() {
+  /** @param {Line} line */
+  #make({ times: _, ...entry }) {
+    const { action, target, timestamp } = entry;
+    const cpName = h("bdi", "name avatar");
+    const cpTimes = h("span", "times");
+    const cpTime = timeOf(timestamp);
+    const button = h("button", "select", { onclick: () => this.tell("select", { entry }) }, cpName, h("bdi", "", {}, target ? `${action} ${target}` : action), cpTimes, cpTime);
+    return Object.assign(h("li", "item", {}, button), { cpName, cpTimes, cpTime });
+  }
+
+  async #older() {
     this.#pages += 1;
     this.update();
-    this.#hasMore = this.#room !== null && (await this.#room.activity.more(this.#limit).catch(() => true));
+    this.#hasMore = await this.room.activity.more(this.#limit).catch(() => true);
     this.update();
   }
 }

@@ -1,6 +1,6 @@
 /** `<cp-avatars max="5" size self follow>`: who is in the room, as a list with names and what each is up to. */
 
-import { colorOf, define, fill, h, keyed, Widget } from "./base.js";
+import { colorOf, define, h, isLink, keyed, Widget, write } from "./base.js";
 
 /** @typedef {import("../types.js").Member} Member */
 
@@ -9,94 +9,97 @@ export class CpAvatars extends Widget {
   static observedAttributes = ["room", "max", "size", "self", "follow"];
   static labels = { list: "People here", online: "online", busy: "busy", away: "away", you: "{name} (you)", member: "{name}, {status}", more: "{count} more", follow: "Follow {name}, {status}" };
   static css = `
-:host { display: inline-block; --_size: var(--cp-avatar-size, 32px); }
-ul { display: flex; gap: 4px; align-items: center; }
-button { position: relative; inline-size: var(--_size); block-size: var(--_size); min-inline-size: 24px; min-block-size: 24px; padding: 0; border: 0; border-radius: 50%; font-weight: 600; font-size: calc(var(--_size) * .4); }
-button::before { content: attr(data-initials) / ""; }
-img { inline-size: 100%; block-size: 100%; border-radius: 50%; object-fit: cover; }
-.status { position: absolute; inset-block-end: -1px; inset-inline-end: -1px; inline-size: 10px; block-size: 10px; border-radius: 50%; background: var(--_ok); border: 2px solid var(--_surface); }
-[data-status=busy] .status { background: var(--_bad); border-radius: 2px; }
-[data-status=away] { filter: saturate(.4); }
-[data-status=away] .status { background: var(--_surface); border-color: var(--_muted); }
-[aria-pressed=true] { outline: 3px solid var(--_accent); }
-.overflow { color: var(--_muted); padding-inline: 4px; }
-.stale { opacity: .85; }`;
+:host{display:inline-block;--_size:var(--_avatar-size)}
+.list{display:flex;gap:4px;align-items:center}
+.avatar{position:relative;width:var(--_size);height:var(--_size);min-width:24px;min-height:24px;padding:0;border:0;border-radius:50%;font-weight:600;font-size:calc(var(--_size)*.4);background:var(--_color);color:var(--_ink);anchor-name:--avatar}
+.list li{anchor-scope:--avatar}
+.avatar::before{content:attr(data-initials)/""}
+img{width:100%;height:100%;border-radius:50%;object-fit:cover}
+.status{position:absolute;bottom:-2px;inset-inline-end:-2px;background:var(--_ok);outline:2px solid var(--_surface)}
+[data-status=busy] .status{background:var(--_bad);border-radius:2px}
+[data-status=away]{filter:saturate(.4)}
+[data-status=away] .status{background:var(--_surface);border:2px solid var(--_muted)}
+[aria-pressed=true]{outline:3px solid var(--_accent);outline-offset:2px}
+.tooltip{display:none;position-anchor:--avatar;z-index:var(--_z);padding:2px 8px;border-radius:6px;font:13px/1.5 var(--_font);color:var(--_text);white-space:nowrap}
+.avatar:is(:hover,:focus-visible)>.tooltip{display:block}
+.quiet .tooltip.tooltip{display:none}
+.overflow{color:var(--_muted);padding-inline:4px}
+.stale{opacity:.85}`;
 
-  /** @type {import("./base.js").Room | null} */
-  #room = null;
   #followed = "";
+  #list = h("ul", "list", { onpointerover: () => this.#hush(false) });
 
-  build() {
-    this.list = h("ul", { part: "list" });
-    this.shadowRoot?.append(this.list);
+  constructor() {
+    super();
+    this.#list.addEventListener("focusin", () => this.#hush(false));
+    this.root.append(this.#list);
   }
 
-  /** @param {import("./base.js").Client} _client @param {import("./base.js").Room | null} room */
-  begin(_client, room) {
-    this.#room = room;
-    if (room) this.watch(room.presence);
+  begin() {
+    this.watch(this.room.presence);
+    // What lies over something else has to go away without moving the pointer.
+    this.listen("keydown", ({ key }) => key === "Escape" && this.#hush(true));
   }
 
   render() {
-    if (!this.#room || !this.list) return;
-    const { members, others, self, count, stale } = this.#room.presence.getSnapshot();
-    const { labels } = this;
-    const people = this.hasAttribute("self") ? members : others;
+    const { members, others, self, count, stale } = this.room.presence.getSnapshot();
+    const withSelf = this.hasAttribute("self");
+    const people = withSelf ? members : others;
     const shown = people.slice(0, this.number("max", 5));
-    const rest = Math.max(people.length, count - (self && !this.hasAttribute("self") ? 1 : 0)) - shown.length;
+    const rest = Math.max(people.length, count - (self && !withSelf ? 1 : 0)) - shown.length;
     const size = this.number("size", 0);
-    if (size > 0) this.style.setProperty("--cp-avatar-size", `${size}px`);
-    this.list.className = stale ? "stale" : "";
-    this.list.ariaLabel = String(labels.list);
+    this.#list.style.setProperty("--_size", size > 0 ? `${size}px` : "");
+    this.#list.classList.toggle("stale", stale);
+    this.#list.ariaLabel = this.say("list");
     /** @type {(Member | null)[]} null is how many more there are */
-    const items = rest > 0 ? [...shown, null] : [...shown];
-    keyed(this.list, items, (member) => (member ? `m${member.user}` : "rest"), (member) => (member ? this.#make(member.user) : h("li", { className: "overflow", part: "overflow" })), (element, member) => {
-      if (member) this.#draw(element, member);
-      else {
-        element.textContent = `+${rest}`;
-        element.title = fill(String(labels.more), { count: rest });
-      }
+    const items = rest > 0 ? [...shown, null] : shown;
+    keyed(this.#list, items, (member) => member?.user ?? "", (member) => (member ? this.#make(member.user) : h("li", "overflow")), (element, member) => {
+      if (member) return this.#draw(element.firstChild, member);
+      element.textContent = `+${rest}`;
+      element.title = this.say("more", { count: rest });
     });
   }
 
   /** @param {string} user */
   #make(user) {
-    return h("li", {}, h("button", { type: "button", part: "avatar", onclick: () => this.#select(user) }));
+    const button = h("button", "avatar", { onclick: () => this.#select(user) }, h("span"), h("span", "dot status"), h("bdi", "tooltip", { ariaHidden: "true" }));
+    return h("li", "", {}, button);
   }
 
-  /** @param {HTMLLIElement} item @param {Member} member */
-  #draw(item, member) {
-    const button = /** @type {HTMLButtonElement} */ (item.firstChild);
-    const { labels } = this;
-    const status = String(labels[member.status] ?? member.status);
-    const isSelf = member.user === this.#room?.presence.self?.user;
-    const name = isSelf ? fill(String(labels.you), { name: member.name }) : member.name;
+  /** @param {any} button @param {Member} member */
+  #draw(button, member) {
+    const { user, avatar } = member;
+    const isSelf = user === this.room.presence.self?.user;
     const isFollow = this.hasAttribute("follow") && !isSelf;
-    const text = fill(String(isFollow ? labels.follow : labels.member), { name, status });
+    const values = { name: isSelf ? this.say("you", { name: member.name }) : member.name, status: this.say(member.status) };
     const { color, ink } = colorOf(member);
     button.dataset.status = member.status;
-    button.ariaLabel = text;
-    button.title = text;
-    button.ariaPressed = isFollow ? String(this.#followed === member.user) : null;
-    Object.assign(button.style, { background: color, color: ink });
+    button.ariaLabel = this.say(isFollow ? "follow" : "member", values);
+    write(button.lastChild, this.say("member", values));
+    button.ariaPressed = isFollow ? String(this.#followed === user) : null;
+    button.style.setProperty("--_color", color);
+    button.style.setProperty("--_ink", ink);
     // A picture that does not load, or that the page's policy forbids, leaves the initials.
-    const { avatar } = member;
-    const isShown = avatar !== null && /^(https?:\/\/|\/(?!\/))/.test(avatar) && button.dataset.broken !== avatar;
-    button.dataset.initials = isShown ? "" : initials(member.name);
-    const url = isShown ? avatar : "";
-    if (button.firstChild && button.dataset.shown === url) return;
-    button.dataset.shown = url;
-    const broken = () => {
-      button.dataset.broken = url;
+    const src = avatar !== null && isLink(avatar) && button.cpBroken !== avatar ? avatar : "";
+    button.dataset.initials = src ? "" : initials(member.name);
+    if (button.cpSrc === src) return;
+    button.cpSrc = src;
+    const onerror = () => {
+      button.cpBroken = src;
       this.update();
     };
-    button.replaceChildren(...(isShown ? [h("img", { src: url, alt: "", onerror: broken })] : []), h("span", { className: "status", part: "status" }));
+    button.firstChild.replaceWith(src ? h("img", "", { src, alt: "", onerror }) : h("span"));
+  }
+
+  /** @param {boolean} isQuiet */
+  #hush(isQuiet) {
+    this.#list.classList.toggle("quiet", isQuiet);
   }
 
   /** @param {string} user */
   #select(user) {
     this.tell("select", { user });
-    if (!this.hasAttribute("follow") || user === this.#room?.presence.self?.user) return;
+    if (!this.hasAttribute("follow") || user === this.room.presence.self?.user) return;
     this.#followed = this.#followed === user ? "" : user;
     this.tell("follow", { user: this.#followed || null });
     this.update();

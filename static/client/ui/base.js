@@ -5,29 +5,40 @@
 
 /** @typedef {import("../client.js").Client<any>} Client */
 /** @typedef {import("../room.js").Room<any>} Room */
-/** @typedef {{ getSnapshot: () => unknown, subscribe: (listener: () => void) => () => void }} Source */
+/** @typedef {{ subscribe: (listener: () => void) => () => void }} Source */
 
 /** On a server there are no elements; to import these files there must not fail. @type {typeof HTMLElement} */
-const Base = globalThis.HTMLElement ?? class {};
+export const Base = globalThis.HTMLElement ?? class {};
+
+/** Custom properties and what they are when a page sets none: one value, or one for light and one for dark. */
+const LOOKS = Object.entries({
+  text: "#1b1d22,#eceef2", muted: "#565c66,#a9b0bb", bg: "#eff1f4,#292d35", surface: "#fff,#1d2026", line: "#d5d9e0,#3a3f49",
+  accent: "#0b57c2,#8ab8ff", info: "#0b57c2,#8ab8ff", ok: "#1a6b2f,#6fd08a", warn: "#8a5300,#f0b35a", bad: "#b3261e,#ff9d94",
+  radius: "12px", gap: "8px", shadow: "0 6px 24px #0003", z: 1e3, speed: "160ms", font: "system-ui,sans-serif",
+  "avatar-size": "32px", "cursor-size": "16px", "toast-width": "360px",
+}).map(([name, value]) => `--_${name}:var(--cp-${name},${/^#.*,/.test(`${value}`) ? `light-dark(${value})` : value})`);
 
 const SHARED = `
-:host {
-  --_text: var(--cp-text, light-dark(#1b1d22, #eceef2)); --_muted: var(--cp-muted, light-dark(#565c66, #a9b0bb));
-  --_surface: var(--cp-surface, light-dark(#fff, #1d2026)); --_line: var(--cp-line, light-dark(#d5d9e0, #3a3f49));
-  --_accent: var(--cp-accent, light-dark(#0b57c2, #8ab8ff)); --_info: var(--cp-info, var(--_accent));
-  --_ok: var(--cp-ok, light-dark(#1a6b2f, #6fd08a)); --_warn: var(--cp-warn, light-dark(#8a5300, #f0b35a));
-  --_bad: var(--cp-bad, light-dark(#b3261e, #ff9d94)); --_radius: var(--cp-radius, 12px); --_gap: var(--cp-gap, 8px);
-  --_shadow: var(--cp-shadow, 0 4px 16px rgb(0 0 0 / .18)); --_z: var(--cp-z, 1000); --_speed: var(--cp-speed, 160ms);
-  font: 14px/1.4 var(--cp-font, system-ui, sans-serif); color: var(--_text); box-sizing: border-box;
-}
-:host([hidden]), [hidden] { display: none !important; }
-*, ::before, ::after { box-sizing: inherit; }
-ul { list-style: none; margin: 0; padding: 0; }
-button { font: inherit; color: inherit; background: none; border: 1px solid var(--_line); border-radius: var(--_radius); padding: 2px 10px; min-block-size: 28px; min-inline-size: 28px; cursor: pointer; }
-:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
-.sr { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-@media (pointer: coarse) { button { min-block-size: 44px; min-inline-size: 44px; } }
-@media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }`;
+:host{${LOOKS.join(";")};font:14px/1.4 var(--_font);color:var(--_text);box-sizing:border-box}
+[hidden],:host([hidden]){display:none!important}
+*,::before,::after{box-sizing:inherit}
+ul{list-style:none;margin:0;padding:0}
+bdi{overflow-wrap:anywhere}
+button{font:inherit;color:inherit;background:none;border:1px solid var(--_line);border-radius:8px;padding:2px 10px;min-height:28px;min-width:28px;cursor:pointer}
+button:hover{background:var(--_bg)}
+:focus-visible{outline:2px solid var(--_accent);outline-offset:1px}
+[popover],.toast,.tooltip{color:inherit;background:var(--_surface);border:1px solid var(--_line);border-radius:var(--_radius);box-shadow:var(--_shadow);padding:8px 12px}
+[popover],.tooltip{position:fixed;inset:auto;margin:4px 0;max-width:calc(100vw - 16px);position-area:end span-end;position-try:flip-inline,flip-block,flip-block flip-inline}
+.title,.name{font-weight:600}
+.time,.message,.empty{color:var(--_muted)}
+.dot{width:10px;height:10px;border-radius:50%}
+[data-type]{--_tone:var(--_info)}[data-type=success]{--_tone:var(--_ok)}[data-type=warning]{--_tone:var(--_warn)}[data-type=error]{--_tone:var(--_bad)}
+.icon{color:var(--_tone);font-weight:700;width:1em;text-align:center}
+.actions{display:flex;gap:var(--_gap);flex-wrap:wrap}
+.sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+@media(pointer:coarse){button{min-height:44px;min-width:44px}}
+@media(forced-colors:active){.dot,.shape,.shape::before{background:CanvasText!important}}
+@media(prefers-reduced-motion){*{animation:none!important;transition:none!important}}`;
 
 /** Elements above which no client was found yet. @type {Set<Widget>} */
 const waiting = new Set();
@@ -38,7 +49,8 @@ export class Widget extends Base {
   /** @type {Record<string, string>} */
   static labels = {};
   static css = "";
-  static observedAttributes = ["room"];
+  /** Whether it is about a room, which it is in for as long as it is in the page. */
+  static joins = false;
 
   /** @type {Client | null} */
   #own = null;
@@ -47,10 +59,20 @@ export class Widget extends Base {
   /** @type {AbortController | null} while it is in a page and has a client */
   #life = null;
   #isDue = false;
+  /** Of a living one that joins. @protected */
+  room = /** @type {Room} */ (/** @type {unknown} */ (null));
 
-  /** Its own, else the provider's above, else `window.copresence`. @returns {Client | null} */
+  constructor() {
+    super();
+    const { css } = /** @type {typeof Widget} */ (this.constructor);
+    /** @protected */
+    this.root = this.attachShadow({ mode: "open" });
+    this.root.adoptedStyleSheets = [sheet(SHARED), sheet(css)];
+  }
+
+  /** Its own, else the provider's above, else `window.copresence`. @returns {Client} */
   get client() {
-    return this.#own ?? /** @type {any} */ (this.provider)?.client ?? /** @type {any} */ (globalThis).copresence ?? null;
+    return this.#own ?? /** @type {any} */ (above(this))?.client ?? /** @type {any} */ (globalThis).copresence;
   }
 
   set client(client) {
@@ -68,17 +90,7 @@ export class Widget extends Base {
     this.update();
   }
 
-  /** @protected */
-  get provider() {
-    return above(this, "cp-provider");
-  }
-
   connectedCallback() {
-    if (!this.shadowRoot) {
-      const { css } = /** @type {typeof Widget} */ (this.constructor);
-      this.attachShadow({ mode: "open" }).adoptedStyleSheets = [sheet(SHARED), sheet(css)];
-      this.build();
-    }
     this.restart();
   }
 
@@ -95,24 +107,27 @@ export class Widget extends Base {
 
   /** Begins anew, with the client that is to be found now. */
   restart() {
-    if (!this.isConnected || !this.shadowRoot) return;
     this.disconnectedCallback();
     const { client } = this;
+    if (!this.isConnected) return;
     if (!client) return void waiting.add(this);
-    this.#life = new AbortController();
-    const name = this.getAttribute("room") ?? this.provider?.getAttribute("room");
-    const room = name ? client.room(name) : null;
-    if (room && /** @type {any} */ (this.constructor).joins) {
+    const life = new AbortController();
+    if (/** @type {typeof Widget} */ (this.constructor).joins) {
+      const name = this.getAttribute("room") ?? above(this)?.getAttribute("room");
+      if (!name) return;
+      const room = client.room(name);
+      this.room = room;
       room.join().catch(() => {});
-      this.onEnd(() => room.leave());
+      life.signal.onabort = () => room.leave();
     }
-    this.begin(client, room);
+    this.#life = life;
+    this.begin(client);
     this.update();
   }
 
   /** Draws again, once for all that changes at a time. */
   update() {
-    if (this.#isDue || !this.#life) return;
+    if (this.#isDue) return;
     this.#isDue = true;
     queueMicrotask(() => {
       this.#isDue = false;
@@ -120,19 +135,19 @@ export class Widget extends Base {
     });
   }
 
-  /** @param {Source} source */
-  watch(source) {
-    this.onEnd(source.subscribe(() => this.update()));
+  /** Draws again with each change of them. @param {...Source} sources */
+  watch(...sources) {
+    for (const source of sources) this.onEnd(source.subscribe(() => this.update()));
   }
 
   /** Ends with the element. @param {() => void} end */
   onEnd(end) {
-    this.#life?.signal.addEventListener("abort", end, { once: true });
+    this.#life?.signal.addEventListener("abort", end);
   }
 
-  /** While it is in the page. @param {EventTarget} target @param {string} event @param {(event: any) => void} handler */
-  listen(target, event, handler) {
-    if (this.#life) target.addEventListener(event, handler, { signal: this.#life.signal });
+  /** Hears the document while it is in it. @param {string} event @param {(event: any) => void} handler */
+  listen(event, handler) {
+    document.addEventListener(event, handler, /** @type {AbortController} */ (this.#life));
   }
 
   /** @param {string} name @param {Record<string, unknown>} [detail] @returns {boolean} false when a listener prevented what follows */
@@ -140,16 +155,31 @@ export class Widget extends Base {
     return this.dispatchEvent(new CustomEvent(`cp-${name}`, { bubbles: true, composed: true, cancelable: true, detail }));
   }
 
+  /** One of its texts. @param {string} name @param {Record<string, unknown>} [values] for what stands in `{}` @returns {string} */
+  say(name, values = {}) {
+    return String(this.labels[name] ?? name).replace(/\{(\w+)\}/g, (_, key) => String(values[key] ?? ""));
+  }
+
   /** A number out of an attribute. @param {string} name @param {number} initial */
   number(name, initial) {
     const value = Number.parseFloat(this.getAttribute(name) ?? "");
-    return Number.isFinite(value) && value >= 0 ? value : initial;
+    return value >= 0 && value < Infinity ? value : initial;
   }
 
-  /** Once, when its shadow is there. */
-  build() {}
-  /** @param {Client} _client @param {Room | null} _room */
-  begin(_client, _room) {}
+  /** Buttons for what can be done about a notification. @param {import("../types.js").Notification} notification */
+  actions({ id, actions = [] }) {
+    return actions.map(({ id: action, label, url }) => h("button", "action", {
+      onclick: () => {
+        const goOn = this.tell("action", { id, action });
+        this.client.notifications.act(id, action);
+        // The client lets only links through that lead to this place or to http.
+        if (goOn && url && isLink(url)) location.assign(url);
+      },
+    }, label));
+  }
+
+  /** There is a client from now on. */
+  begin(/** @type {Client} */ _client) {}
   render() {}
 }
 
@@ -161,18 +191,14 @@ export function retryWaiting() {
 /**
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
- * @param {Record<string, any>} [props] `on…` listen, what an element has is set, everything else is an attribute
- * @param {...(Node | string)} children strings become text
+ * @param {string} [name] its class and its part
+ * @param {Record<string, any>} [props]
+ * @param {...(Node | string | false | null | undefined)} children strings become text, what is empty is left out
  * @returns {HTMLElementTagNameMap[K]}
  */
-export function h(tag, props = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(props)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name in element) /** @type {any} */ (element)[name] = value;
-    else element.setAttribute(name, value);
-  }
-  element.append(...children);
+export function h(tag, name = "", props = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), { className: name, part: name }, props);
+  element.append(...children.flatMap((child) => child || []));
   return element;
 }
 
@@ -189,30 +215,47 @@ export function h(tag, props = {}, ...children) {
 export function keyed(parent, items, keyOf, make, update) {
   const old = new Map([...parent.children].map((child) => [/** @type {any} */ (child).cpKey, child]));
   items.forEach((item, at) => {
-    const key = keyOf(item);
-    const element = old.get(key) ?? Object.assign(make(item), { cpKey: key });
-    old.delete(key);
+    const cpKey = keyOf(item);
+    const element = old.get(cpKey) ?? Object.assign(make(item), { cpKey });
+    old.delete(cpKey);
     update(element, item);
     if (parent.children[at] !== element) parent.insertBefore(element, parent.children[at] ?? null);
   });
   for (const gone of old.values()) gone.remove();
 }
 
-/** @param {string} text with `{name}` in it @param {Record<string, unknown>} values */
-export function fill(text, values) {
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+/** Puts a text where it is not yet, so that nothing is read out twice. @param {HTMLElement} element @param {string} text */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }
 
-const COLORS = ["#00639b", "#8a3ab9", "#a33b20", "#1a6b2f", "#8a5300", "#9c2a5b", "#3d5afe", "#00695c", "#5d4037", "#455a64"];
+/** How long ago something was, in the page's language, and exactly when it is pointed at. @param {Date} date */
+export function timeOf(date) {
+  return h("time", "time", { dateTime: date.toISOString(), title: date.toLocaleString() }, ago(date));
+}
+
+/** @param {Date} date */
+export function ago(date) {
+  const minutes = Math.round((date.getTime() - Date.now()) / 6e4);
+  const [size, unit] = /** @type {[number, Intl.RelativeTimeFormatUnit]} */ (
+    minutes > -60 ? [1, "minute"] : minutes > -1_440 ? [60, "hour"] : [1_440, "day"]);
+  const format = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+  return minutes === 0 ? format.format(0, "second") : minutes < -10_080 ? date.toLocaleDateString() : format.format(Math.round(minutes / size), unit);
+}
+
+/** Whether it leads to a place of this page or to http, and so runs nothing. @param {string} url */
+export const isLink = (url) => /^(https?:\/\/|\/(?!\/))/.test(url);
 
 /** @param {{ user: string, color?: string }} member @returns {{ color: string, ink: string }} with a text colour that reads on it */
-export function colorOf({ user, color }) {
+export function colorOf({ user, color = "" }) {
+  const colors = "00639b8a3ab9a33b201a6b2f8a53009c2a5b3d5afe00695c5d4037455a64";
   let sum = 0;
   for (const letter of user) sum = (sum * 31 + /** @type {number} */ (letter.codePointAt(0))) % 997;
-  const own = /^#[0-9a-f]{6}$/i.test(color ?? "") ? /** @type {string} */ (color) : /** @type {string} */ (COLORS[sum % COLORS.length]);
-  const [r, g, b] = [1, 3, 5].map((at) => (Number.parseInt(own.slice(at, at + 2), 16) / 255) ** 2.2);
+  const at = (sum % 10) * 6;
+  if (!/^#[0-9a-f]{6}$/i.test(color)) color = `#${colors.slice(at, at + 6)}`;
+  const [r = 0, g = 0, b = 0] = [1, 3, 5].map((start) => (Number.parseInt(color.slice(start, start + 2), 16) / 255) ** 2.2);
   // Where black and white read equally well on a colour.
-  return { color: own, ink: 0.2126 * /** @type {number} */ (r) + 0.7152 * /** @type {number} */ (g) + 0.0722 * /** @type {number} */ (b) > 0.18 ? "#000" : "#fff" };
+  return { color, ink: 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#000" : "#fff" };
 }
 
 /** @param {string} name @param {CustomElementConstructor} element */
@@ -220,20 +263,16 @@ export function define(name, element) {
   if (globalThis.customElements && !customElements.get(name)) customElements.define(name, element);
 }
 
-/** Through shadows, too. @param {Element} from @param {string} tag @returns {Element | null} */
-function above(from, tag) {
-  const found = from.closest(tag);
+/** The provider above, through shadows too. @param {Element} from @returns {Element | null} */
+function above(from) {
   const root = from.getRootNode();
-  return found ?? (root instanceof ShadowRoot ? above(root.host, tag) : null);
+  return from.closest("cp-provider") ?? (root instanceof ShadowRoot ? above(root.host) : null);
 }
 
 /** @param {string} css */
 function sheet(css) {
   let made = sheets.get(css);
-  if (!made) {
-    made = new CSSStyleSheet();
-    made.replaceSync(css);
-    sheets.set(css, made);
-  }
+  if (!made) sheets.set(css, (made = new CSSStyleSheet()));
+  if (made.cssRules.length === 0) made.replaceSync(css);
   return made;
 }

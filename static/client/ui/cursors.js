@@ -3,7 +3,7 @@
  * them. Decoration for the eye alone: hidden from screen readers, and `off` neither shows nor sends.
  */
 
-import { colorOf, define, h, keyed, Widget } from "./base.js";
+import { colorOf, define, h, keyed, Widget, write } from "./base.js";
 
 /** @typedef {import("../types.js").CursorPosition} CursorPosition */
 
@@ -14,22 +14,20 @@ export class CpCursors extends Widget {
   static joins = true;
   static observedAttributes = ["room", "off"];
   static css = `
-:host { display: block; position: relative; }
-.layer { position: absolute; inset: 0; overflow: hidden; pointer-events: none; z-index: 1; }
-.cursor { position: absolute; transition: opacity 300ms; }
-.cursor::before { content: ""; display: block; inline-size: var(--cp-cursor-size, 16px); block-size: var(--cp-cursor-size, 16px); background: var(--_color); clip-path: polygon(0 0, 100% 40%, 45% 50%, 35% 100%); }
-.idle { opacity: 0; }
-.label { position: absolute; inset-block-start: 14px; inset-inline-start: 12px; background: var(--_color); color: var(--_ink); border-radius: 6px; padding: 0 6px; font-size: 12px; white-space: nowrap; max-inline-size: 12em; overflow: hidden; text-overflow: ellipsis; }
-:host(:not([names=always]):not(:hover)) .label { visibility: hidden; }
-@media (forced-colors: active) { .cursor::before { background: CanvasText; } }`;
+:host{display:block;position:relative}
+.layer{position:absolute;inset:0;overflow:hidden;pointer-events:none;z-index:1}
+.cursor{position:absolute;transition:opacity .3s}
+.shape{display:block;width:var(--_cursor-size);height:var(--_cursor-size);background:var(--_color);clip-path:polygon(0 0,100% 40%,45% 50%,35% 100%)}
+.idle{opacity:0}
+.label{position:absolute;top:14px;left:12px;background:var(--_color);color:var(--_ink);border-radius:6px;padding:0 6px;font-size:12px;white-space:nowrap;max-width:12em;overflow:hidden;text-overflow:ellipsis}
+:host(:not([names=always]):not(:hover)) .label{visibility:hidden}`;
 
-  /** @type {import("./base.js").Room | null} */
-  #room = null;
+  // Places are those of the pointer, from the left, whichever way is written.
+  #layer = h("div", "layer", { dir: "ltr", ariaHidden: "true" });
 
-  build() {
-    this.layer = h("div", { className: "layer", part: "layer", dir: "ltr" });
-    this.layer.ariaHidden = "true";
-    this.shadowRoot?.append(h("slot"), this.layer);
+  constructor() {
+    super();
+    this.root.append(h("slot"), this.#layer);
   }
 
   /** @param {string} name */
@@ -38,24 +36,20 @@ export class CpCursors extends Widget {
     else super.attributeChangedCallback(name);
   }
 
-  /** @param {import("./base.js").Client} _client @param {import("./base.js").Room | null} room */
-  begin(_client, room) {
-    this.#room = room;
-    this.layer?.replaceChildren();
-    if (!room || this.hasAttribute("off")) return;
-    this.watch(room.cursors);
-    this.watch(room.presence);
-    this.onEnd(room.cursors.attach(this));
+  begin() {
+    this.#layer.replaceChildren();
+    if (this.hasAttribute("off")) return;
+    this.watch(this.room.cursors, this.room.presence);
+    this.onEnd(this.room.cursors.attach(this));
   }
 
   render() {
-    if (!this.#room || !this.layer || this.hasAttribute("off")) return;
-    const members = new Map(this.#room.presence.members.map((member) => [member.user, member]));
-    const make = () => h("div", { className: "cursor", part: "cursor" }, h("span", { className: "label", part: "label" }));
-    keyed(this.layer, [...this.#room.cursors.others.values()], ({ session }) => session, make, (element, position) => {
-      const member = members.get(position.user);
+    const { cursors, presence } = this.room;
+    const make = () => h("div", "cursor", {}, h("span", "shape"), h("bdi", "label"));
+    keyed(this.#layer, this.hasAttribute("off") ? [] : [...cursors.others.values()], ({ session }) => session, make, (element, position) => {
+      const member = presence.members.find(({ user }) => user === position.user);
       const { color, ink } = colorOf(member ?? position);
-      element.firstChild.textContent = member?.name ?? position.user;
+      write(element.lastChild, member?.name ?? position.user);
       element.style.setProperty("--_color", color);
       element.style.setProperty("--_ink", ink);
       if (element.cpAt !== position.at) this.#move(element, position);

@@ -9,3 +9,4 @@ export { CpActivity } from "./activity.js";
 export { CpAvatars } from "./avatars.js";
 export { CpCursors } from "./cursors.js";
 export { CpToasts } from "./toasts.js";
+export { CpInbox } from "./inbox.js";

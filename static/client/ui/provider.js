@@ -4,10 +4,7 @@
  */
 
 import { createClient } from "../index.js";
-import { define, retryWaiting } from "./base.js";
-
-/** @type {typeof HTMLElement} */
-const Base = globalThis.HTMLElement ?? class {};
+import { Base, define, retryWaiting } from "./base.js";
 
 export class CpProvider extends Base {
   static observedAttributes = ["theme"];
