@@ -204,7 +204,7 @@ test("the page of docs/elements.md shows who is here, live, and its toast", asyn
   const text = await readFile(new URL("../../docs/elements.md", import.meta.url), "utf8");
   const { page, context, window } = await open("", { document: /```html\n(.*?)```/s.exec(text)[1] });
   await until(() => page.locator("cp-status .label").textContent(), (label) => label === "Live");
-  await page.locator("cp-avatars button").waitFor();
+  await page.locator("cp-avatars button").first().waitFor();
   await toast(page, { title: "Saved" });
   await page.locator("cp-toasts .title").waitFor();
   assert.deepEqual(await findings(page), []);

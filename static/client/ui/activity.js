@@ -14,13 +14,11 @@ export class CpActivity extends Widget {
   static labels = { list: "Activity", empty: "Nothing has happened yet", more: "Show older", someone: "Somebody", times: "{count} times" };
   static css = `
 :host{display:block}
-.select{display:flex;flex-wrap:wrap;gap:0 6px;width:100%;border:0;text-align:start;padding:4px}
-.time{margin-inline-start:auto}
-.times{color:var(--_muted)}`;
+.select{display:flex;flex-wrap:wrap;gap:0 6px;width:100%;border:0;text-align:start;padding:4px}`;
 
   #pages = 1;
   #hasMore = true;
-  #list = h("ul", "list");
+  #list = h("ul", "list", { ariaLabel: "" });
   #empty = h("div", "empty");
   #more = h("button", "more", { onclick: () => this.#older() });
 
@@ -39,10 +37,7 @@ export class CpActivity extends Widget {
     const { activity, presence } = this.room;
     const lines = this.#lines(activity.items);
     const shown = lines.slice(0, this.#limit * this.#pages);
-    this.#list.ariaLabel = this.say("list");
-    this.#empty.textContent = this.say("empty");
     this.#empty.hidden = lines.length > 0;
-    this.#more.textContent = this.say("more");
     this.#more.hidden = activity.items.length < this.#limit || (!this.#hasMore && shown.length === lines.length);
     keyed(this.#list, shown, ({ id }) => id, (line) => this.#make(line), (element, { userId, times, timestamp }) => {
       // Who has left keeps the name under which they were seen.
@@ -75,7 +70,7 @@ export class CpActivity extends Widget {
   #make({ times: _, ...entry }) {
     const { action, target, timestamp } = entry;
     const cpName = h("bdi", "name avatar");
-    const cpTimes = h("span", "times");
+    const cpTimes = h("span", "muted");
     const cpTime = timeOf(timestamp);
     const button = h("button", "select", { onclick: () => this.tell("select", { entry }) }, cpName, h("bdi", "", {}, target ? `${action} ${target}` : action), cpTimes, cpTime);
     return Object.assign(h("li", "item", {}, button), { cpName, cpTimes, cpTime });

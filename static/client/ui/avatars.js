@@ -1,6 +1,6 @@
 /** `<cp-avatars max="5" size self follow>`: who is in the room, as a list with names and what each is up to. */
 
-import { colorOf, define, h, isLink, keyed, Widget, write } from "./base.js";
+import { define, h, isLink, keyed, paint, Widget, write } from "./base.js";
 
 /** @typedef {import("../types.js").Member} Member */
 
@@ -9,25 +9,23 @@ export class CpAvatars extends Widget {
   static observedAttributes = ["room", "max", "size", "self", "follow"];
   static labels = { list: "People here", online: "online", busy: "busy", away: "away", you: "{name} (you)", member: "{name}, {status}", more: "{count} more", follow: "Follow {name}, {status}" };
   static css = `
-:host{display:inline-block;--_size:var(--_avatar-size)}
+:host{--_size:var(--_avatar-size)}
 .list{display:flex;gap:4px;align-items:center}
-.avatar{position:relative;width:var(--_size);height:var(--_size);min-width:24px;min-height:24px;padding:0;border:0;border-radius:50%;font-weight:600;font-size:calc(var(--_size)*.4);background:var(--_color);color:var(--_ink);anchor-name:--avatar}
 .list li{anchor-scope:--avatar}
+.avatar{anchor-name:--avatar;position:relative;width:var(--_size);height:var(--_size);min-width:24px;min-height:24px;padding:0;border:0;font-weight:600;font-size:calc(var(--_size)*.4);background-color:var(--_color)}
 .avatar::before{content:attr(data-initials)/""}
 img{width:100%;height:100%;border-radius:50%;object-fit:cover}
 .status{position:absolute;bottom:-2px;inset-inline-end:-2px;background:var(--_ok);outline:2px solid var(--_surface)}
 [data-status=busy] .status{background:var(--_bad);border-radius:2px}
 [data-status=away]{filter:saturate(.4)}
 [data-status=away] .status{background:var(--_surface);border:2px solid var(--_muted)}
-[aria-pressed=true]{outline:3px solid var(--_accent);outline-offset:2px}
-.tooltip{display:none;position-anchor:--avatar;z-index:var(--_z);padding:2px 8px;border-radius:6px;font:13px/1.5 var(--_font);color:var(--_text);white-space:nowrap}
-.avatar:is(:hover,:focus-visible)>.tooltip{display:block}
-.quiet .tooltip.tooltip{display:none}
-.overflow{color:var(--_muted);padding-inline:4px}
+[aria-pressed=true]{outline:3px solid var(--_accent)}
+.tooltip{display:none;position-anchor:--avatar;z-index:var(--_z);padding:2px 8px;font:13px var(--_font);color:var(--_text);white-space:nowrap}
+.list:not(.quiet) :is(:hover,:focus-visible)>.tooltip{display:block}
 .stale{opacity:.85}`;
 
   #followed = "";
-  #list = h("ul", "list", { onpointerover: () => this.#hush(false) });
+  #list = h("ul", "list", { ariaLabel: "", onpointerover: () => this.#hush(false) });
 
   constructor() {
     super();
@@ -50,10 +48,9 @@ img{width:100%;height:100%;border-radius:50%;object-fit:cover}
     const size = this.number("size", 0);
     this.#list.style.setProperty("--_size", size > 0 ? `${size}px` : "");
     this.#list.classList.toggle("stale", stale);
-    this.#list.ariaLabel = this.say("list");
     /** @type {(Member | null)[]} null is how many more there are */
     const items = rest > 0 ? [...shown, null] : shown;
-    keyed(this.#list, items, (member) => member?.user ?? "", (member) => (member ? this.#make(member.user) : h("li", "overflow")), (element, member) => {
+    keyed(this.#list, items, (member) => member?.user ?? "", (member) => (member ? this.#make(member.user) : h("li", "overflow muted")), (element, member) => {
       if (member) return this.#draw(element.firstChild, member);
       element.textContent = `+${rest}`;
       element.title = this.say("more", { count: rest });
@@ -62,7 +59,7 @@ img{width:100%;height:100%;border-radius:50%;object-fit:cover}
 
   /** @param {string} user */
   #make(user) {
-    const button = h("button", "avatar", { onclick: () => this.#select(user) }, h("span"), h("span", "dot status"), h("bdi", "tooltip", { ariaHidden: "true" }));
+    const button = h("button", "avatar ink", { onclick: () => this.#select(user) }, h("span"), h("span", "dot status"), h("bdi", "tooltip", { ariaHidden: "true" }));
     return h("li", "", {}, button);
   }
 
@@ -72,13 +69,11 @@ img{width:100%;height:100%;border-radius:50%;object-fit:cover}
     const isSelf = user === this.room.presence.self?.user;
     const isFollow = this.hasAttribute("follow") && !isSelf;
     const values = { name: isSelf ? this.say("you", { name: member.name }) : member.name, status: this.say(member.status) };
-    const { color, ink } = colorOf(member);
+    paint(button, member);
     button.dataset.status = member.status;
     button.ariaLabel = this.say(isFollow ? "follow" : "member", values);
     write(button.lastChild, this.say("member", values));
     button.ariaPressed = isFollow ? String(this.#followed === user) : null;
-    button.style.setProperty("--_color", color);
-    button.style.setProperty("--_ink", ink);
     // A picture that does not load, or that the page's policy forbids, leaves the initials.
     const src = avatar !== null && isLink(avatar) && button.cpBroken !== avatar ? avatar : "";
     button.dataset.initials = src ? "" : initials(member.name);
@@ -106,10 +101,10 @@ img{width:100%;height:100%;border-radius:50%;object-fit:cover}
   }
 }
 
-/** @param {string} name */
+/** The first letters of the first and the last word. @param {string} name */
 function initials(name) {
-  const words = name.trim().split(/\s+/);
-  return [words[0], words.length > 1 ? words.at(-1) : ""].map((word) => [...(word ?? "")][0] ?? "").join("").toUpperCase() || "?";
+  const letters = name.match(/(?<!\S)\S/gu) ?? ["?"];
+  return letters.filter((_, at) => at === 0 || at === letters.length - 1).join("").toUpperCase();
 }
 
 define("cp-avatars", CpAvatars);

@@ -5,6 +5,7 @@
 
 /** @typedef {import("../client.js").Client<any>} Client */
 /** @typedef {import("../room.js").Room<any>} Room */
+/** @typedef {import("../types.js").Notification} Notification */
 /** @typedef {{ subscribe: (listener: () => void) => () => void }} Source */
 
 /** On a server there are no elements; to import these files there must not fail. @type {typeof HTMLElement} */
@@ -14,31 +15,39 @@ export const Base = globalThis.HTMLElement ?? class {};
 const LOOKS = Object.entries({
   text: "#1b1d22,#eceef2", muted: "#565c66,#a9b0bb", bg: "#eff1f4,#292d35", surface: "#fff,#1d2026", line: "#d5d9e0,#3a3f49",
   accent: "#0b57c2,#8ab8ff", info: "#0b57c2,#8ab8ff", ok: "#1a6b2f,#6fd08a", warn: "#8a5300,#f0b35a", bad: "#b3261e,#ff9d94",
-  radius: "12px", gap: "8px", shadow: "0 6px 24px #0003", z: 1e3, speed: "160ms", font: "system-ui,sans-serif",
+  radius: "12px", gap: "8px", shadow: "0 6px 24px #0003", z: "1000", speed: "160ms", font: "system-ui",
   "avatar-size": "32px", "cursor-size": "16px", "toast-width": "360px",
-}).map(([name, value]) => `--_${name}:var(--cp-${name},${/^#.*,/.test(`${value}`) ? `light-dark(${value})` : value})`);
+}).map(([name, value]) => `--_${name}:var(--cp-${name},${value[7] === "," || value[4] === "," ? `light-dark(${value})` : value});`).join("");
 
+/**
+ * What floats stands beside its anchor, on whichever side there is room. A colour's ink is black or white by its luminance:
+ * where both read equally well, at 0.18, both have 4.5 : 1.
+ */
 const SHARED = `
-:host{${LOOKS.join(";")};font:14px/1.4 var(--_font);color:var(--_text);box-sizing:border-box}
+:host{${LOOKS}font:14px/1.4 var(--_font),sans-serif;color:var(--_text);box-sizing:border-box;display:inline-block}
 [hidden],:host([hidden]){display:none!important}
 *,::before,::after{box-sizing:inherit}
 ul{list-style:none;margin:0;padding:0}
 bdi{overflow-wrap:anywhere}
 button{font:inherit;color:inherit;background:none;border:1px solid var(--_line);border-radius:8px;padding:2px 10px;min-height:28px;min-width:28px;cursor:pointer}
-button:hover{background:var(--_bg)}
-:focus-visible{outline:2px solid var(--_accent);outline-offset:1px}
-[popover],.toast,.tooltip{color:inherit;background:var(--_surface);border:1px solid var(--_line);border-radius:var(--_radius);box-shadow:var(--_shadow);padding:8px 12px}
-[popover],.tooltip{position:fixed;inset:auto;margin:4px 0;max-width:calc(100vw - 16px);position-area:end span-end;position-try:flip-inline,flip-block,flip-block flip-inline}
+button:hover,[aria-pressed=true]{background:var(--_bg)}
+:focus-visible{outline:2px solid var(--_accent)}
+[popover],.toast,.tooltip,.pill,.more{color:inherit;background:var(--_surface);border:1px solid var(--_line);border-radius:var(--_radius);padding:8px 12px}
+[popover],.toast,.tooltip{box-shadow:var(--_shadow)}
+[popover],.tooltip{position:fixed;inset:auto;margin:4px 0;max-width:100vw;position-area:end span-end;position-try:flip-inline,flip-block,flip-block flip-inline}
 .title,.name{font-weight:600}
-.time,.message,.empty{color:var(--_muted)}
-.dot{width:10px;height:10px;border-radius:50%}
+.time,.message,.empty,.muted{color:var(--_muted)}
+.message{white-space:pre-line}
+.time{margin-inline-start:auto}
+.dot,.avatar{width:10px;height:10px;border-radius:50%}
+.ink{background-color:var(--_color);color:color(from var(--_color) xyz clamp(0,(.18 - y)*1e4,.95) clamp(0,(.18 - y)*1e4,1) clamp(0,(.18 - y)*1e4,1.09))}
 [data-type]{--_tone:var(--_info)}[data-type=success]{--_tone:var(--_ok)}[data-type=warning]{--_tone:var(--_warn)}[data-type=error]{--_tone:var(--_bad)}
-.icon{color:var(--_tone);font-weight:700;width:1em;text-align:center}
-.actions{display:flex;gap:var(--_gap);flex-wrap:wrap}
-.sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+.icon{color:var(--_tone);font-weight:700;width:1em}
+.actions,.row{display:flex;gap:var(--_gap);flex-wrap:wrap;align-items:center}
+.sr{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
 @media(pointer:coarse){button{min-height:44px;min-width:44px}}
-@media(forced-colors:active){.dot,.shape,.shape::before{background:CanvasText!important}}
-@media(prefers-reduced-motion){*{animation:none!important;transition:none!important}}`;
+@media(forced-colors:active){.dot,.shape{background:CanvasText!important}}
+@media(prefers-reduced-motion){*{animation:none!important;transition:none!important}.progress{display:none}}`;
 
 /** Elements above which no client was found yet. @type {Set<Widget>} */
 const waiting = new Set();
@@ -87,7 +96,7 @@ export class Widget extends Base {
 
   set labels(labels) {
     this.#labels = labels;
-    this.update();
+    this.restart();
   }
 
   connectedCallback() {
@@ -121,6 +130,11 @@ export class Widget extends Base {
       life.signal.onabort = () => room.leave();
     }
     this.#life = life;
+    // A text without gaps goes where the class is its name: as the name of what was made with an empty one, else as content.
+    for (const [name, text] of Object.entries(this.labels)) {
+      if (text.includes("{")) continue;
+      for (const element of this.root.querySelectorAll(`.${name}`)) element[element.ariaLabel === null ? "textContent" : "ariaLabel"] = text;
+    }
     this.begin(client);
     this.update();
   }
@@ -166,7 +180,7 @@ export class Widget extends Base {
     return value >= 0 && value < Infinity ? value : initial;
   }
 
-  /** Buttons for what can be done about a notification. @param {import("../types.js").Notification} notification */
+  /** Buttons for what can be done about a notification. @param {Notification} notification */
   actions({ id, actions = [] }) {
     return actions.map(({ id: action, label, url }) => h("button", "action", {
       onclick: () => {
@@ -229,33 +243,27 @@ export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** How long ago something was, in the page's language, and exactly when it is pointed at. @param {Date} date */
-export function timeOf(date) {
-  return h("time", "time", { dateTime: date.toISOString(), title: date.toLocaleString() }, ago(date));
-}
+/** How long ago something was, and exactly when to whom it is pointed at. @param {Date} date */
+export const timeOf = (date) => h("time", "time", { dateTime: date.toISOString(), title: date.toLocaleString() }, ago(date));
 
 /** @param {Date} date */
 export function ago(date) {
-  const minutes = Math.round((date.getTime() - Date.now()) / 6e4);
-  const [size, unit] = /** @type {[number, Intl.RelativeTimeFormatUnit]} */ (
-    minutes > -60 ? [1, "minute"] : minutes > -1_440 ? [60, "hour"] : [1_440, "day"]);
-  const format = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
-  return minutes === 0 ? format.format(0, "second") : minutes < -10_080 ? date.toLocaleDateString() : format.format(Math.round(minutes / size), unit);
+  const minutes = Math.round((Date.now() - date.getTime()) / 6e4);
+  const [size, unit] = minutes < 60 ? [1, "minute"] : minutes < 1_440 ? [60, "hour"] : [1_440, "day"];
+  return minutes > 10_080 ? date.toLocaleDateString() : new Intl.RelativeTimeFormat([], { numeric: "auto", style: "short" })
+    .format(-Math.round(minutes / size), /** @type {Intl.RelativeTimeFormatUnit} */ (minutes ? unit : "second"));
 }
+
+/** @param {Notification["type"]} type @param {string} ariaLabel */
+export const iconOf = (type, ariaLabel) => h("span", "icon", { role: "img", ariaLabel }, { info: "i", success: "✓", warning: "!", error: "×" }[type]);
 
 /** Whether it leads to a place of this page or to http, and so runs nothing. @param {string} url */
 export const isLink = (url) => /^(https?:\/\/|\/(?!\/))/.test(url);
 
-/** @param {{ user: string, color?: string }} member @returns {{ color: string, ink: string }} with a text colour that reads on it */
-export function colorOf({ user, color = "" }) {
-  const colors = "00639b8a3ab9a33b201a6b2f8a53009c2a5b3d5afe00695c5d4037455a64";
-  let sum = 0;
-  for (const letter of user) sum = (sum * 31 + /** @type {number} */ (letter.codePointAt(0))) % 997;
-  const at = (sum % 10) * 6;
-  if (!/^#[0-9a-f]{6}$/i.test(color)) color = `#${colors.slice(at, at + 6)}`;
-  const [r = 0, g = 0, b = 0] = [1, 3, 5].map((start) => (Number.parseInt(color.slice(start, start + 2), 16) / 255) ** 2.2);
-  // Where black and white read equally well on a colour.
-  return { color, ink: 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#000" : "#fff" };
+/** Colours what is `.ink`: in what the server gave somebody, else in one of ten. @param {HTMLElement} element @param {{ user: string, color?: string }} member */
+export function paint(element, { user, color }) {
+  const sum = [...user].reduce((all, letter) => all + /** @type {number} */ (letter.codePointAt(0)), 0);
+  element.style.setProperty("--_color", color ?? `hsl(${(sum % 10) * 36} 70% 35%)`);
 }
 
 /** @param {string} name @param {CustomElementConstructor} element */

@@ -3,7 +3,7 @@
  * them. Decoration for the eye alone: hidden from screen readers, and `off` neither shows nor sends.
  */
 
-import { colorOf, define, h, keyed, Widget, write } from "./base.js";
+import { define, h, keyed, paint, Widget, write } from "./base.js";
 
 /** @typedef {import("../types.js").CursorPosition} CursorPosition */
 
@@ -19,7 +19,7 @@ export class CpCursors extends Widget {
 .cursor{position:absolute;transition:opacity .3s}
 .shape{display:block;width:var(--_cursor-size);height:var(--_cursor-size);background:var(--_color);clip-path:polygon(0 0,100% 40%,45% 50%,35% 100%)}
 .idle{opacity:0}
-.label{position:absolute;top:14px;left:12px;background:var(--_color);color:var(--_ink);border-radius:6px;padding:0 6px;font-size:12px;white-space:nowrap;max-width:12em;overflow:hidden;text-overflow:ellipsis}
+.label{position:absolute;top:14px;left:12px;border-radius:6px;padding:0 6px;font-size:12px;white-space:nowrap;max-width:12em;overflow:hidden;text-overflow:ellipsis}
 :host(:not([names=always]):not(:hover)) .label{visibility:hidden}`;
 
   // Places are those of the pointer, from the left, whichever way is written.
@@ -45,13 +45,11 @@ export class CpCursors extends Widget {
 
   render() {
     const { cursors, presence } = this.room;
-    const make = () => h("div", "cursor", {}, h("span", "shape"), h("bdi", "label"));
+    const make = () => h("div", "cursor", {}, h("span", "shape"), h("bdi", "label ink"));
     keyed(this.#layer, this.hasAttribute("off") ? [] : [...cursors.others.values()], ({ session }) => session, make, (element, position) => {
       const member = presence.members.find(({ user }) => user === position.user);
-      const { color, ink } = colorOf(member ?? position);
+      paint(element, member ?? position);
       write(element.lastChild, member?.name ?? position.user);
-      element.style.setProperty("--_color", color);
-      element.style.setProperty("--_ink", ink);
       if (element.cpAt !== position.at) this.#move(element, position);
     });
   }

@@ -11,15 +11,14 @@ export class CpStatus extends Widget {
     off: "Realtime is off", paused: "Paused by the server", retry: "Try now", details: "Connection details", latency: "Round trip {ms} ms", queued: "{count} waiting to be sent",
   };
   static css = `
-:host{display:inline-block}
-.row,.pill{display:inline-flex;align-items:center;gap:var(--_gap)}
-.pill{background:var(--_surface);border:1px solid var(--_line);border-radius:99px;padding:2px 12px 2px 10px;min-height:28px}
+.row{flex-wrap:nowrap}
+.pill{display:flex;align-items:center;gap:var(--_gap);border-radius:99px;padding:3px 12px 3px 10px}
 .dot{background:var(--_warn)}
 [data-state=connected] .dot{background:var(--_ok)}
-[data-state=offline] .dot,[data-state=failed] .dot{background:var(--_bad);border-radius:2px}
+:is([data-state=offline],[data-state=failed]) .dot{background:var(--_bad);border-radius:2px}
 [data-state=disconnected] .dot{background:none;border:2px solid var(--_muted)}
-.row .button:first-of-type{anchor-name:--more}
-.popover{position-anchor:--more;min-width:200px}`;
+.details.button{anchor-name:--more}
+.popover{position-anchor:--more}`;
 
   /** @type {Status | null} what is shown, which lags behind by `delay` when it gets worse */
   #shown = null;
@@ -28,9 +27,9 @@ export class CpStatus extends Widget {
   #dot = h("span", "dot", { ariaHidden: "true" });
   #label = h("span", "label", { role: "status" });
   #pill = h("span", "pill", {}, this.#dot, this.#label);
-  #popover = h("div", "popover", { role: "group", popover: "auto", ontoggle: (/** @type {any} */ event) => this.tell("toggle", { open: event.newState === "open" }) });
-  #more = h("button", "button", { popoverTargetElement: this.#popover }, "…");
-  #retry = h("button", "button", { onclick: () => this.tell("retry") && this.client.reconnect().catch(() => {}) });
+  #popover = h("div", "popover details", { role: "group", ariaLabel: "", popover: "auto", ontoggle: (/** @type {any} */ event) => this.tell("toggle", { open: event.newState === "open" }) });
+  #more = h("button", "button details", { ariaLabel: "", popoverTargetElement: this.#popover }, "…");
+  #retry = h("button", "button retry", { onclick: () => this.tell("retry") && this.client.reconnect().catch(() => {}) });
 
   constructor() {
     super();
@@ -63,10 +62,8 @@ export class CpStatus extends Widget {
     this.#label.className = isCompact ? "sr" : "label";
     this.#pill.title = isCompact ? text : "";
     this.#pill.dataset.state = state;
-    this.#retry.textContent = this.say("retry");
     this.#retry.hidden = !realtime || /^connect/.test(state);
     this.#more.hidden = !this.hasAttribute("details");
-    this.#more.ariaLabel = this.#popover.ariaLabel = this.say("details");
     const facts = [status.transport, latency !== null && this.say("latency", { ms: Math.round(latency) }), queued > 0 && this.say("queued", { count: queued }), status.reason];
     this.#popover.replaceChildren(...facts.filter(Boolean).map((fact) => h("div", "", {}, fact || "")));
   }

@@ -5,13 +5,12 @@
  * the focus; the hotkey goes there, Escape puts one away. Clocks stand still while somebody looks, or looks elsewhere.
  */
 
-import { define, h, keyed, Widget } from "./base.js";
+import { define, h, iconOf, keyed, Widget } from "./base.js";
 
 /** @typedef {import("../types.js").Notification} Notification */
 
 /** Whoever comes back to what stood still gets at least so long to read it. */
 const RESUME_MS = 2_000;
-const ICONS = { info: "i", success: "✓", warning: "!", error: "×" };
 
 export class CpToasts extends Widget {
   static observedAttributes = ["position", "max", "duration-scale", "hotkey"];
@@ -23,16 +22,13 @@ export class CpToasts extends Widget {
 :host([position$=center]){inset-inline:0;margin-inline:auto}
 .region{display:grid;gap:var(--_gap)}
 .toast{position:relative;overflow:hidden;pointer-events:auto;display:grid;grid-template-columns:auto 1fr auto;gap:4px 10px;border-inline-start:4px solid var(--_tone);animation:in var(--_speed)}
-.message{display:block;white-space:pre-line}
+.message{display:block}
 .actions{grid-column:2/-1}
 .close{border:0;padding:0;margin:-4px -6px 0 0}
 .progress{position:absolute;inset:auto 0 0;height:2px;background:var(--_tone);opacity:.6}
-.more{margin-block-start:var(--_gap);color:var(--_text);background:var(--_surface);border:1px solid var(--_line);border-radius:99px;padding:2px 12px;width:fit-content}
-@media(prefers-reduced-motion){.progress{display:none}}
-@keyframes in{from{opacity:0;transform:translateY(8px)}}`;
+.more{margin-block-start:var(--_gap);width:fit-content;padding-block:2px}
+@keyframes in{from{opacity:0;translate:0 8px}}`;
 
-  /** @type {Set<string>} what was read out, and told by `cp-show` */
-  #told = new Set();
   /** Why the clocks stand still. @type {Set<string>} */
   #holders = new Set();
   #polite = h("div", "sr", { role: "status" });
@@ -66,7 +62,13 @@ export class CpToasts extends Widget {
     const hotkey = this.#hotkey;
     this.#region.ariaLabel = this.say("region", { hotkey });
     const hadFocus = this.root.activeElement;
-    keyed(this.#list, [...all].reverse(), ({ id }) => id, () => h("li", "toast"), (element, notification) => this.#draw(element, notification));
+    /** @type {Notification[]} */
+    const fresh = [];
+    const make = (/** @type {Notification} */ notification) => {
+      fresh.unshift(notification);
+      return h("li", "toast");
+    };
+    keyed(this.#list, [...all].reverse(), ({ id }) => id, make, (element, notification) => this.#draw(element, notification));
     // Those that wait behind the others go with their time, too: nobody wants an hour of them one after the other.
     [...this.#list.children].forEach((element, at) => /** @type {HTMLElement} */ (element).hidden = at >= max);
     // The button under the focus went with its toast: the region keeps the place.
@@ -75,9 +77,10 @@ export class CpToasts extends Widget {
     if (all.length === 0) this.#hold("hover", false);
     this.#more.hidden = all.length <= max;
     this.#more.textContent = this.say("more", { count: all.length - max });
-    for (const each of all) if (!this.#told.has(each.id)) this.#tell(each);
-    const there = all.map(({ id }) => id);
-    for (const id of this.#told) if (!there.includes(id)) this.#told.delete(id);
+    for (const { id, type, title, message } of fresh) {
+      (type === "error" ? this.#urgent : this.#polite).textContent = `${title} ${message}`.trim();
+      this.tell("show", { id });
+    }
   }
 
   get #hotkey() {
@@ -93,7 +96,7 @@ export class CpToasts extends Widget {
     const actions = this.actions(notification);
     const progress = h("span", "progress");
     element.replaceChildren(
-      h("span", "icon", { role: "img", ariaLabel: this.say(type) }, ICONS[type]),
+      iconOf(type, this.say(type)),
       h("div", "", {}, h("bdi", "title", {}, title), h("bdi", "message", {}, message)),
       h("button", "close", { onclick: () => this.#dismiss(id, "button"), ariaLabel: this.say("close", { title }) }, "✕"),
       ...(actions.length > 0 ? [h("div", "actions", {}, ...actions)] : []), progress);
@@ -117,22 +120,14 @@ export class CpToasts extends Widget {
     if (isHeld) this.#holders.add(reason);
     else this.#holders.delete(reason);
     if (!before === !this.#holders.size) return;
-    for (const { cpShown: _, lastChild } of /** @type {any} */ (this.#list.children)) {
-      for (const clock of lastChild.getAnimations()) {
-        if (isHeld) clock.pause();
-        else {
-          clock.currentTime = Math.min(clock.currentTime, clock.effect.getTiming().duration - RESUME_MS);
-          clock.play();
-        }
+    for (const clock of /** @type {any[]} */ (this.#list.getAnimations({ subtree: true }))) {
+      if (clock.id !== "clock") continue;
+      if (isHeld) clock.pause();
+      else {
+        clock.currentTime = Math.min(clock.currentTime, clock.effect.getTiming().duration - RESUME_MS);
+        clock.play();
       }
     }
-  }
-
-  /** @param {Notification} notification */
-  #tell({ id, type, title, message }) {
-    this.#told.add(id);
-    (type === "error" ? this.#urgent : this.#polite).textContent = `${title} ${message}`.trim();
-    this.tell("show", { id });
   }
 
   /** @param {string} id @param {string} by */
