@@ -58,6 +58,29 @@ test("the bell has the server's number, opens a dialog that is in nobody's way, 
   await context.close();
 });
 
+test("whoever listens is told that the bell opens something, what that is, and each item's level, keys and state", async () => {
+  const { page, context, bell, are } = await inboxOf([{ title: "down", level: "warning" }]);
+  const session = await context.newCDPSession(page);
+  const tree = async () => (await session.send("Accessibility.getFullAXTree")).nodes.filter(({ ignored }) => !ignored)
+    .map(({ role, name, properties = [] }) => ({ role: role.value, name: name?.value, ...Object.fromEntries(properties.map((each) => [each.name, each.value.value])) }));
+  const find = async (role, name) => (await tree()).find((each) => each.role === role && each.name === name);
+  assert.equal((await find("button", "Notifications, 1 unread")).expanded, false);
+  assert.equal(await find("dialog", "Notifications"), undefined);
+  await bell.click();
+  await are("*down");
+  assert.equal((await find("button", "Notifications, 1 unread")).expanded, true);
+  const dialog = await find("dialog", "Notifications");
+  assert.equal(dialog.modal ?? false, false);
+  assert.equal(dialog.focused, true);
+  assert.ok(await find("heading", "Notifications"));
+  assert.ok(await find("group", "Show"));
+  assert.equal((await find("button", "All")).pressed, "true");
+  const item = (await tree()).find(({ role, name }) => role === "button" && name.includes("down") && name.startsWith("Warning"));
+  assert.equal(item.keyshortcuts, "E U");
+  assert.ok((await tree()).some(({ role }) => role === "status"), "where an offer to undo is told");
+  await context.close();
+});
+
 test("arrows go from one to the next, Enter opens, E puts away, U makes unread, and the next one has the focus", async () => {
   const { page, context, window, bell, are, focused } = await inboxOf(["one", "two", "three", "four"]);
   await keepEvents(page, "cp-select", "cp-read");

@@ -122,9 +122,10 @@ test("each custom property that the page names has a default in both schemes, an
   }
 });
 
-test("texts that were given before an element was in the page hold", async () => {
+test("what was given to an element before it was one holds", async () => {
   const text = await ada.page.evaluate(async () => {
-    const status = document.createElement("cp-status");
+    // Of a document that knows no elements, so that it becomes one only in this page.
+    const status = document.implementation.createHTMLDocument().createElement("cp-status");
     status.labels = { connected: "En direct" };
     document.querySelector("cp-provider").append(status);
     await new Promise((resolve) => setTimeout(resolve));

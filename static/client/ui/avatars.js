@@ -12,7 +12,7 @@ export class CpAvatars extends Widget {
 :host{--_size:var(--_avatar-size)}
 .list{display:flex;gap:4px;align-items:center}
 .list li{anchor-scope:--avatar}
-.avatar{anchor-name:--avatar;position:relative;width:var(--_size);height:var(--_size);min-width:24px;min-height:24px;padding:0;border:0;font-weight:600;font-size:calc(var(--_size)*.4);background-color:var(--_color)}
+.avatar{anchor-name:--avatar;position:relative;width:var(--_size);height:var(--_size);padding:0;border:0;border-radius:50%;font-weight:600;font-size:calc(var(--_size)*.4);background-color:var(--_color)}
 .avatar::before{content:attr(data-initials)/""}
 img{width:100%;height:100%;border-radius:50%;object-fit:cover}
 .status{position:absolute;bottom:-2px;inset-inline-end:-2px;background:var(--_ok);outline:2px solid var(--_surface)}

@@ -24,13 +24,14 @@ const LOOKS = Object.entries({
  * where both read equally well, at 0.18, both have 4.5 : 1.
  */
 const SHARED = `
-:host{${LOOKS}font:14px/1.4 var(--_font),sans-serif;color:var(--_text);box-sizing:border-box;display:inline-block}
+:host{${LOOKS}font:14px/1.4 var(--_font),sans-serif;color:var(--_text);box-sizing:border-box;display:inline-block;vertical-align:middle}
 [hidden],:host([hidden]){display:none!important}
 *,::before,::after{box-sizing:inherit}
 ul{list-style:none;margin:0;padding:0}
 bdi{overflow-wrap:anywhere}
 button{font:inherit;color:inherit;background:none;border:1px solid var(--_line);border-radius:8px;padding:2px 10px;min-height:28px;min-width:28px;cursor:pointer}
 button:hover,[aria-pressed=true]{background:var(--_bg)}
+[aria-pressed=true]{font-weight:600}
 :focus-visible{outline:2px solid var(--_accent)}
 [popover],.toast,.tooltip,.pill,.more{color:inherit;background:var(--_surface);border:1px solid var(--_line);border-radius:var(--_radius);padding:8px 12px}
 [popover],.toast,.tooltip{box-shadow:var(--_shadow)}
@@ -39,7 +40,7 @@ button:hover,[aria-pressed=true]{background:var(--_bg)}
 .time,.message,.empty,.muted{color:var(--_muted)}
 .message{white-space:pre-line}
 .time{margin-inline-start:auto}
-.dot,.avatar{width:10px;height:10px;border-radius:50%}
+.dot{width:10px;height:10px;border-radius:50%}
 .ink{background-color:var(--_color);color:color(from var(--_color) xyz clamp(0,(.18 - y)*1e4,.95) clamp(0,(.18 - y)*1e4,1) clamp(0,(.18 - y)*1e4,1.09))}
 [data-type]{--_tone:var(--_info)}[data-type=success]{--_tone:var(--_ok)}[data-type=warning]{--_tone:var(--_warn)}[data-type=error]{--_tone:var(--_bad)}
 .icon{color:var(--_tone);font-weight:700;width:1em}
@@ -100,6 +101,13 @@ export class Widget extends Base {
   }
 
   connectedCallback() {
+    // What a page gave it before it was defined stands in the way of what was defined.
+    for (const name of /** @type {const} */ (["client", "labels"])) {
+      if (!Object.hasOwn(this, name)) continue;
+      const given = this[name];
+      delete (/** @type {any} */ (this)[name]);
+      /** @type {any} */ (this)[name] = given;
+    }
     this.restart();
   }
 

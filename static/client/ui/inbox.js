@@ -33,15 +33,15 @@ export class CpInbox extends Widget {
 .tool,.tab,.open,.close,.settings{border:0}
 .shelf{overflow-y:auto}
 .empty{padding:32px;text-align:center}
-.item{position:relative;padding:0 8px 4px 0;border-inline-start:3px solid #0000;border-block-end:1px solid var(--_line)}
+.item{position:relative;padding-block-end:4px;border-inline-start:3px solid #0000;border-block-end:1px solid var(--_line)}
 .unread{border-inline-start-color:var(--_tone)}
-.open{display:grid;grid-template-columns:auto 1fr auto;gap:0 8px;text-align:start;width:100%;padding:8px 0 4px 12px;outline-offset:-2px}
-.item:not(.unread) .open{color:var(--_muted)}
+.open{display:grid;grid-template-columns:auto 1fr auto;justify-items:start;gap:0 8px;text-align:start;width:100%;padding:8px 12px 4px;border-radius:0;outline-offset:-2px}
+.item:not(.unread) :is(.open,.name){color:var(--_muted);font-weight:400}
 .message{grid-column:2/-1}
 .actions{padding-inline-start:28px}
 .menu .tool{display:block;width:100%;text-align:start}
 .older{margin:8px}
-@media(hover:hover){.tools .tool{font-size:12px;padding:2px 6px}.tools{gap:0;position:absolute;top:4px;inset-inline-end:4px;background:var(--_surface);border-radius:8px;padding:0;outline:1px solid var(--_line)}.item:not(:hover,:focus-within,:has(:popover-open)) .tools{display:none}}
+@media(hover:hover){.tools .tool{font-size:12px;min-height:24px;padding:2px 6px}.tools{gap:0;position:absolute;top:4px;inset-inline-end:4px;background:var(--_surface);border-radius:8px;padding:0;outline:1px solid var(--_line)}.item:not(:hover,:focus-within,:has(:popover-open)) .tools{display:none}}
 @media(max-width:600px){.panel{position-area:none;inset:auto 0 0;margin:0;width:auto;border-end-start-radius:0;border-end-end-radius:0}}`;
 
   #system = /** @type {import("../notifications.js").Notifications} */ (/** @type {unknown} */ (null));

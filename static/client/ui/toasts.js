@@ -22,10 +22,10 @@ export class CpToasts extends Widget {
 :host([position$=center]){inset-inline:0;margin-inline:auto}
 .region{display:grid;gap:var(--_gap)}
 .toast{position:relative;overflow:hidden;pointer-events:auto;display:grid;grid-template-columns:auto 1fr auto;gap:4px 10px;border-inline-start:4px solid var(--_tone);animation:in var(--_speed)}
-.message{display:block}
+.text{display:grid;justify-items:start}
 .actions{grid-column:2/-1}
-.close{border:0;padding:0;margin:-4px -6px 0 0}
-.progress{position:absolute;inset:auto 0 0;height:2px;background:var(--_tone);opacity:.6}
+.close{border:0;padding:0;margin:-4px -6px 0 0;align-self:start}
+.progress{position:absolute;inset:auto 0 0;height:2px;background:var(--_tone);opacity:.6;transform-origin:0}
 .more{margin-block-start:var(--_gap);width:fit-content;padding-block:2px}
 @keyframes in{from{opacity:0;translate:0 8px}}`;
 
@@ -97,7 +97,7 @@ export class CpToasts extends Widget {
     const progress = h("span", "progress");
     element.replaceChildren(
       iconOf(type, this.say(type)),
-      h("div", "", {}, h("bdi", "title", {}, title), h("bdi", "message", {}, message)),
+      h("div", "text", {}, h("bdi", "title", {}, title), h("bdi", "message", {}, message)),
       h("button", "close", { onclick: () => this.#dismiss(id, "button"), ariaLabel: this.say("close", { title }) }, "✕"),
       ...(actions.length > 0 ? [h("div", "actions", {}, ...actions)] : []), progress);
     const time = this.#timeOf(notification);

@@ -11,7 +11,7 @@ import { build } from "../node_modules/esbuild/lib/main.js";
 const ASKED_MAX = 3_072;
 const ALL_MAX = 3_900;
 /** All seven elements: 8,192 is the goal, this is what is reached; and what one adds to a page that has the others. */
-const UI_MAX = 10_650;
+const UI_MAX = 10_700;
 const ELEMENT_MAX = 3_072;
 const ELEMENTS = ["provider", "status", "activity", "avatars", "cursors", "toasts", "inbox"];
 const ASKED = "CopresenceProvider, useWebSocket, useRealtimeData, useRealtimeCollections, useUserActivity, useConnectionStatus, useNotifications";
