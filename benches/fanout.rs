@@ -12,7 +12,6 @@ use std::time::Duration;
 use actix::prelude::*;
 use copresence::clock::Clock;
 use copresence::delivery::hub::{Attach, Push};
-use copresence::delivery::outbox::OutboxLimits;
 use copresence::delivery::{Frame, Hub, HubHandle, Outbox, Receive, Worker};
 use copresence::domain::redaction::View;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -32,7 +31,7 @@ async fn listen(clock: &Clock, hub: &HubHandle, count: usize) {
         socket.set_nonblocking(true).expect("a socket");
         let stream = Rc::new(tokio::net::TcpStream::from_std(socket).expect("a runtime"));
         stream.writable().await.expect("a socket");
-        let outbox = Rc::new(Outbox::new(stream, OutboxLimits::default(), clock.now()));
+        let outbox = Rc::new(Outbox::new(stream, std::sync::Arc::default(), clock.now()));
         outbox.connected();
         let outbox = Worker::current(clock).register(outbox);
         let first = Frame::text("{}");

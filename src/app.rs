@@ -17,12 +17,14 @@ use actix_web::web;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use uuid::Uuid;
 
 use crate::actors::audit::Audit;
 use crate::actors::directory::Directory;
 use crate::actors::directory::queries::SeeOff;
 use crate::actors::limits::Limits;
 use crate::actors::notifier::Notifier;
+use crate::actors::robot::Host;
 use crate::actors::room::RoomContext;
 use crate::actors::{Admission, Hubs, Node, WorkerContext};
 use crate::auth::{BadKey, Gate};
@@ -38,7 +40,7 @@ use crate::supervise;
 use crate::web::api::{self, Api};
 use crate::web::ops::Readiness;
 use crate::web::patience::Patience;
-use crate::web::{assets, ops, takeover, websocket};
+use crate::web::{assets, demo, ops, takeover, websocket};
 
 pub mod audit;
 pub mod check;
@@ -115,13 +117,14 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
 
     let cores = available_parallelism().map_or(1, usize::from);
     let limits = Limits::new(&config.limits, &clock);
+    let rooms: Vec<_> = (0..(cores / 2).max(1)).map(|_| Arbiter::new()).collect();
     let context = Arc::new(RoomContext {
         config: config.clone(),
         clock: clock.clone(),
         bridge: bridge.clone(),
         limits: Arc::clone(&limits),
+        robot: config.has_demo().then(|| Host::start(&rooms[0].handle(), &clock, Uuid::new_v4().as_u64_pair().0)),
     });
-    let rooms: Vec<_> = (0..(cores / 2).max(1)).map(|_| Arbiter::new()).collect();
     let room_threads = rooms.iter().map(Arbiter::handle).collect();
     let directory = {
         let context = Arc::clone(&context);
@@ -137,7 +140,8 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     let audit = Audit::new(config.audit.enabled, bridge.record.clone(), &clock);
     let node = Arc::new(Node {
         audit,
-        outbox_limits: outbox_limits(&config),
+        outbox_limits: Arc::new(outbox_limits(&config)),
+        first_epoch: store.epoch(),
         config,
         clock,
         gate,
@@ -151,14 +155,7 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
 
     let workers = if node.config.server.workers == 0 { cores } else { node.config.server.workers };
     let builder = actix_server::Server::build().workers(workers).disable_signals().shutdown_timeout(1);
-    let patience = Patience {
-        head: node.config.server.request_timeout,
-        body: node.config.server.body_time(),
-        // Whoever is answered slowly hears something twice in that time.
-        idle: (node.config.session.heartbeat * 2).max(IDLE),
-        clock: node.clock.clone(),
-    };
-    let server = takeover::serve(listener, builder, patience, {
+    let server = takeover::serve(listener, builder, patience(&node), {
         let (node, readiness) = (Arc::clone(&node), readiness.clone());
         let api = Api::new(&node.config, &node.clock, counters);
         move |services| {
@@ -167,6 +164,7 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
             websocket::configure(services);
             ops::configure(services, &readiness);
             api::configure(services, &api);
+            demo::configure(services, &node.config);
             assets::configure(services);
         }
     })?;
@@ -194,6 +192,16 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     }
     drop(serving);
     Ok(ExitCode::SUCCESS)
+}
+
+fn patience(node: &Node) -> Patience {
+    Patience {
+        head: node.config.server.request_timeout,
+        body: node.config.server.body_time(),
+        // Whoever is answered slowly hears something twice in that time.
+        idle: (node.config.session.heartbeat * 2).max(IDLE),
+        clock: node.clock.clone(),
+    }
 }
 
 /// Has counts of refusals recorded when their minute is over.

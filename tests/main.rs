@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "the tests live in real time, outside the server and its clock")]
 
 mod api;
+mod api_hostile;
 mod api_limits;
 mod api_state;
 mod audit;
@@ -36,6 +37,7 @@ mod presence;
 mod recovery;
 mod retention;
 mod rights;
+mod robot;
 mod room_settings;
 mod rooms;
 mod secrets;

@@ -1,9 +1,9 @@
 //! Loads a whole server over loopback and prints what it cost: `cargo bench --bench load -- --help`.
 //!
 //! ```text
-//! options ──▶ scenarios ──▶ server   the real binary, a fresh store, SIGTERM at the end
-//!                 │     ──▶ swarm    all clients on one thread; frame, scan: bytes in and out
-//!                 └──▶ report        histogram, process (CPU and memory from /proc)
+//! options ──▶ scenarios ──▶ server   the real binary, a fresh store, SIGTERM at the end; or a peer
+//!                 │     ──▶ swarm    all clients on one thread; frame, scan: bytes in and out; wire: what is said
+//!                 └──▶ report        histogram, process (CPU and memory from /proc); comparison: peers in turns
 //! ```
 //!
 //! The generator must be far cheaper than what it measures, so it parses no JSON of what is pushed to it: it looks for
@@ -17,15 +17,18 @@
     reason = "figures for people: counts far below 2^52, and ratios of them"
 )]
 
+mod comparison;
 mod frame;
 mod histogram;
 mod options;
+mod peer;
 mod process;
 mod report;
 mod scan;
 mod scenarios;
 mod server;
 mod swarm;
+mod wire;
 
 use std::error::Error;
 use std::io::Write;
@@ -36,6 +39,7 @@ use clap::Parser;
 use copresence::clock::Clock;
 
 use crate::options::{Log, Options};
+use crate::peer::Peer;
 use crate::report::Report;
 
 /// What can fail here ends the run; the text is for the person who started it.
@@ -56,10 +60,20 @@ fn main() -> Outcome<ExitCode> {
         Log::Disk => format!("disk ({})", process::file_system(&store)),
         Log::Memory => "memory".to_owned(),
     };
-    let bench = scenarios::Bench { options: &options, binary: binary.canonicalize()?, store, clock: Clock::system() };
-    let report =
-        Report { machine: process::machine(), server: server::version(&bench.binary), log, rows: bench.run_all()? };
-    let text = if options.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.markdown() };
+    let mut bench = scenarios::Bench {
+        options: &options,
+        binary: binary.canonicalize()?,
+        store,
+        clock: Clock::system(),
+        peer: Peer::Copresence,
+    };
+    let rows = if options.peers.is_empty() { bench.run_all()? } else { comparison::in_turns(&mut bench)? };
+    let report = Report { machine: process::machine(), server: server::version(&bench.binary), log, rows };
+    let text = match (options.json, options.peers.is_empty()) {
+        (true, _) => serde_json::to_string_pretty(&report)? + "\n",
+        (false, true) => report.markdown(),
+        (false, false) => comparison::markdown(&report, options.rounds),
+    };
     stdout.write_all(text.as_bytes())?;
     Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::builder::RangedU64ValueParser;
 use clap::{Parser, ValueEnum};
 
+use crate::peer::Peer;
+
 /// Starts a Copresence server, loads it over loopback, and prints what it cost.
 ///
 /// Each scenario starts a server of its own (limits off, a guest per connection, a fresh store) and ends it by SIGTERM. One
@@ -25,6 +27,9 @@ use clap::{Parser, ValueEnum};
 ///
 /// notify: 3 notifications to --users 10000 of whom --connections 1000 are here, one after the other; a publisher beside.
 ///
+/// With --peers, servers of others are loaded in the same way and in turns (fanout, saturated, mesh, idle, join); what they
+/// need is installed by benches/load/side-by-side.
+///
 /// Exit code 1 when anything was lost, doubled, reordered, refused or closed, or the server did not end with 0.
 #[derive(Parser)]
 #[command(name = "load", verbatim_doc_comment)]
@@ -32,6 +37,12 @@ pub(crate) struct Options {
     /// Which scenario to run; may be given several times. Default: all, in a short form
     #[arg(long, value_enum)]
     pub(crate) scenario: Vec<Scenario>,
+    /// Measure these servers in turns, the same load for each, and print a table of medians with ratios; several by commas
+    #[arg(long, value_enum, value_delimiter = ',', num_args = 1..)]
+    pub(crate) peers: Vec<Peer>,
+    /// How often each of --peers has its turn
+    #[arg(long, default_value_t = 3, value_parser = RangedU64ValueParser::<u32>::new().range(1..=99))]
+    pub(crate) rounds: u32,
     /// The server's binary. Default: the one that cargo built beside this program
     #[arg(long, value_name = "PATH")]
     pub(crate) server: Option<PathBuf>,

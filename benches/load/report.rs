@@ -20,6 +20,8 @@ pub(crate) struct Report {
 /// One scenario's figures.
 #[derive(Default, Serialize)]
 pub(crate) struct Row {
+    /// Whose figures these are.
+    pub(crate) server: &'static str,
     pub(crate) scenario: &'static str,
     /// Members, rooms, rates.
     pub(crate) load: String,

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -13,6 +13,7 @@ use copresence::clock::Clock;
 use tempfile::TempDir;
 
 use crate::options::Log;
+use crate::peer::{Peer, Start};
 use crate::{Outcome, process};
 
 /// What tokens are signed with; most clients are guests and have none.
@@ -35,17 +36,31 @@ impl Server {
         let folder = tempfile::Builder::new().prefix("load-").tempdir_in(parent)?;
         let config = folder.path().join("config.toml");
         fs::write(&config, config_text(&folder.path().join("load.db"), log))?;
-        let stderr = folder.path().join("stderr.txt");
-        let mut child = Command::new(binary)
-            .args(["serve", "--config"])
-            .arg(&config)
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(File::create(&stderr)?)
-            .spawn()
-            .map_err(|error| format!("{} does not start: {error}", binary.display()))?;
+        let mut command = Command::new(binary);
+        command.args(["serve", "--config"]).arg(&config).current_dir(folder.path());
+        Self::spawn(command, folder)
+    }
 
+    /// Starts `peer` on a free port of 127.0.0.1; what it needs must be installed.
+    pub(crate) fn start_peer(peer: Peer, parent: &Path, clock: &Clock) -> Outcome<Self> {
+        let folder = tempfile::Builder::new().prefix("load-").tempdir_in(parent)?;
+        let Start { command, address } = peer.start(folder.path())?;
+        let Some(address) = address else { return Self::spawn(command, folder) };
+        let (child, stderr) = run(command, folder.path())?;
+        let mut server = Self { child, address, stderr, _folder: folder };
+        let deadline = clock.now() + START_MAX;
+        while TcpStream::connect(address).is_err() {
+            if clock.now() > deadline || server.child.try_wait()?.is_some() {
+                return Err(format!("{} does not listen:\n{}", peer.name(), last_lines(&server.stderr)).into());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(server)
+    }
+
+    /// Runs `command` and waits until it has printed its address.
+    fn spawn(command: Command, folder: TempDir) -> Outcome<Self> {
+        let (mut child, stderr) = run(command, folder.path())?;
         let stdout = BufReader::new(child.stdout.take().expect("piped above"));
         let (found, address) = mpsc::channel();
         // The thread reads on after the address is found: a full pipe would stop the server in its next print.
@@ -74,10 +89,11 @@ impl Server {
     }
 
     /// Ends the server by SIGTERM, as its operator would; anything but exit code 0 in time is a failure to report.
-    pub(crate) fn stop(mut self, clock: &Clock) -> Vec<String> {
+    pub(crate) fn stop(mut self, clock: &Clock, peer: Peer) -> Vec<String> {
         let mut failures = Vec::new();
         match self.end(clock) {
-            Ok(Some(status)) if status.success() => {}
+            // How a peer ends is its own affair.
+            Ok(Some(status)) if status.success() || peer != Peer::Copresence => {}
             Ok(Some(status)) => failures.push(format!("the server ended with {status}: {}", last_lines(&self.stderr))),
             Ok(None) => failures.push(format!("the server still ran {} s after SIGTERM", STOP_MAX.as_secs())),
             Err(error) => failures.push(format!("the server could not be ended: {error}")),
@@ -109,6 +125,18 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Starts `command`, its stderr in a file of `folder`.
+fn run(mut command: Command, folder: &Path) -> Outcome<(Child, PathBuf)> {
+    let stderr = folder.join("stderr.txt");
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(File::create(&stderr)?)
+        .spawn()
+        .map_err(|error| format!("{} does not start: {error}", command.get_program().display()))?;
+    Ok((child, stderr))
 }
 
 /// What `binary --version` says, and the folder (so the profile) that it was built into.

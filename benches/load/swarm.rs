@@ -20,6 +20,7 @@ use socket2::{Domain, Socket, Type};
 use crate::Outcome;
 use crate::frame::{self, Masks, Reader};
 use crate::scan::{self, Marker};
+use crate::wire::{Reach, Wire};
 
 /// One read takes up to this much; a longer backlog takes several.
 const READ_BYTES: usize = 128 << 10;
@@ -52,6 +53,7 @@ pub(crate) enum Turn {
 /// All clients, numbered from 0 in the order in which they were dialed.
 pub(crate) struct Swarm {
     server: SocketAddrV4,
+    wire: Wire,
     clock: Clock,
     poll: Poll,
     clients: Vec<Client>,
@@ -62,9 +64,9 @@ pub(crate) struct Swarm {
 
 /// What happened to the clients so far.
 pub(crate) struct Tally {
-    /// Text messages but for `ping`.
+    /// Text messages but for heartbeats.
     pub(crate) messages: u64,
-    /// Messages `ping`, each answered with `pong`.
+    /// Heartbeats of the server, each answered.
     pub(crate) pings: u64,
     /// Messages `error`.
     pub(crate) errors: u64,
@@ -72,6 +74,7 @@ pub(crate) struct Tally {
     pub(crate) lost: usize,
     troubles: Vec<String>,
     kind: Marker,
+    wire: Wire,
 }
 
 struct Client {
@@ -93,9 +96,10 @@ enum Phase {
 }
 
 impl Swarm {
-    pub(crate) fn new(server: SocketAddrV4, clock: &Clock) -> Outcome<Self> {
+    pub(crate) fn new(server: SocketAddrV4, wire: Wire, clock: &Clock) -> Outcome<Self> {
         Ok(Self {
             server,
+            wire,
             clock: clock.clone(),
             poll: Poll::new()?,
             clients: Vec::new(),
@@ -108,12 +112,23 @@ impl Swarm {
                 lost: 0,
                 troubles: Vec::new(),
                 kind: Marker::new(r#""type":""#),
+                wire,
             },
         })
     }
 
+    /// How the server is spoken to.
+    pub(crate) fn wire(&self) -> Wire {
+        self.wire
+    }
+
+    /// Begins the connection of a new member of `room`, whose messages reach whom `reach` says.
+    pub(crate) fn join(&mut self, room: &str, reach: Reach) -> Outcome<()> {
+        self.dial(&self.wire.path(room, reach), &self.wire.greeting(room))
+    }
+
     /// Begins a connection; `greeting` are the messages that it sends, in one write, as soon as it is open.
-    pub(crate) fn dial(&mut self, greeting: &[&str]) -> Outcome<()> {
+    pub(crate) fn dial(&mut self, path: &str, greeting: &[String]) -> Outcome<()> {
         let who = self.clients.len();
         let mut stream = TcpStream::from_std(connect(self.server, who)?);
         // Edge-triggered, so asking for both costs nothing and nobody has to ask again.
@@ -122,9 +137,11 @@ impl Swarm {
         for message in greeting {
             self.masks.frame(frame::TEXT, message.as_bytes(), &mut frames);
         }
+        let protocol =
+            self.wire.protocol().map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n")).unwrap_or_default();
         let out = format!(
-            "GET /v1/ws HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Protocol: copresence.v1\r\n\r\n",
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: {KEY}\r\n{protocol}\r\n",
             self.server
         );
         let phase = Phase::Upgrading { answer: Vec::new(), greeting: frames };
@@ -229,6 +246,9 @@ impl Client {
             self.out.append(greeting);
             rest = answer.split_off(end + 4);
             self.phase = Phase::Open;
+            if tally.wire.is_joined_when_open() {
+                message(b"joined", b"");
+            }
             &rest[..]
         } else {
             bytes
@@ -238,9 +258,9 @@ impl Client {
         let taken = self.reader.feed(bytes, |opcode, payload| match opcode {
             frame::TEXT => {
                 let kind = tally.kind.after(payload).map_or(&b""[..], scan::until_quote);
-                if kind == b"ping" {
+                if let Some(pong) = tally.wire.pong(kind, payload) {
                     tally.pings += 1;
-                    masks.frame(frame::TEXT, br#"{"type":"pong"}"#, out);
+                    masks.frame(frame::TEXT, pong, out);
                     return;
                 }
                 tally.messages += 1;
@@ -250,7 +270,10 @@ impl Client {
                 }
                 message(kind, payload);
             }
-            frame::PING => masks.frame(frame::PONG, payload, out),
+            frame::PING => {
+                tally.pings += 1;
+                masks.frame(frame::PONG, payload, out);
+            }
             frame::CLOSE => {
                 closed = Some(payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code)));
             }

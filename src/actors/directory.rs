@@ -8,8 +8,9 @@
 //! that time takes the session up under a newer generation.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::ops::Deref;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 use super::limits::{Meters, Network};
 use super::room::{Recalled, Retire, Room, RoomContext};
-use super::session::{Session, TakenUp};
+use super::session::{SessionAddr, TakenUp};
 use crate::bridge::users::Remember;
 use crate::delivery::Farewell;
 use crate::domain::entry::Timestamp;
@@ -69,9 +70,12 @@ impl NodeFull {
     }
 }
 
-/// A room's place.
+/// Where a room is. Cloning shares it: an address of its own for each session would be two allocations more.
 #[derive(Clone)]
-pub struct Located {
+pub struct Located(Arc<RoomPlace>);
+
+/// A room's place.
+pub struct RoomPlace {
     /// Its mailbox.
     pub addr: Addr<Room>,
     /// Its number, never used twice.
@@ -80,6 +84,33 @@ pub struct Located {
     pub meters: Arc<Meters>,
     /// How many members it had when it last looked. The room writes, anybody reads.
     pub members: Arc<AtomicUsize>,
+}
+
+/// A [`Located`] that keeps no place alive.
+pub struct LocatedBefore(Weak<RoomPlace>);
+
+impl Located {
+    /// The same, for whoever only remembers it.
+    #[must_use]
+    pub fn downgrade(&self) -> LocatedBefore {
+        LocatedBefore(Arc::downgrade(&self.0))
+    }
+}
+
+impl LocatedBefore {
+    /// The place, while somebody holds it.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Located> {
+        self.0.upgrade().map(Located)
+    }
+}
+
+impl Deref for Located {
+    type Target = RoomPlace;
+
+    fn deref(&self) -> &RoomPlace {
+        &self.0
+    }
 }
 
 /// A client connected: open a session, or take one up by its secret.
@@ -93,7 +124,7 @@ pub struct OpenSession {
     /// Where it comes from.
     pub network: Network,
     /// Who serves it from now on.
-    pub addr: Addr<Session>,
+    pub addr: SessionAddr,
     /// Hears which session it is.
     pub reply: oneshot::Sender<Result<Registration, NodeFull>>,
 }
@@ -152,7 +183,7 @@ pub struct SessionEnded {
     /// How it ended.
     pub farewell: Farewell,
     /// Where it was, for the news of its return.
-    pub rooms: Vec<(RoomName, Addr<Room>)>,
+    pub rooms: Vec<(RoomName, Located)>,
 }
 
 /// A room has nobody left and would like to go.
@@ -247,7 +278,7 @@ impl Directory {
             Room::new(name, number, context, directory, counted, ctx)
         });
         let meters = self.context.limits.room(key, self.context.config.room(&key.room).rates);
-        let located = Located { addr, number, meters, members };
+        let located = Located(Arc::new(RoomPlace { addr, number, meters, members }));
         self.rooms.insert(key.clone(), Place { located: located.clone(), parked: None });
         self.call_owner(key);
         located
@@ -267,16 +298,16 @@ impl Directory {
     fn recall(&mut self, secret: &Secret, open: &OpenSession) -> Option<Opened> {
         let now = self.context.clock.now();
         let record = self.sessions.get(secret).filter(|record| record.user == open.user)?;
-        if matches!(record.connection, Connection::Gone { until, .. } if now >= until) {
+        if matches!(&record.connection, Connection::Gone(was) if now >= was.until) {
             return None;
         }
-        let (record, old) = self.sessions.take_up(secret, open.network, open.addr.clone())?;
+        let (record, old) = self.sessions.take_up(secret, open.network, Arc::clone(&open.addr))?;
         match old {
             // The old one ends without a word; its rooms hear of the newer generation when it joins them again.
             Connection::Standing(old) => old.do_send(TakenUp),
-            Connection::Gone { rooms, .. } => {
-                for (_, room) in rooms {
-                    room.do_send(Recalled { session: record.session.clone(), generation: record.generation });
+            Connection::Gone(was) => {
+                for (_, room) in &was.rooms {
+                    room.addr.do_send(Recalled { session: record.session.clone(), generation: record.generation });
                 }
             }
         }
@@ -357,7 +388,7 @@ impl Handler<OpenSession> for Directory {
                 user: open.user.clone(),
                 generation: 1,
                 network: open.network,
-                connection: Connection::Standing(open.addr.clone()),
+                connection: Connection::Standing(Arc::clone(&open.addr)),
             };
             self.sessions.insert(opened.secret.clone(), record);
             opened

@@ -6,6 +6,7 @@
 //! | [`Room`](room::Room) | open room | tail, roster, signals, audience, and watch over its sessions | the letter that it panicked over; it goes on where its audience is. If it can't, its place: its sessions end with 1012 and come back by cursor |
 //! | [`Notifier`](notifier::Notifier) | node | orders that wait for whom they reach | the step that it panicked over; what was answered goes on |
 //! | [`Session`](session::Session) | connection | identity, joined rooms, own rate limit | its connection, which comes back by secret and cursor |
+//! | [`Robot`](robot::Robot) | node of a demo | what the robot colleague does next | nothing: it is restarted with its struct, and leaves the room when that does not help |
 //! | [`Hub`] | worker thread | the listeners of its thread by room | the connections of its thread, which come back by cursor |
 //! | [`Solo`](crate::bridge::solo) | node | the way to the log | see `bridge` |
 //!
@@ -35,11 +36,14 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::outbox::OutboxLimits;
 use crate::delivery::{Hub, HubHandle, Worker};
+use crate::domain::ids::Epoch;
 
 pub mod audit;
 pub mod directory;
 pub mod limits;
 pub mod notifier;
+pub mod places;
+pub mod robot;
 pub mod room;
 pub mod session;
 
@@ -58,9 +62,11 @@ pub struct Node {
     /// Who lives where.
     pub directory: Addr<directory::Directory>,
     /// Bounds and deadlines of every connection.
-    pub outbox_limits: OutboxLimits,
+    pub outbox_limits: Arc<OutboxLimits>,
     /// Who takes orders to notify.
     pub notifier: Addr<notifier::Notifier>,
+    /// The life of every log that never had an entry.
+    pub first_epoch: Epoch,
     /// How fast is too fast.
     pub limits: Arc<limits::Limits>,
     /// How many connections there are and may be.
@@ -92,6 +98,10 @@ pub struct WorkerContext {
     pub worker: Rc<Worker>,
     /// The thread's hub.
     pub hub: HubHandle,
+    /// When the thread's sessions look at their deadlines.
+    pub alarms: Rc<session::Alarms>,
+    /// Where rooms are that the thread's sessions have joined.
+    pub places: places::Places,
 }
 
 thread_local! {
@@ -109,7 +119,14 @@ impl WorkerContext {
                 let tick = (node.outbox_limits.heartbeat / 4).clamp(Duration::from_millis(20), Duration::from_secs(1));
                 let hub = Hub::start_here(number, &node.clock, tick);
                 node.hubs.started.lock().unwrap_or_else(PoisonError::into_inner).push(hub.clone());
-                Rc::new(Self { node: Arc::clone(node), worker: Worker::current(&node.clock), hub })
+                let alarms = session::Alarms::new(&node.clock);
+                Rc::new(Self {
+                    node: Arc::clone(node),
+                    worker: Worker::current(&node.clock),
+                    hub,
+                    alarms,
+                    places: places::Places::default(),
+                })
             });
             Rc::clone(context)
         })

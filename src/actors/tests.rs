@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::directory::{Directory, Locate, Located};
 use super::room::{Room, RoomContext};
-use super::session::{Client as Facts, Gauge, Incoming, Session};
+use super::session::{Client as Facts, Gauge, Incoming, Session, SessionAddr};
 use super::*;
 use crate::actors::notifier::Notifier;
 use crate::bridge::inbox::WatchInboxes;
@@ -28,6 +28,7 @@ mod faulty_log;
 mod inboxes;
 mod neighbours;
 mod retiring;
+mod robot_colleague;
 
 /// A letter that its actor does not survive.
 #[derive(Message)]
@@ -45,7 +46,7 @@ macro_rules! panics {
         }
     )*};
 }
-panics!(Room, Directory, Session, Hub, Notifier);
+panics!(Room, Directory, Session, Hub, Notifier, robot::Robot);
 
 /// A room over whose appends the bridge panics.
 const POISON: &str = "memory-poison";
@@ -53,6 +54,7 @@ const POISON: &str = "memory-poison";
 /// A node on the calling thread, with its log in a folder of its own.
 pub(crate) struct Bare {
     pub(crate) context: Rc<WorkerContext>,
+    robot: Option<robot::Host>,
     _folder: TempDir,
 }
 
@@ -78,11 +80,13 @@ impl Bare {
             Gate::new(&config.auth, started.store.guest_key(), true, clock.clone()).expect("no key needs reading");
         let rooms = vec![Arbiter::current()];
         let limits = limits::Limits::new(&config.limits, &clock);
+        let robot = config.has_demo().then(|| robot::Host::start(&Arbiter::current(), &clock, 1));
         let shared = RoomContext {
             config: config.clone(),
             clock: clock.clone(),
             bridge: between(bridge.clone()),
             limits: Arc::clone(&limits),
+            robot: robot.clone(),
         };
         let shared = Arc::new(shared);
         let of_notifier = Arc::clone(&shared);
@@ -94,6 +98,7 @@ impl Bare {
         };
         let audit = audit::Audit::new(true, bridge.record.clone(), &clock);
         let node = Arc::new(Node {
+            first_epoch: started.store.epoch(),
             audit,
             config,
             clock,
@@ -101,12 +106,12 @@ impl Bare {
             bridge,
             directory,
             notifier,
-            outbox_limits: OutboxLimits::default(),
+            outbox_limits: Arc::default(),
             admission: Admission::new(1_000),
             hubs: Hubs::default(),
             limits,
         });
-        Self { context: WorkerContext::current(&node), _folder: folder }
+        Self { context: WorkerContext::current(&node), robot, _folder: folder }
     }
 
     async fn room(&self, name: &str) -> Located {
@@ -122,7 +127,7 @@ impl Bare {
 
 /// A client of a bare node.
 struct Client {
-    session: Addr<Session>,
+    session: SessionAddr,
     socket: TcpStream,
     heard: VecDeque<Value>,
     ids: u64,
@@ -146,7 +151,8 @@ impl Client {
         let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         stream.writable().await.unwrap();
-        let outbox = Rc::new(Outbox::new(Rc::new(stream), context.node.outbox_limits, context.node.clock.now()));
+        let outbox =
+            Rc::new(Outbox::new(Rc::new(stream), Arc::clone(&context.node.outbox_limits), context.node.clock.now()));
         let id = context.worker.register(Rc::clone(&outbox));
         let facts = Facts { address: IpAddr::V4(Ipv4Addr::LOCALHOST), device: Device::Other, name_is_ours: true };
         let arrival = context.node.limits.arrive(facts.address).unwrap();

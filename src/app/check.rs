@@ -53,6 +53,7 @@ fn rows(config: &Config) -> Vec<(&'static str, Vec<String>)> {
         ("rate limits", vec![rates.to_owned()]),
         ("audit log", vec![audit(&config.audit)]),
         ("inboxes", vec![inboxes(&config.inbox)]),
+        ("demo", vec![demo(config).to_owned()]),
         (
             "lost connections",
             vec![format!(
@@ -104,6 +105,10 @@ fn audit(settings: &AuditSettings) -> String {
         None => "on, its records are kept for ever".to_owned(),
         Some(keep) => format!("on, its records are kept for {} days", keep.as_secs() / 86_400),
     }
+}
+
+fn demo(config: &Config) -> &'static str {
+    if config.has_demo() { "yes: a robot writes into dashboard:sales while somebody is there" } else { "no" }
 }
 
 fn inboxes(settings: &InboxSettings) -> String {
@@ -175,6 +180,13 @@ mod tests {
         assert!(means("").contains("keep the newest 1000 for 90 days, show critical ones again every 30s"));
         let set = means("[inbox]\nkeep = 50\nkeep_days = 7\nagain_s = 1.5");
         assert!(set.contains("the newest 50 for 7 days") && set.contains("every 1.5s"), "{set}");
+    }
+
+    #[test]
+    fn whether_there_is_a_robot_is_said() {
+        let means = |settings: &str| meaning(&Config::from_toml(settings).unwrap()).unwrap();
+        assert!(means("").contains("yes: a robot writes into dashboard:sales"));
+        assert!(!means("[demo]\nenabled = false").contains("robot"));
     }
 
     #[test]

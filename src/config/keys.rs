@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Text,
     /// True or false.
     Switch,
+    /// True, false or `"auto"`.
+    AutoSwitch,
     /// A whole number, both ends allowed.
     Whole(i64, i64),
     /// A number, both ends allowed.
@@ -34,6 +36,7 @@ impl Key {
             Kind::Whole(from, to) => format!("must be a whole number{} from {from} to {to}", self.wants),
             Kind::Number(from, to) => format!("must be a number{} from {from} to {to}", self.wants),
             Kind::Switch => "must be true or false".to_owned(),
+            Kind::AutoSwitch => "must be true, false or \"auto\"".to_owned(),
             Kind::Text | Kind::List | Kind::Tables => format!("must be {}", self.wants),
         }
     }
@@ -208,6 +211,7 @@ pub(super) const KEYS: &[Key] = &[
     key("log.format", Kind::Text, "\"plain\" or \"json\""),
     key("audit.enabled", Kind::Switch, ""),
     key("audit.keep_days", Kind::Whole(0, 36_500), " of days"),
+    key("demo.enabled", Kind::AutoSwitch, ""),
     key("rooms", Kind::Tables, "tables [[rooms]], each with match"),
     key("rooms.match", Kind::Text, "a room's name, or the start of one and a `*` at its end, such as \"dashboard:*\""),
     key("rooms.log", Kind::Text, "\"disk\", \"memory\" or \"none\""),

@@ -269,6 +269,7 @@ fn is_of_kind(value: &Value, kind: Kind) -> bool {
     match kind {
         Kind::Text => value.is_str(),
         Kind::Switch => value.is_bool(),
+        Kind::AutoSwitch => value.is_bool() || value.as_str() == Some("auto"),
         Kind::Whole(from, to) => value.as_integer().is_some_and(|number| (from..=to).contains(&number)),
         Kind::Number(from, to) => number(value).is_some_and(|number| (from..=to).contains(&number)),
         Kind::List => value.as_array().is_some_and(|items| items.iter().all(Value::is_str)),

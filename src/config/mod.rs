@@ -21,6 +21,7 @@ use crate::domain::ids::Tenant;
 use crate::domain::inbox;
 
 mod audit;
+mod demo;
 mod error;
 mod keys;
 mod layers;
@@ -34,6 +35,7 @@ mod token_key;
 mod values;
 
 pub use audit::AuditSettings;
+pub use demo::{DemoSettings, DemoSwitch};
 pub use error::ConfigError;
 pub use limits::LimitSettings;
 pub use origin::{BadOrigin, Origin};
@@ -70,6 +72,8 @@ pub struct Config {
     pub log: LogSettings,
     /// Who did what, for whoever has to know.
     pub audit: AuditSettings,
+    /// What the page may show of itself.
+    pub demo: DemoSettings,
     /// Settings by pattern of rooms; [`Config::room`] picks the one that fits best.
     pub rooms: Vec<RoomRule>,
 }
@@ -326,6 +330,11 @@ impl Config {
         }
     }
 
+    /// Whether anybody's token is taken, guests' own apart.
+    fn takes_users(&self) -> bool {
+        self.auth.secret.is_some() || !self.auth.keys.is_empty()
+    }
+
     /// Whether others than the users of this machine can come, as far as the settings say.
     fn is_reached_by_others(&self) -> bool {
         !self.server.bind.ip().is_loopback() || !self.server.trusted_proxies.is_empty()
@@ -345,9 +354,8 @@ impl Config {
             secret.is_some_and(|secret| secret.as_bytes().len() < SECRET_BYTES_GOOD),
             "auth.secret is shorter than 32 bytes and can be guessed from one token: take `openssl rand -hex 32`",
         );
-        let takes_users = secret.is_some() || !self.auth.keys.is_empty();
         warn(
-            !takes_users && !self.allows_guests(),
+            !self.takes_users() && !self.allows_guests(),
             "nobody can connect: neither auth.secret nor auth.keys is set, and guests are not let in (auth.guests)",
         );
         warn(
@@ -362,6 +370,10 @@ impl Config {
         warn(
             self.auth.keys.iter().any(TokenKeyRule::is_guessable),
             "a secret in auth.keys is shorter than its algorithm's hash and can be guessed from one token",
+        );
+        warn(
+            self.demo.enabled == DemoSwitch::On && self.takes_users(),
+            "demo.enabled is true while users' tokens are taken: a robot writes into the room dashboard:sales",
         );
         warn(!self.limits.enabled, "limits.enabled is false: rate limits are off, which is for load tests alone");
         warn(

@@ -12,6 +12,7 @@ use crate::domain::log::Keep;
 use crate::domain::log_place::LogPlace;
 use crate::domain::pattern::RoomPattern;
 use crate::domain::redaction::{Pointer, RULES_MAX, Redaction, Rule};
+use crate::domain::robot;
 
 use super::{Config, values};
 
@@ -178,7 +179,7 @@ impl Config {
         let Some(rule) = self.rule(room) else {
             return RoomSettings {
                 log: LogPlace::default(),
-                keep: Keep::DISK,
+                keep: self.demo_keep(room).unwrap_or(Keep::DISK),
                 presence: true,
                 large: self.presence.large,
                 rates: of_all,
@@ -205,7 +206,7 @@ impl Config {
     }
 
     /// The `[[rooms]]` that is for `room`; none is for a personal room.
-    fn rule(&self, room: &RoomName) -> Option<&RoomRule> {
+    pub(super) fn rule(&self, room: &RoomName) -> Option<&RoomRule> {
         if room.is_personal() {
             return None;
         }
@@ -223,7 +224,8 @@ impl Config {
     #[must_use]
     pub fn shortest_keep(&self) -> Duration {
         let kept = self.rooms.iter().filter(|rule| rule.log != LogPlace::None).map(|rule| rule.keep().age_max);
-        kept.fold(Keep::DISK.age_max, Duration::min)
+        let of_demo = RoomName::parse(robot::ROOM).ok().and_then(|room| self.demo_keep(&room));
+        kept.chain(of_demo.map(|keep| keep.age_max)).fold(Keep::DISK.age_max, Duration::min)
     }
 
     /// As [`Self::contradiction`], of the rules for rooms.

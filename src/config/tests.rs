@@ -96,14 +96,14 @@ fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
         (
             "[sever]\nnode = 'x'",
             "unknown key sever (in it.toml): there are server, store, auth, bridge, limits, session, \
-         presence, signals, inbox, log, audit, rooms",
+         presence, signals, inbox, log, audit, demo, rooms",
         ),
         ("[store]\nfolder = 'x'", "unknown key store.folder (in it.toml): there are store.path"),
         ("[[rooms]]\nmatsch = '*'", "unknown key rooms[0].matsch (in it.toml): did you mean rooms.match?"),
         (
             "\"a\\nb\" = 1",
             "unknown key a\\nb (in it.toml): there are server, store, auth, bridge, limits, session, \
-         presence, signals, inbox, log, audit, rooms",
+         presence, signals, inbox, log, audit, demo, rooms",
         ),
     ] {
         assert_eq!(refusal(file), error);

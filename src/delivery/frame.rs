@@ -63,6 +63,12 @@ impl Frame {
         std::iter::once(&self.start).chain(rest).filter(|piece| !piece.is_empty())
     }
 
+    /// The bytes as they go onto the wire, when they are one piece, as those of most frames are.
+    #[must_use]
+    pub fn whole(&self) -> Option<&[u8]> {
+        self.rest.is_none().then_some(&self.start)
+    }
+
     /// How many bytes go onto the wire.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a frame has a header, so it is never empty")]

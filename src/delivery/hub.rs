@@ -1,5 +1,6 @@
 //! The one who fills the outboxes of a worker thread.
 
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::frame::Frame;
 use super::outbox::{Outbox, Verdict};
-use super::worker::{OutboxId, Worker};
+use super::worker::{OutboxId, SLICE, Worker};
 use crate::clock::Clock;
 use crate::domain::redaction::View;
 use crate::protocol::codes::CloseCode;
@@ -121,9 +122,12 @@ pub struct EndAll {
     pub returns: Duration,
 }
 
-/// The address of a hub, and how much it has not worked off yet.
+/// A hub's place. Cloning shares it: an address of its own for each seat would be two allocations more.
 #[derive(Clone)]
-pub struct HubHandle {
+pub struct HubHandle(Arc<HubPlace>);
+
+/// The address of a hub, and how much it has not worked off yet.
+pub struct HubPlace {
     /// Which hub, for telling them apart.
     pub number: u32,
     /// Its mailbox. Letters that must arrive go by `do_send`: they are bounded by `pending`.
@@ -132,10 +136,18 @@ pub struct HubHandle {
     pub pending: Arc<AtomicUsize>,
 }
 
+impl Deref for HubHandle {
+    type Target = HubPlace;
+
+    fn deref(&self) -> &HubPlace {
+        &self.0
+    }
+}
+
 /// A hub that has more than this not worked off is behind; its readers are not to blame.
 const PENDING_BYTES_MAX: usize = 64 << 20;
 
-impl HubHandle {
+impl HubPlace {
     /// Whether it is so far behind that no more should be taken in.
     #[must_use]
     pub fn is_behind(&self) -> bool {
@@ -198,7 +210,8 @@ impl Hub {
             tick,
             ping: Frame::text(push::ping()),
         };
-        HubHandle { number, addr: supervise::start_restarting("a hub", clock, |_| hub), pending }
+        let addr = supervise::start_restarting("a hub", clock, |_| hub);
+        HubHandle(Arc::new(HubPlace { number, addr, pending }))
     }
 
     /// Looks after every connection of the thread: pings, deadlines, slow readers.
@@ -308,8 +321,16 @@ impl Handler<Push> for Hub {
         if let Some(listeners) = self.rooms.get(&push.room) {
             let now = self.clock.now();
             let mut given = 0;
+            // With nothing else to hand out there is nothing to gather either: each socket is written as it is met.
+            let is_alone = self.pending.load(Ordering::Relaxed) <= push.frame.len();
+            let mut at_once = if is_alone { SLICE } else { 0 };
             for seat in listeners.seats.iter().filter(|seat| seat.receive.has(push.kind)) {
-                self.worker.push(&seat.outbox, &push.frame, now);
+                if at_once > 0 {
+                    at_once -= 1;
+                    self.worker.push_through(&seat.outbox, &push.frame, now);
+                } else {
+                    self.worker.push(&seat.outbox, &push.frame, now);
+                }
                 given += 1;
             }
             // Once a frame, not once a reader: this count is shared by all threads.

@@ -14,12 +14,14 @@
 //! `delivery` knows frames and sockets, not what they mean.
 
 pub mod audience;
+pub mod bell;
 pub mod frame;
 pub mod hub;
 pub mod outbox;
 pub mod worker;
 
 pub use audience::Audience;
+pub use bell::Bell;
 pub use frame::Frame;
 pub use hub::{Hub, HubHandle, Receive};
 pub use outbox::{Farewell, Outbox};

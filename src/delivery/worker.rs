@@ -4,6 +4,7 @@
 //! the hub looks it up here.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -29,10 +30,13 @@ pub struct Worker {
     clock: Clock,
     outboxes: RefCell<Slab<(u32, Rc<Outbox>)>>,
     births: Cell<u32>,
-    dirty: RefCell<Vec<Rc<Outbox>>>,
+    dirty: RefCell<VecDeque<Rc<Outbox>>>,
     /// Wakes the flusher, which then runs behind whatever the thread already has to do.
     due: Notify,
 }
+
+/// So many sockets are written in one go; each takes a few microseconds.
+pub(super) const SLICE: usize = 512;
 
 thread_local! {
     static CURRENT: OnceCell<Rc<Worker>> = const { OnceCell::new() };
@@ -101,6 +105,14 @@ impl Worker {
         self.mark_if(outbox.push(frame, now), outbox);
     }
 
+    /// Gives a frame to one connection without a detour, if nothing waits there; else as [`push`](Self::push).
+    pub fn push_through(&self, outbox: &Rc<Outbox>, frame: &Frame, now: Instant) {
+        match outbox.push_through(frame, now) {
+            Ok(is_due) => self.mark_if(is_due, outbox),
+            Err(_) => Self::lost(outbox, now),
+        }
+    }
+
     /// Asks for a sign of life.
     pub fn ask(&self, outbox: &Rc<Outbox>, ping: &Frame, now: Instant) {
         outbox.asked(now);
@@ -135,19 +147,24 @@ impl Worker {
 
     /// Writes every dirty outbox once.
     pub fn flush(&self) {
+        while self.flush_some() {}
+    }
+
+    /// Writes some dirty outboxes once; answers whether there are more.
+    fn flush_some(&self) -> bool {
         let now = self.clock.now();
-        let mut dirty = self.dirty.take();
-        for outbox in dirty.drain(..) {
+        for _ in 0..SLICE {
+            let Some(outbox) = self.dirty.borrow_mut().pop_front() else { return false };
             if outbox.flush(now).is_err() {
-                // Its task reads the same error from the socket and ends the session.
-                outbox.close(&[], Farewell::Lost, now, true);
+                Self::lost(&outbox, now);
             }
         }
-        // The list keeps its room for the next turn, unless somebody became dirty meanwhile.
-        let mut kept = self.dirty.borrow_mut();
-        if kept.is_empty() {
-            *kept = dirty;
-        }
+        !self.dirty.borrow().is_empty()
+    }
+
+    /// The socket is broken: the connection's task reads the same error from it and ends the session.
+    fn lost(outbox: &Outbox, now: Instant) {
+        outbox.close(&[], Farewell::Lost, now, true);
     }
 
     fn mark_if(&self, is_due: bool, outbox: &Rc<Outbox>) {
@@ -161,13 +178,16 @@ impl Worker {
         if dirty.is_empty() {
             self.due.notify_one();
         }
-        dirty.push(Rc::clone(outbox));
+        dirty.push_back(Rc::clone(outbox));
     }
 
     async fn flush_when_due(worker: Rc<Self>) {
         loop {
             worker.due.notified().await;
-            worker.flush();
+            while worker.flush_some() {
+                // A huge room's sockets keep nobody else of this thread waiting.
+                tokio::task::yield_now().await;
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 //! clone (one shared string), because rosters, letters and logs carry them around.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
@@ -148,7 +148,8 @@ pub const DEFAULT_TENANT: &str = "default";
 
 impl Default for Tenant {
     fn default() -> Self {
-        Self(DEFAULT_TENANT.into())
+        static SHARED: OnceLock<Arc<str>> = OnceLock::new();
+        Self(Arc::clone(SHARED.get_or_init(|| DEFAULT_TENANT.into())))
     }
 }
 

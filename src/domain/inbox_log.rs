@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::audit;
+use super::cursor::Cursor;
 use super::entry::Timestamp;
-use super::ids::{RoomName, Tenant, UserId};
-use super::inbox::{Counts, Filter, Mark};
+use super::ids::{Epoch, RoomName, Tenant, UserId};
+use super::inbox::{Counts, Filter, Inbox, Mark};
 use super::log::Ends;
 use super::notification::{Addressees, NotificationId, Notify};
 use super::tail::Since;
@@ -76,6 +77,16 @@ pub struct Welcomed {
     pub unacknowledged: usize,
     /// What followed the cursor, a page of it; never [`Since::Older`]. `None` without a cursor.
     pub since: Option<Since>,
+}
+
+impl Welcomed {
+    /// How the inbox of a user stands who never had one; `epoch` is that of logs that never had an entry.
+    #[must_use]
+    pub fn of_nobody(epoch: Epoch) -> Self {
+        let start = Cursor::start(epoch);
+        let counts = Inbox::new(epoch).counts();
+        Self { ends: Ends { head: start, floor: start }, counts, due: None, unacknowledged: 0, since: None }
+    }
 }
 
 /// Which notifications to list.

@@ -17,6 +17,7 @@ pub mod pattern;
 pub mod preferences;
 pub mod presence;
 pub mod redaction;
+pub mod robot;
 pub mod roster;
 pub mod signals;
 pub mod state;

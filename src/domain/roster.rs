@@ -126,7 +126,8 @@ pub struct Roster {
     /// Over so many members the room is large.
     large_limit: usize,
     is_large: bool,
-    sessions: FxHashMap<SessionId, Here>,
+    /// Boxed: a table has up to twice as many places as things in it.
+    sessions: FxHashMap<SessionId, Box<Here>>,
     users: FxHashMap<UserId, Present>,
     expiries: BTreeSet<(Instant, SessionId)>,
     /// Users that something happened to since the last tick.
@@ -183,12 +184,14 @@ impl Roster {
                 self.remove(session);
             }
         }
-        let here = self.sessions.entry(session.clone()).or_insert_with(|| Here {
-            user: user.id.clone(),
-            generation,
-            presence: Presence::default(),
-            device,
-            connection: Connection::Attached,
+        let here = self.sessions.entry(session.clone()).or_insert_with(|| {
+            Box::new(Here {
+                user: user.id.clone(),
+                generation,
+                presence: Presence::default(),
+                device,
+                connection: Connection::Attached,
+            })
         });
         if let Some(until) = here.connection.until() {
             self.expiries.remove(&(until, session.clone()));
@@ -207,6 +210,8 @@ impl Roster {
         });
         present.user = Arc::clone(user);
         if !present.sessions.contains(session) {
+            // Nearly everybody has one.
+            present.sessions.reserve_exact(1);
             present.sessions.push(session.clone());
         }
         self.touched.insert(user.id.clone());
@@ -352,14 +357,11 @@ impl Roster {
     #[must_use]
     pub fn member(&self, user: &UserId) -> Option<Member> {
         let present = self.users.get(user)?;
-        let sessions: Vec<_> = present
-            .sessions
-            .iter()
-            .filter_map(|session| {
-                let here = self.sessions.get(session)?;
-                Some(MemberSession { session: session.clone(), presence: here.presence.clone(), device: here.device })
-            })
-            .collect();
+        let mut sessions = Vec::with_capacity(present.sessions.len());
+        sessions.extend(present.sessions.iter().filter_map(|session| {
+            let here = self.sessions.get(session)?;
+            Some(MemberSession { session: session.clone(), presence: here.presence.clone(), device: here.device })
+        }));
         let status = sessions.iter().map(|session| session.presence.status).min().unwrap_or_default();
         let idle_since = sessions.iter().filter_map(|session| session.presence.idle_since).max();
         Some(Member {

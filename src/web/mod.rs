@@ -1,7 +1,8 @@
 //! HTTP: one file a transport, and what all of them ask of a request.
 //!
 //! `takeover` builds the server and hands upgraded sockets to `websocket`, whose bytes `inbound` makes messages of.
-//! `api` is for backends, `identity` says from where a request comes, `assets` serves the page, `ops` answers those who watch over the node.
+//! `api` is for backends, `identity` says from where a request comes, `assets` serves the page, `demo`
+//! tells it what it may show, `ops` answers those who watch over the node.
 //! Nothing here knows a rule of rooms: a transport turns bytes into letters to actors and back.
 
 use actix_web::http::StatusCode;
@@ -13,6 +14,7 @@ use crate::protocol::{Refusal, push};
 
 pub mod api;
 pub mod assets;
+pub mod demo;
 pub mod identity;
 pub mod inbound;
 pub mod ops;

@@ -6,9 +6,12 @@
 //! reads messages for the session, and the outbox writes.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -16,15 +19,14 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 use bytes::Bytes;
-use futures_util::future::{Either, select};
 use tokio::net::TcpStream;
 
 use super::identity;
 use super::inbound::{Inbound, Message, Violation};
 use super::takeover::Takeover;
-use crate::actors::WorkerContext;
 use crate::actors::limits::Arrival;
-use crate::actors::session::{Client, ConnectionEnded, Gauge, Incoming, Session, Unreadable};
+use crate::actors::session::{Client, ConnectionEnded, Gauge, Incoming, Session, SessionAddr, Unreadable};
+use crate::actors::{Admitted, WorkerContext};
 use crate::delivery::{Farewell, Frame, Outbox, OutboxId};
 use crate::domain::presence::Device;
 use crate::protocol::Refusal;
@@ -83,51 +85,72 @@ async fn upgrade(request: HttpRequest, context: web::ThinData<Rc<WorkerContext>>
     let name_is_ours = identity::name_is_ours(request.headers(), &context.node.config.server.origins);
     let client = Client { address, device, name_is_ours };
     let takeover = Takeover::new(move |stream, unread| {
-        actix_rt::spawn(async move {
-            run(context, stream, &unread, client, arrival).await;
-            drop(guest);
-        });
+        let connection = Connection::begin(context, stream, client, arrival, Some(guest));
+        actix_rt::spawn(connection.run(unread));
     });
     takeover.into_response(response.finish())
 }
 
-/// One connection, from the taken-over socket to its end.
-async fn run(context: Rc<WorkerContext>, stream: TcpStream, unread: &Bytes, client: Client, arrival: Arrival) {
-    let clock = &context.node.clock;
-    let stream = Rc::new(stream);
-    let limits = context.node.outbox_limits;
-    let outbox = Rc::new(Outbox::new(Rc::clone(&stream), limits, clock.now()));
-    let id = context.worker.register(Rc::clone(&outbox));
-    let gauge = Rc::new(Gauge::default());
-    let session = Session::start_here(&context, Rc::clone(&outbox), id, Rc::clone(&gauge), client, arrival);
-    let connection = Connection { context, stream, outbox, id, gauge, session, has_told: Cell::new(false) };
-    connection.run(unread).await;
-}
-
+/// One connection, from the taken-over socket to its end. Its task is what every idle client costs, so what is seldom
+/// needed in it is boxed when it is.
 struct Connection {
     context: Rc<WorkerContext>,
     stream: Rc<TcpStream>,
     outbox: Rc<Outbox>,
     id: OutboxId,
     gauge: Rc<Gauge>,
-    session: Addr<Session>,
+    session: SessionAddr,
     /// Whether the session knows how the connection ended.
     has_told: Cell<bool>,
+    /// A close is on its way, and what still comes is not for the session.
+    is_deaf: Cell<bool>,
+    /// Lets another connection in when this one has ended; tests admit nobody.
+    _guest: Option<Admitted>,
 }
 
 impl Connection {
-    async fn run(self, unread: &Bytes) {
+    fn begin(
+        context: Rc<WorkerContext>,
+        stream: TcpStream,
+        client: Client,
+        arrival: Arrival,
+        guest: Option<Admitted>,
+    ) -> Self {
+        let stream = Rc::new(stream);
+        let limits = Arc::clone(&context.node.outbox_limits);
+        let outbox = Rc::new(Outbox::new(Rc::clone(&stream), limits, context.node.clock.now()));
+        let id = context.worker.register(Rc::clone(&outbox));
+        let gauge = Rc::new(Gauge::default());
+        let session = Session::start_here(&context, Rc::clone(&outbox), id, Rc::clone(&gauge), client, arrival);
+        Self {
+            context,
+            stream,
+            outbox,
+            id,
+            gauge,
+            session,
+            has_told: Cell::new(false),
+            is_deaf: Cell::new(false),
+            _guest: guest,
+        }
+    }
+
+    async fn run(self, unread: Bytes) {
         let clock = &self.context.node.clock;
-        let mut inbound = Inbound::new(unread, self.context.node.config.limits.message_bytes * 4);
-        let ended = {
-            let reading = std::pin::pin!(self.read(&mut inbound));
-            let writing = std::pin::pin!(self.outbox.write_on(&self.stream, clock));
-            match select(reading, writing).await {
-                Either::Left((ended, _)) => ended,
-                Either::Right((Ok(farewell), _)) => Ended::ByUs(farewell),
-                Either::Right((Err(_), _)) => Ended::Broken,
+        let mut inbound = Inbound::new(&unread, self.context.node.config.limits.message_bytes * 4);
+        drop(unread);
+        // One future of a few words: two of them side by side would each keep what they wait with.
+        let mut held = None;
+        let ended = poll_fn(|task| {
+            if let Poll::Ready(ended) = self.poll_messages(&mut inbound, &mut held, task) {
+                return Poll::Ready(ended);
             }
-        };
+            self.outbox.poll_write_on(&self.stream, clock, task).map(|written| match written {
+                Ok(farewell) => Ended::ByUs(farewell),
+                Err(_) => Ended::Broken,
+            })
+        })
+        .await;
         let farewell = match ended {
             Ended::ByUs(farewell) | Ended::ByClient(farewell) => farewell,
             Ended::Broken => self.outbox.farewell().unwrap_or(Farewell::Lost),
@@ -135,10 +158,11 @@ impl Connection {
         self.tell_end(farewell);
         match ended {
             // Our close waits for the client's, so that a reset does not eat the code.
-            Ended::ByUs(_) => self.discard_until_closed(inbound).await,
+            Ended::ByUs(_) => Box::pin(self.discard_until_closed(inbound)).await,
             Ended::ByClient(_) => {
-                let writing = self.outbox.write_on(&self.stream, clock);
-                let _ = tokio::time::timeout(self.context.node.outbox_limits.linger, writing).await;
+                let writing = poll_fn(|task| self.outbox.poll_write_on(&self.stream, clock, task));
+                let linger = self.context.node.outbox_limits.linger;
+                let _ = Box::pin(tokio::time::timeout(linger, writing)).await;
             }
             Ended::Broken => {}
         }
@@ -150,43 +174,48 @@ impl Connection {
         }
     }
 
-    /// Reads messages for the session until the connection ends.
-    async fn read(&self, inbound: &mut Inbound) -> Ended {
+    /// Reads messages for the session until the connection ends. `held` is one that waits until there is room for it.
+    fn poll_messages(&self, inbound: &mut Inbound, held: &mut Option<Message>, task: &mut Context<'_>) -> Poll<Ended> {
         let node = &self.context.node;
-        loop {
-            loop {
-                match inbound.next(node.clock.now()) {
-                    Ok(None) => break,
-                    Ok(Some(message)) => {
-                        if let Some(ended) = self.take(message).await {
-                            return ended;
-                        }
-                    }
+        while !self.is_deaf.get() {
+            let message = match held.take() {
+                Some(message) => Some(message),
+                None => match inbound.next(node.clock.now()) {
+                    Ok(message) => message,
                     Err(violation) => {
                         self.context.worker.end(&self.outbox, close_code(violation));
                         // The writer reports the end when the close is on its way.
-                        return std::future::pending().await;
+                        self.is_deaf.set(true);
+                        break;
                     }
+                },
+            };
+            if let Some(message) = message {
+                let is_for_session = matches!(message, Message::Text(_) | Message::Binary);
+                // Backpressure: a session that has enough to do is not read from, down to the client's own socket.
+                if is_for_session && self.gauge.poll_room(task).is_pending() {
+                    *held = Some(message);
+                    return Poll::Pending;
                 }
+                if let Some(ended) = self.take(message) {
+                    return Poll::Ready(ended);
+                }
+                continue;
             }
-            match self.read_some(|bytes| inbound.feed(bytes)).await {
-                Ok(0) | Err(_) => return Ended::Broken,
+            match ready!(self.poll_some(task, |bytes| inbound.feed(bytes))) {
+                Ok(0) | Err(_) => return Poll::Ready(Ended::Broken),
                 Ok(_) => self.outbox.heard(node.clock.now()),
             }
         }
+        Poll::Pending
     }
 
     /// Hands one message on; answers the end if it is one.
-    async fn take(&self, message: Message) -> Option<Ended> {
+    fn take(&self, message: Message) -> Option<Ended> {
         match message {
-            Message::Text(text) => {
-                // Backpressure: a session that has enough to do is not read from, down to the client's own socket.
-                self.gauge.wait_for_room().await;
-                self.deliver(Incoming(text)).await;
-            }
+            Message::Text(text) => self.deliver(Incoming(text)),
             Message::Binary => {
-                self.gauge.wait_for_room().await;
-                self.deliver(Unreadable("a binary message: this protocol is JSON in text messages")).await;
+                self.deliver(Unreadable("a binary message: this protocol is JSON in text messages"));
             }
             Message::Ping(payload) => {
                 let now = self.context.node.clock.now();
@@ -203,7 +232,7 @@ impl Connection {
     }
 
     /// Posts a letter to the session. The gauge bounds how many wait there.
-    async fn deliver<M>(&self, letter: M)
+    fn deliver<M>(&self, letter: M)
     where
         M: actix::Message<Result = ()> + Send + 'static,
         Session: Handler<M>,
@@ -215,14 +244,14 @@ impl Connection {
             // The session died; its connection must not go on deaf. It comes back by its secret and its cursors.
             Err(SendError::Closed(_)) => {
                 self.context.worker.end(&self.outbox, CloseCode::Restarting);
-                std::future::pending::<()>().await;
+                self.is_deaf.set(true);
             }
         }
     }
 
-    async fn read_some(&self, mut take: impl FnMut(&[u8])) -> io::Result<usize> {
+    fn poll_some(&self, task: &mut Context<'_>, mut take: impl FnMut(&[u8])) -> Poll<io::Result<usize>> {
         loop {
-            self.stream.readable().await?;
+            ready!(self.stream.poll_read_ready(task))?;
             let read: io::Result<usize> = READ_BUFFER.with_borrow_mut(|buffer| {
                 let read = self.stream.try_read(buffer)?;
                 take(&buffer[..read]);
@@ -230,7 +259,7 @@ impl Connection {
             });
             match read {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return read,
+                read => return Poll::Ready(read),
             }
         }
     }
@@ -244,7 +273,7 @@ impl Connection {
                 match inbound.next(clock.now()) {
                     Ok(Some(Message::Close(_))) => return,
                     Ok(Some(_)) => {}
-                    Ok(None) => match self.read_some(|bytes| inbound.feed(bytes)).await {
+                    Ok(None) => match poll_fn(|task| self.poll_some(task, |bytes| inbound.feed(bytes))).await {
                         Ok(1..) => {}
                         _ => return,
                     },
@@ -252,7 +281,7 @@ impl Connection {
                     Err(_) => break,
                 }
             }
-            while matches!(self.read_some(|_| {}).await, Ok(1..)) {}
+            while matches!(poll_fn(|task| self.poll_some(task, |_| {})).await, Ok(1..)) {}
         };
         // The sweep cuts it anyway; this is the same bound, without waiting for the next sweep.
         let bound = self.context.node.outbox_limits.linger + Duration::from_millis(50);
@@ -322,7 +351,7 @@ mod tests {
         unread.extend(connect);
         let task = actix_rt::spawn({
             let context = Rc::clone(context);
-            async move { run(context, stream, &unread.into(), client, arrival).await }
+            async move { Connection::begin(context, stream, client, arrival, None).run(unread.into()).await }
         });
         let mut heard = Vec::new();
         while !heard.ends_with(b"}") {

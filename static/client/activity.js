@@ -1,29 +1,22 @@
 /** What people did in a room, newest first: the picture's, what is pushed, and older ones by `more()`. */
 
-import { Store } from "./store.js";
+import { readText } from "./recovery.js";
+import { Readable } from "./store.js";
 
 /** @typedef {import("./types.js").UserAction} UserAction */
 /** @typedef {import("./types.js").Entry} Entry */
 
 const ITEMS_MAX = 500;
+const SAVED_MAX = 20;
 
-/**
- * @typedef {object} ActivityHost
- * @property {(message: Record<string, unknown>, options?: import("./types.js").WriteOptions) => Promise<import("./types.js").Published>} write
- * @property {(query: { before?: number, limit?: number, kinds: string[] }) => Promise<import("./types.js").Page>} history
- * @property {(event: string, handler: import("./emitter.js").AnyHandler) => () => void} on
- */
+/** @extends {Readable<readonly UserAction[]>} */
+export class RoomActivity extends Readable {
+  #room;
 
-export class RoomActivity {
-  #host;
-  /** @type {Store<readonly UserAction[]>} */
-  #items = new Store(Object.freeze(/** @type {UserAction[]} */ ([])));
-
-  /** @param {ActivityHost} host */
-  constructor(host) {
-    this.#host = host;
-    this.getSnapshot = this.#items.getSnapshot;
-    this.subscribe = this.#items.subscribe;
+  /** @param {import("./room.js").Room<any>} room */
+  constructor(room) {
+    super([]);
+    this.#room = room;
   }
 
   /** Newest first. */
@@ -33,7 +26,7 @@ export class RoomActivity {
 
   /** @param {string} action @param {string} [target] @param {unknown} [metadata] */
   track(action, target, metadata) {
-    return this.#host.write({ type: "track", action, ...(target !== undefined && { target }), ...(metadata !== undefined && { metadata }) });
+    return this.#room.write({ type: "track", action, target, metadata });
   }
 
   /**
@@ -43,37 +36,38 @@ export class RoomActivity {
    * @returns {Promise<boolean>} whether there are even older ones
    */
   async more(limit = 20) {
-    const oldest = this.items.at(-1);
-    const page = await this.#host.history({ kinds: ["activity"], limit, ...(oldest && { before: oldest.offset }) });
-    this.merge(page.entries);
-    return page.more;
+    const { entries, more } = await this.#room.history({ kinds: ["activity"], limit, before: this.items.at(-1)?.offset });
+    this.merge(entries);
+    return more;
   }
 
   /** @param {"action"} event @param {(action: UserAction) => void} handler */
   on(event, handler) {
-    return this.#host.on(event === "action" ? "activity" : event, handler);
+    return this.#room.on(event === "action" ? "activity" : event, handler);
+  }
+
+  /** The newest, as entries. */
+  save() {
+    const { name: room } = this.#room;
+    return this.items.slice(0, SAVED_MAX).map(({ userId: user, timestamp: at, ...action }) => ({ ...action, type: "activity", room, from: { user }, at }));
   }
 
   /** A new picture. @param {Entry[]} entries */
   replace(entries) {
-    this.#items.set(Object.freeze([]));
+    this.show([]);
     this.merge(entries);
   }
 
-  /** @param {Entry[]} entries in any order; those that are there stay as they are */
+  /** @param {Entry[]} entries in any order; those that are there stay as they are @returns {UserAction[]} those that were not */
   merge(entries) {
     const known = new Set(this.items.map(({ offset }) => offset));
-    const fresh = entries.filter((entry) => entry.type === "activity" && !known.has(entry.offset)).map(readAction);
-    if (fresh.length === 0) return;
-    const all = [...this.items, ...fresh].sort((a, b) => b.offset - a.offset);
-    this.#items.set(Object.freeze(all.slice(0, ITEMS_MAX)));
+    const fresh = entries.filter(({ type, offset }) => type === "activity" && !known.has(offset)).map(readAction);
+    if (fresh.length > 0) this.show([...this.items, ...fresh].sort((a, b) => b.offset - a.offset).slice(0, ITEMS_MAX));
+    return fresh;
   }
 }
 
 /** @param {Entry} entry @returns {UserAction} */
-export function readAction({ id, offset, from, action, target, metadata, at }) {
-  return {
-    id, offset, userId: from?.user ?? from?.api ?? "", action: String(action), target: typeof target === "string" ? target : null,
-    metadata: metadata ?? null, timestamp: at,
-  };
+function readAction({ id, offset, from, action, target, metadata = null, at }) {
+  return { id, offset, userId: from?.user ?? from?.api ?? "", action: String(action), target: readText(target), metadata, timestamp: at };
 }

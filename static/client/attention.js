@@ -5,58 +5,41 @@
 
 /** @typedef {import("./types.js").MemberStatus} MemberStatus */
 
-/** @type {Required<import("./types.js").PresenceOptions>} ms */
-export const PRESENCE = { idleAfter: 60_000, awayAfter: 300_000, awayWhenHidden: 30_000 };
 const INPUTS = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"];
 
 export class Attention {
   #env;
   #options;
   #onChange;
-  /** @type {MemberStatus | "auto"} */
-  #wished = "auto";
+  /** What a person set. @type {MemberStatus | null} */
+  #wished = null;
   #seenAt;
-  /** @type {number | null} */
-  #hiddenAt = null;
+  #hiddenAt = Infinity;
   /** @type {MemberStatus} */
-  #status = "online";
+  status = "online";
   #cancel = () => {};
   #stop = new AbortController();
 
   /**
    * @param {import("./environment.js").Environment} env
-   * @param {Partial<import("./types.js").PresenceOptions>} options
+   * @param {import("./types.js").PresenceOptions} options
    * @param {(status: MemberStatus) => void} onChange
    */
-  constructor(env, options, onChange) {
+  constructor(env, { awayAfter = 300_000, awayWhenHidden = 30_000 }, onChange) {
+    const { document, window } = env;
     this.#env = env;
-    this.#options = { ...PRESENCE, ...options };
+    this.#options = { awayAfter, awayWhenHidden };
     this.#onChange = onChange;
     this.#seenAt = env.now();
-    const { document, window } = env;
     const listening = { signal: this.#stop.signal, passive: true, capture: true };
     for (const input of INPUTS) window?.addEventListener(input, () => this.#seen(), listening);
-    document?.addEventListener("visibilitychange", () => {
-      this.#hiddenAt = document.visibilityState === "hidden" ? env.now() : null;
-      if (this.#hiddenAt === null) this.#seen();
-      else this.#look();
-    }, listening);
-    if (document?.visibilityState === "hidden") this.#hiddenAt = env.now();
-    if (document) this.#look();
-  }
-
-  get status() {
-    return this.#status;
-  }
-
-  /** Nobody touched anything for a while, which only this page itself knows. */
-  get isIdle() {
-    return this.#env.now() - this.#seenAt > this.#options.idleAfter;
+    document?.addEventListener("visibilitychange", () => this.#sight(), listening);
+    this.#sight();
   }
 
   /** @param {MemberStatus | "auto"} status */
   wish(status) {
-    this.#wished = status;
+    this.#wished = status === "auto" ? null : status;
     this.#look();
   }
 
@@ -68,18 +51,26 @@ export class Attention {
   #seen() {
     this.#seenAt = this.#env.now();
     // Pointers move often; only who was away has to be looked at.
-    if (this.#status === "away" || this.#hiddenAt !== null) this.#look();
+    if (this.status === "away") this.#look();
+  }
+
+  #sight() {
+    const isHidden = this.#env.document?.visibilityState === "hidden";
+    this.#hiddenAt = isHidden ? this.#env.now() : Infinity;
+    if (!isHidden) this.#seenAt = this.#env.now();
+    this.#look();
   }
 
   #look() {
     this.#cancel();
+    const { now, after, document } = this.#env;
     const { awayAfter, awayWhenHidden } = this.#options;
-    const now = this.#env.now();
-    const awayAt = Math.min(this.#seenAt + awayAfter, this.#hiddenAt === null ? Infinity : this.#hiddenAt + awayWhenHidden);
-    const status = this.#wished !== "auto" ? this.#wished : now >= awayAt ? "away" : "online";
-    if (this.#wished === "auto" && now < awayAt && this.#env.document) this.#cancel = this.#env.after(awayAt - now, () => this.#look());
-    if (status === this.#status) return;
-    this.#status = status;
+    const left = Math.min(this.#seenAt + awayAfter, this.#hiddenAt + awayWhenHidden) - now();
+    const status = this.#wished ?? (left > 0 ? "online" : "away");
+    // Outside of pages nobody is seen, and a timer would keep the process alive.
+    if (document && !this.#wished && left > 0) this.#cancel = after(left, () => this.#look());
+    if (status === this.status) return;
+    this.status = status;
     this.#onChange(status);
   }
 }

@@ -3,7 +3,7 @@
  */
 
 import { Engine } from "./engine.js";
-import { UsageError } from "./errors.js";
+import { errorOf, UsageError } from "./errors.js";
 import { checkName, isOfClient } from "./events.js";
 
 /** @typedef {import("./types.js").Registered} Registered */
@@ -17,7 +17,12 @@ export class Client {
   constructor(options = {}) {
     this.#engine = new Engine(options);
     /** As `status`, for `subscribe(listener)` and `useSyncExternalStore`. @type {() => ConnectionStatus} */
-    this.getSnapshot = this.#engine.status.getSnapshot;
+    this.getSnapshot = this.#engine.shown.getSnapshot;
+    this.getServerSnapshot = this.#engine.shown.getServerSnapshot;
+    /** What waits to be sent. */
+    this.outbox = this.#engine.outbox;
+    /** Toasts, inbox, preferences. */
+    this.notifications = this.#engine.notifications;
   }
 
   // --- Connection ---
@@ -32,9 +37,9 @@ export class Client {
     this.#engine.stop();
   }
 
-  /** Now, whatever the backoff says. @returns {Promise<void>} */
+  /** Now, whatever the backoff says, and anew, whatever an attempt is waiting for. @returns {Promise<void>} */
   reconnect() {
-    if (this.isConnected) this.#engine.connection.restart("reconnect() was called");
+    if (["connected", "reconnecting", "offline"].includes(this.connectionState)) this.#engine.connection.restart("reconnect() was called");
     return this.connect();
   }
 
@@ -43,11 +48,11 @@ export class Client {
   }
 
   get connectionState() {
-    return this.#engine.connection.status.state;
+    return this.status.state;
   }
 
   get lastConnected() {
-    return this.#engine.connection.status.lastConnected;
+    return this.status.lastConnected;
   }
 
   /** An immutable snapshot. @returns {ConnectionStatus} */
@@ -70,6 +75,13 @@ export class Client {
     this.#engine.connection.setHeartbeat(interval);
   }
 
+  /** @param {"auto" | "websocket"} transport the server has no others yet, so both are the same; rejects for any other */
+  async setTransport(transport) {
+    if (transport !== "auto" && transport !== "websocket") {
+      throw errorOf("transport_unavailable", `"${transport}" is no transport of this server`);
+    }
+  }
+
   /** @returns {Promise<number>} ms of a round trip */
   ping() {
     return this.#engine.connection.ping();
@@ -82,11 +94,8 @@ export class Client {
    */
   async setToken(source) {
     this.#engine.identity.replace(source);
-    if (!this.isConnected) {
-      if (this.connectionState === "failed") await this.connect();
-      return;
-    }
-    await this.#engine.refresh();
+    if (this.isConnected) await this.#engine.refresh();
+    else if (this.connectionState === "failed") await this.connect();
   }
 
   /** What others see; `auto` goes by what this page sees. @param {"online" | "busy" | "away" | "auto"} status */
@@ -103,17 +112,20 @@ export class Client {
   /** Remembered in this browser. */
   enableRealtime() {
     this.#engine.setRealtime(true);
-    this.#engine.use();
   }
 
   /** Closes the connection; data come by fetch. Remembered in this browser. */
   disableRealtime() {
     this.#engine.setRealtime(false);
-    this.#engine.stop("realtime is switched off");
-    this.#engine.use();
   }
 
   // --- Rooms and events ---
+
+  /** The room of `emit` and `subscribe`, where the option `room` names one. @returns {import("./room.js").Room<T> | null} */
+  get defaultRoom() {
+    const { room } = this.#engine.options;
+    return room === undefined ? null : this.room(room);
+  }
 
   /**
    * The same object for the same name.
@@ -148,14 +160,13 @@ export class Client {
    * @returns {() => void}
    */
   subscribe(event, handler, options) {
-    if (typeof event === "function") return this.#engine.status.subscribe(event);
+    if (typeof event === "function") return this.#engine.shown.subscribe(event);
     if (typeof handler !== "function") throw new UsageError(`subscribe("${event}") needs a handler`);
     const off = this.#engine.emitter.on(event, handler, options);
-    if (isOfClient(event) || this.#engine.options.room === undefined) return off;
-    const offRoom = this.room(this.#engine.options.room).subscribe(event, handler, options);
+    const offRoom = isOfClient(event) ? null : this.defaultRoom?.subscribe(event, handler, options);
     return () => {
       off();
-      offRoom();
+      offRoom?.();
     };
   }
 
@@ -184,7 +195,7 @@ export class Client {
   /** @param {string} event @param {import("./types.js").EventHandler} handler */
   unsubscribe(event, handler) {
     this.#engine.emitter.off(event, handler);
-    if (this.#engine.options.room !== undefined) this.room(this.#engine.options.room).unsubscribe(event, handler);
+    this.defaultRoom?.unsubscribe(event, handler);
   }
 
   /** As `unsubscribe`. @param {string} event @param {import("./types.js").EventHandler} handler */
@@ -199,65 +210,40 @@ export class Client {
    * @param {any} [data]
    */
   emit(event, data) {
-    if (this.#engine.options.room === undefined) throw new UsageError("emit() needs the option `room`; or use room(name).publish()");
-    const room = this.room(this.#engine.options.room);
+    const room = this.defaultRoom;
+    if (!room) throw new UsageError("emit() needs the option `room`");
     /** @type {Promise<unknown>} */
     let done;
     if (event === "user:activity") {
       if (typeof data?.action !== "string") throw new UsageError('emit("user:activity") needs { action }');
       done = room.activity.track(data.action, data.target, data.metadata);
     } else if (event === "requestDashboardData") {
-      done = this.#requestData(room);
+      const { emit } = this.#engine;
+      done = room.refresh().then(() => emit("dashboardDataUpdate", room.state.all()), ({ message }) => emit("dashboardDataError", { message }));
     } else {
       checkName(event);
       done = room.publish(event, data);
     }
-    // What the outbox refuses it tells itself.
-    done.catch((error) => this.#engine.emitError(error));
-  }
-
-  /** What waits to be sent. */
-  get outbox() {
-    return this.#engine.delivery.outbox;
-  }
-
-  /** Toasts, inbox, preferences. */
-  get notifications() {
-    return this.#engine.notifications;
+    done.catch(this.#engine.onError);
   }
 
   // --- Looking inside, and the end ---
 
   /** @returns {import("./types.js").Inspection} a plain value, for people and for tests */
   inspect() {
-    const rooms = [...this.#engine.rooms].map(([name, room]) => {
-      const { status, cursor, counts, presence } = room;
-      return [name, { status, cursor, members: presence.count, ...counts }];
-    });
+    const { session, user, rooms, counters, connection } = this.#engine;
     const { size, bytes, oldest } = this.outbox;
+    const seen = [...rooms].map(([name, { status, cursor, counts, presence }]) => [name, { status, cursor, members: presence.count, ...counts }]);
     return {
-      status: this.status,
-      session: this.#engine.session?.session ?? null,
-      node: this.#engine.session?.node ?? null,
-      user: this.#engine.user,
-      rooms: Object.fromEntries(rooms),
+      status: this.status, session: session?.session ?? null, node: session?.node ?? null, user,
+      rooms: Object.fromEntries(seen),
       outbox: { size, bytes, oldest },
-      counters: { ...this.#engine.counters, nonsense: (this.#engine.counters.nonsense ?? 0) + this.#engine.connection.nonsense },
+      counters: { ...counters, nonsense: (counters.nonsense ?? 0) + connection.nonsense },
     };
   }
 
   /** Ends everything: connection, listeners, timers. */
   dispose() {
     this.#engine.dispose();
-  }
-
-  /** @param {import("./room.js").Room<any>} room */
-  async #requestData(room) {
-    try {
-      await room.refresh();
-      this.#engine.emitter.emit("dashboardDataUpdate", room.state.all());
-    } catch (error) {
-      this.#engine.emitter.emit("dashboardDataError", { message: /** @type {Error} */ (error).message });
-    }
   }
 }

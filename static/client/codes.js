@@ -1,61 +1,20 @@
-/**
- * Error and close codes: the client's mirror of the server's two tables. A test compares them with the server's own.
- */
+/** Close codes: what the client says when it goes, and what it makes of the server's. A test holds them to the server's table. */
 
-/**
- * Whether the same message may be sent again.
- *
- * @typedef {"no" | "with_new_token" | "after_join" | "after_reading" | "after_pause" | "later_with_same_key" | "later"} Again
- */
-
-/** @type {Readonly<Record<string, Again>>} */
-export const ERROR_CODES = {
-  bad_message: "no",
-  too_large: "no",
-  unauthorized: "with_new_token",
-  forbidden: "no",
-  not_joined: "after_join",
-  not_found: "no",
-  conflict: "after_reading",
-  rate_limited: "after_pause",
-  over_limit: "no",
-  unavailable: "later_with_same_key",
-  disabled: "later",
-};
-
-/**
- * Whether and how a client comes back after a close.
- *
- * @typedef {"no" | "yes" | "and_resume" | "with_new_token" | "after_pause"} Reconnect
- */
-
-/** @type {Readonly<Record<number, readonly [reason: string, reconnect: Reconnect]>>} */
-export const CLOSE_CODES = {
-  1000: ["goodbye", "no"],
-  1002: ["not WebSocket any more", "no"],
-  1007: ["text that is not UTF-8", "no"],
-  1012: ["this node drains or restarts", "and_resume"],
-  4400: ["not this protocol", "no"],
-  4401: ["token refused or expired", "with_new_token"],
-  4403: ["ended by an operator or a backend", "no"],
-  4408: ["no connect in time", "yes"],
-  4409: ["this session was taken up by a newer connection", "no"],
-  4410: ["heartbeat missed", "yes"],
-  4413: ["message over the size limit", "no"],
-  4429: ["kept on over a rate limit", "after_pause"],
-  4431: ["too slow to read", "and_resume"],
-  4503: ["node full or feature switched off", "after_pause"],
-};
-
-/** What the client says itself when it goes, but not for good: others see nothing for four seconds. */
+/** What the client says itself when it goes, but not for good: others see nothing for four seconds. @type {number} */
 export const CLOSE_FOR_NOW = 4000;
-/** What the client says when it goes for good. */
+/** What the client says when it goes for good. @type {number} */
 export const GOODBYE = 1000;
+/** The token was refused or has expired. */
+export const TOKEN_REFUSED = 4401;
+/** This session was taken up by a newer connection. */
+export const TAKEN_UP = 4409;
+/** This server is full. */
+export const FULL = 4503;
 
-/**
- * @param {number} code of a close event
- * @returns {readonly [reason: string, reconnect: Reconnect]} unknown codes are worth another try
- */
-export function ending(code) {
-  return CLOSE_CODES[code] ?? ["the connection was lost", "yes"];
+/** @type {(number | null)[]} */
+const FINAL = [GOODBYE, 1002, 1007, 4400, 4403, TAKEN_UP, 4413];
+
+/** @param {number | null} code of a close event @returns {boolean} whether it makes no sense to come back by itself */
+export function isFinal(code) {
+  return FINAL.includes(code);
 }

@@ -3,32 +3,27 @@
  * `data-cp-anchor` beside it. Positions are values here; drawing and smoothing them is a view's business.
  */
 
-import { isObject } from "./recovery.js";
-import { Store } from "./store.js";
+import { readText } from "./recovery.js";
+import { Readable } from "./store.js";
 
 /** @typedef {import("./types.js").CursorPosition} CursorPosition */
 
 /** Nothing heard for so long, and the pointer is gone. */
 const GONE_MS = 60_000;
 const EVENT = "cursor";
+const ANCHOR = "data-cp-anchor";
 
-export class RoomCursors {
-  #send;
+/** By session. @extends {Readable<ReadonlyMap<string, CursorPosition>>} */
+export class RoomCursors extends Readable {
+  #room;
   #env;
-  /** @type {Store<ReadonlyMap<string, CursorPosition>>} by session */
-  #others = new Store(new Map());
-  /** @type {(() => void) | null} */
-  #cancelSweep = null;
+  #cancelSweep = () => {};
 
-  /**
-   * @param {(event: string, data: unknown) => void} send
-   * @param {Pick<import("./environment.js").Environment, "now" | "after">} env
-   */
-  constructor(send, env) {
-    this.#send = send;
+  /** @param {import("./room.js").Room<any>} room @param {Pick<import("./environment.js").Environment, "now" | "after">} env */
+  constructor(room, env) {
+    super(new Map());
+    this.#room = room;
     this.#env = env;
-    this.getSnapshot = this.#others.getSnapshot;
-    this.subscribe = this.#others.subscribe;
   }
 
   /** By session. */
@@ -45,17 +40,17 @@ export class RoomCursors {
   attach(element) {
     const stop = new AbortController();
     const options = { signal: stop.signal, passive: true };
-    element.addEventListener("pointermove", (event) => {
-      const box = element.getBoundingClientRect();
-      if (box.width === 0 || box.height === 0) return;
-      const anchor = event.target instanceof Element ? event.target.closest("[data-cp-anchor]") : null;
-      const name = anchor?.getAttribute("data-cp-anchor") ?? undefined;
-      this.move((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height, name);
+    const hide = () => this.hide();
+    element.addEventListener("pointermove", ({ clientX, clientY, target }) => {
+      const { left, top, width, height } = element.getBoundingClientRect();
+      const anchor = target instanceof Element ? target.closest(`[${ANCHOR}]`)?.getAttribute(ANCHOR) : null;
+      if (width && height) this.move((clientX - left) / width, (clientY - top) / height, anchor ?? undefined);
     }, options);
-    for (const event of ["pointerleave", "pointercancel"]) element.addEventListener(event, () => this.hide(), options);
+    element.addEventListener("pointerleave", hide, options);
+    element.addEventListener("pointercancel", hide, options);
     return () => {
       stop.abort();
-      this.hide();
+      hide();
     };
   }
 
@@ -63,48 +58,45 @@ export class RoomCursors {
   move(x, y, anchor) {
     // Four digits are a tenth of a pixel on a thousand.
     const short = (/** @type {number} */ value) => Math.round(Math.min(1, Math.max(0, value)) * 1e4) / 1e4;
-    this.#send(EVENT, { x: short(x), y: short(y), ...(anchor !== undefined && { anchor }) });
+    this.#room.signal(EVENT, { x: short(x), y: short(y), anchor });
   }
 
   hide() {
-    this.#send(EVENT, null);
+    this.#room.signal(EVENT, null);
   }
 
   /** @param {import("./types.js").Signal[]} signals */
   receive(signals) {
     const own = signals.filter(({ event }) => event === EVENT);
     if (own.length === 0) return;
-    const now = this.#env.now();
+    const at = this.#env.now();
     const next = new Map(this.others);
     for (const { session, user, data } of own) {
-      const before = next.get(session);
-      if (!isObject(data) || !isShare(data.x) || !isShare(data.y)) next.delete(session);
-      else {
-        const anchor = typeof data.anchor === "string" ? data.anchor : null;
-        next.set(session, { session, user, x: data.x, y: data.y, anchor, interval: before ? now - before.at : 0, at: now });
-      }
+      const before = next.get(session)?.at ?? at;
+      if (isShare(data?.x) && isShare(data.y)) next.set(session, { session, user, x: data.x, y: data.y, anchor: readText(data.anchor), interval: at - before, at });
+      else next.delete(session);
     }
-    this.#others.set(next);
-    this.#cancelSweep ??= this.#env.after(GONE_MS, () => this.#sweep());
+    this.show(next);
+    this.#sweep();
   }
 
-  /** Who left takes the pointer along. @param {ReadonlyMap<string, unknown>} members by user; empty is all */
-  keep(members) {
-    const next = new Map([...this.others].filter(([, { user }]) => members.has(user)));
-    if (next.size !== this.others.size) this.#others.set(next);
+  /** @param {(position: CursorPosition) => boolean} isKept the others are gone */
+  keep(isKept) {
+    const next = new Map([...this.others].filter(([, position]) => isKept(position)));
+    if (next.size < this.others.size) this.show(next);
   }
 
   clear() {
-    this.#cancelSweep?.();
-    this.#cancelSweep = null;
-    if (this.others.size > 0) this.#others.set(new Map());
+    this.#cancelSweep();
+    this.keep(() => false);
   }
 
+  /** Looks for those that are gone, for as long as there are any. */
   #sweep() {
+    this.#cancelSweep();
     const now = this.#env.now();
-    const next = new Map([...this.others].filter(([, { at }]) => now - at < GONE_MS));
-    if (next.size !== this.others.size) this.#others.set(next);
-    this.#cancelSweep = next.size > 0 ? this.#env.after(GONE_MS / 6, () => this.#sweep()) : null;
+    this.keep(({ at }) => now - at < GONE_MS);
+    if (this.others.size > 0) this.#cancelSweep = this.#env.after(GONE_MS / 6, () => this.#sweep());
   }
 }
 

@@ -16,6 +16,7 @@
  * @property {IDBFactory | null} indexedDB
  * @property {LockManager | null} locks
  * @property {typeof BroadcastChannel | null} BroadcastChannel
+ * @property {typeof SharedWorker | null} SharedWorker
  * @property {(Document & EventTarget) | null} document
  * @property {EventTarget | null} window
  * @property {{ onLine?: boolean } | null} navigator
@@ -32,7 +33,8 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
  */
 export function environment(given = {}) {
   const world = /** @type {any} */ (globalThis);
-  const isPage = typeof world.document === "object" && world.document !== null;
+  // Outside of pages there are no tabs, and an open channel keeps the process alive.
+  const page = world.document ? world : {};
   return {
     now: () => performance.now(),
     date: () => Date.now(),
@@ -42,17 +44,17 @@ export function environment(given = {}) {
       return () => clearTimeout(timer);
     },
     WebSocket: world.WebSocket ?? null,
-    fetch: world.fetch ? (...request) => world.fetch(...request) : null,
+    fetch: world.fetch?.bind(world) ?? null,
     local: attempt(() => world.localStorage),
     session: attempt(() => world.sessionStorage),
     indexedDB: attempt(() => world.indexedDB),
-    locks: isPage ? attempt(() => world.navigator.locks) : null,
-    // Outside of pages an open channel keeps the process alive, and there are no tabs.
-    BroadcastChannel: isPage ? (world.BroadcastChannel ?? null) : null,
-    document: isPage ? world.document : null,
-    window: isPage ? world : null,
-    navigator: isPage ? world.navigator : null,
-    location: isPage ? world.location : null,
+    locks: page.navigator?.locks ?? null,
+    BroadcastChannel: page.BroadcastChannel ?? null,
+    SharedWorker: page.SharedWorker ?? null,
+    document: page.document ?? null,
+    window: page.document ? page : null,
+    navigator: page.navigator ?? null,
+    location: page.location ?? null,
     fill: (bytes) => world.crypto.getRandomValues(bytes),
     ...given,
   };

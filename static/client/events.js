@@ -2,24 +2,19 @@
 
 import { UsageError } from "./errors.js";
 
-const OWN = new Set([
-  "connect", "connect_error", "disconnect", "disconnecting", "reconnect", "error", "joined", "reset", "state", "presence",
-  "activity", "signals",
-]);
-const OWN_PREFIXES = ["connection:", "notification:", "user:"];
+const OF_CONNECTION = /^(connect|connect_error|disconnect|disconnecting|reconnect|error|(connection|notification):.*)$/s;
+const OF_ROOMS = /^(joined|reset|state|presence|activity|signals|user:.*)$/s;
 /** Told by the client as well; a room may use them for itself, where they come as its entries. */
-const CLIENT = new Set(["transport", "latency", "token:expiring", "tabs", "outbox", "inbox"]);
+const SHARED = /^(transport|latency|token:expiring|tabs|outbox|inbox)$/;
 
 /** @param {string} event @returns {boolean} what the server refuses to publish */
 export function isReserved(event) {
-  return OWN.has(event) || OWN_PREFIXES.some((prefix) => event.startsWith(prefix));
+  return OF_CONNECTION.test(event) || OF_ROOMS.test(event);
 }
-
-const ROOM_EVENTS = new Set(["joined", "reset", "state", "presence", "activity", "signals", "user:login", "user:logout", "user:activity"]);
 
 /** @param {string} event @returns {boolean} whether the client tells it, and no room does */
 export function isOfClient(event) {
-  return CLIENT.has(event) || (isReserved(event) && !ROOM_EVENTS.has(event));
+  return OF_CONNECTION.test(event) || SHARED.test(event);
 }
 
 /** @param {string} event @param {any} data @returns {any} known times as `Date` */
@@ -30,6 +25,5 @@ export function readData(event, data) {
 
 /** @param {unknown} event @returns {void} throws when nobody can send it */
 export function checkName(event) {
-  if (typeof event !== "string" || event.length === 0) throw new UsageError("an event needs a name");
-  if (isReserved(event)) throw new UsageError(`"${event}" is a name of the client's own and can't be sent`);
+  if (typeof event !== "string" || event === "" || isReserved(event)) throw new UsageError(`"${event}" is no name of an event to send`);
 }

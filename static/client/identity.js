@@ -6,6 +6,7 @@
 
 import { attempt } from "./environment.js";
 import { errorOf } from "./errors.js";
+import { textOf } from "./storage.js";
 
 /** @typedef {import("./types.js").TokenSource} TokenSource */
 
@@ -16,11 +17,12 @@ export class Identity {
   #keep;
   /** The last one that was brought. @type {string | null} */
   #token = null;
-  /** @type {string | null} */
+  /** Not tried again. @type {string | null} */
   #refused = null;
-  #isRefused = false;
   /** Brought a moment ago to know whose it is; not asked for twice. @type {string | null} */
   #ready = null;
+  /** Whose tabs share the connection, when that is known. @type {string | null} */
+  #subject = null;
 
   /**
    * @param {TokenSource | undefined} source
@@ -36,66 +38,65 @@ export class Identity {
   /** @param {TokenSource} source takes the place of what was there */
   replace(source) {
     this.#source = source;
-    this.#isRefused = false;
     this.#refused = this.#ready = null;
   }
 
   /** Whose tabs share a connection. @returns {Promise<string>} the token's subject; rejects when signed out */
   async subject() {
     if (this.#source === undefined) return "guest";
-    const token = await this.fresh();
-    if (token === null) throw errorOf("unauthorized", "token() gave null: signed out");
-    this.#ready = token;
-    const claims = attempt(() => JSON.parse(atob((token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/"))));
-    return typeof claims?.sub === "string" ? `${claims.tenant ?? ""}/${claims.sub}` : token;
+    const token = (this.#ready = await this.fresh());
+    if (token === null) throw errorOf("expired", "token() gave null: signed out");
+    return (this.#subject = subjectOf(token) ?? token);
+  }
+
+  /** Whether a token is of another user than its tabs are known by. @param {unknown} token */
+  isOther(token) {
+    const subject = subjectOf(String(token));
+    return this.#subject !== null && subject !== null && subject !== this.#subject;
   }
 
   /** What `connect` says. @returns {Promise<Record<string, unknown> | null>} null when signed out, or with nothing new to try */
   async credentials() {
-    if (this.#source === undefined) {
-      const token = this.#keep.get("guest");
-      this.#token = typeof token === "string" ? token : null;
-      return { ...(this.#token !== null && { token: this.#token }), ...(this.#guest && { guest: this.#guest }) };
-    }
     const token = this.#ready ?? (await this.fresh());
     this.#ready = null;
-    if (token === null || token === this.#refused) return null;
-    return { token };
+    if (this.#source === undefined) return { ...(token && { token }), ...(this.#guest && { guest: this.#guest }) };
+    return token === null || token === this.#refused ? null : { token };
   }
 
   /** A token for `refresh`, or for HTTP. @returns {Promise<string | null>} */
   async fresh() {
-    if (this.#source === undefined) return this.#token ?? this.#keep.get("guest") ?? null;
-    const source = this.#source;
-    const token = typeof source === "function" ? await source({ refused: this.#isRefused }) : source;
-    if (token !== null && (typeof token !== "string" || token === "")) {
-      throw errorOf("unauthorized", "token() has to give a string that is not empty, or null");
-    }
-    this.#token = token;
-    return token;
+    const source = this.#source ?? textOf(this.#keep.get("guest")) ?? null;
+    const token = typeof source === "function" ? await source({ refused: this.#refused !== null }) : source;
+    if (token !== null && !textOf(token)) throw errorOf("unauthorized", "token() gave neither a string nor null");
+    return (this.#token = token);
   }
 
   /** @returns {boolean} false when there is nothing else to try */
   refuse() {
     if (this.#source === undefined) {
       // A guest's token that no longer holds: once more without it.
-      if (this.#token === null) return false;
       this.#keep.set("guest", undefined);
-      return true;
+      return this.#token !== null;
     }
-    const isAgain = this.#isRefused;
+    const isAgain = this.#refused !== null;
     this.#refused = this.#token;
-    this.#isRefused = true;
     return typeof this.#source === "function" && !isAgain;
   }
 
   /** @param {Record<string, any>} connected */
   accept({ guest_token }) {
-    this.#isRefused = false;
     this.#refused = null;
-    if (this.#source === undefined && typeof guest_token === "string") {
-      this.#token = guest_token;
-      this.#keep.set("guest", guest_token);
-    }
+    if (this.#source === undefined && textOf(guest_token)) this.#keep.set("guest", guest_token);
   }
+}
+
+/** Whose a token says it is. @param {string} token @returns {string | null} null when it does not say so */
+function subjectOf(token) {
+  const { sub, tenant = "" } = claimsOf(token) ?? {};
+  return sub ? `${tenant}/${sub}` : null;
+}
+
+/** What a token says of itself; only the server knows whether it holds. @param {string} token @returns {any} null for what is none */
+export function claimsOf(token) {
+  return attempt(() => JSON.parse(atob(/** @type {string} */ (token.split(".")[1]).replaceAll("-", "+").replaceAll("_", "/"))));
 }

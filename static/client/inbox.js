@@ -3,95 +3,100 @@
  * counted up here.
  */
 
-import { isCount, isObject, readDate } from "./recovery.js";
+import { isCount, readDate, readList, readText } from "./recovery.js";
 
 /** @typedef {import("./types.js").Notification} Notification */
-/** @typedef {{ unread: number, unseen: number, offset: number, epoch: string | null }} Counts */
+/** @typedef {{ unread: number, unseen: number, offset: number, epoch?: string | undefined }} Counts */
 
 const TYPES = ["info", "success", "warning", "error"];
+/** @type {Counts} */
+export const NO_COUNTS = { unread: 0, unseen: 0, offset: 0 };
+/** @type {import("./types.js").NotificationPreferences} what holds until the server says otherwise */
+export const PREFERENCES = { toasts: true, durations: 1, levels: {}, topics: {}, rooms: {}, quiet_hours: null, digest: false, follows: [] };
+
+/** @param {Notification} notification @returns {boolean} whether only this page has it */
+export function isLocal({ offset }) {
+  return offset == null;
+}
 
 /**
  * @param {Counts} counts
  * @param {Record<string, any>} message that carries them
- * @param {string | null} epoch of `@me` now
+ * @param {string} [epoch] of `@me` now
  * @returns {Counts} an older offset never overwrites a newer one of the same epoch
  */
 export function applyCounts(counts, { unread, unseen, offset }, epoch) {
-  if (!isCount(unread) || !isCount(unseen) || !isCount(offset)) return counts;
-  if (epoch === counts.epoch && offset < counts.offset) return counts;
-  return { unread, unseen, offset, epoch };
+  const isOld = !isCount(unread) || !isCount(unseen) || !isCount(offset) || (epoch === counts.epoch && offset < counts.offset);
+  return isOld ? counts : { unread, unseen, offset, epoch };
 }
 
 /**
  * @param {any} value a notification from the wire
- * @param {number | null} [offset] where it surfaced
+ * @param {number} [surfaced] the offset where that was, if the value does not say
  * @returns {Notification | null} null for what is none
  */
-export function readNotification(value, offset = null) {
-  if (typeof value?.id !== "string") return null;
-  const actions = Array.isArray(value.actions) ? value.actions.flatMap(readAction) : [];
+export function readNotification(value, surfaced = 0) {
+  if (!readText(value?.id)) return null;
+  const { id, level, title, message, at, duration, metadata, topic, room, critical, quiet, read, archived, acked, offset } = value;
+  const actions = readList(value.actions).flatMap(readAction);
   return {
-    id: value.id,
-    type: TYPES.includes(value.level) ? value.level : "info",
-    title: text(value.title),
-    message: text(value.message),
-    timestamp: readDate(value.at) ?? new Date(0),
+    id,
+    type: TYPES.includes(level) ? level : "info",
+    title: readText(title) ?? "",
+    message: readText(message) ?? "",
+    timestamp: readDate(at) ?? new Date(0),
     // null on the wire is a toast that stays; nothing at all leaves it to the type.
-    ...(value.duration !== undefined && { duration: typeof value.duration === "number" && value.duration >= 0 ? value.duration : Infinity }),
+    ...(duration !== undefined && { duration: isCount(duration) ? duration : Infinity }),
     ...(actions.length > 0 && { actions }),
-    ...(value.metadata !== undefined && { metadata: value.metadata }),
-    topic: typeof value.topic === "string" ? value.topic : null,
-    room: typeof value.room === "string" ? value.room : null,
-    critical: value.critical === true,
-    quiet: value.quiet === true,
-    read: value.read != null,
-    archived: value.archived != null,
-    acked: value.acked != null,
-    offset: isCount(value.offset) ? value.offset : offset,
+    metadata,
+    topic: readText(topic),
+    room: readText(room),
+    critical: critical === true,
+    quiet: quiet === true,
+    read: read != null,
+    archived: archived != null,
+    acked: acked != null,
+    offset: isCount(offset) ? offset : surfaced,
   };
+}
+
+/**
+ * @param {Notification} notification
+ * @param {Record<string, any>} mark of some, or of all that surfaced up to an offset
+ * @returns {boolean}
+ */
+export function isMeant({ id, offset }, { notifications, upto = Infinity }) {
+  return notifications === "all" ? (offset ?? 0) <= upto : readList(notifications).includes(id);
 }
 
 /**
  * What a `marked` entry does to the list.
  *
  * @param {readonly Notification[]} list
- * @param {Record<string, any>} marked
+ * @param {Record<string, any>} mark
  * @returns {readonly Notification[] | null} null when the server has to be asked what the list is now
  */
-export function applyMark(list, { as, notifications, upto }) {
-  const ids = Array.isArray(notifications) ? new Set(notifications) : null;
-  const isMeant = (/** @type {Notification} */ { id, offset }) => (
-    ids ? ids.has(id) : notifications === "all" && (!isCount(upto) || (offset ?? 0) <= upto));
-  /** @param {Partial<Notification>} change */
-  const changed = (change) => list.map((each) => (isMeant(each) ? { ...each, ...change } : each));
-  switch (as) {
-    case "seen": return list;
-    case "read": return changed({ read: true });
-    case "unread": return changed({ read: false });
-    case "acked": return changed({ acked: true });
-    // Archived over all passes over what somebody still has to acknowledge.
-    case "archived": return list.filter((each) => !isMeant(each) || (ids === null && each.critical && !each.acked));
-    case "snoozed": case "expired": case "trimmed": return list.filter((each) => !isMeant(each));
-    default: return null;
-  }
+export function applyMark(list, mark) {
+  const { as, notifications } = mark;
+  const change = { read: { read: true }, unread: { read: false }, acked: { acked: true } }[String(as)];
+  if (change) return list.map((each) => (isMeant(each, mark) ? { ...each, ...change } : each));
+  if (as === "seen") return list;
+  // Archived over all passes over what somebody still has to acknowledge.
+  const isKept = (/** @type {Notification} */ { critical, acked }) => as === "archived" && notifications === "all" && critical && !acked;
+  return ["archived", "snoozed", "expired", "trimmed"].includes(as) ? list.filter((each) => !isMeant(each, mark) || isKept(each)) : null;
 }
 
 /** @param {readonly Notification[]} list @param {readonly Notification[]} more @returns {readonly Notification[]} newest first, each id once */
 export function merge(list, more) {
-  const byId = new Map(list.map((each) => [each.id, each]));
-  for (const each of more) byId.set(each.id, each);
+  const byId = new Map([...list, ...more].map((each) => [each.id, each]));
   return [...byId.values()].sort((a, b) => b.timestamp.getTime() - a.timestamp.getTime() || (b.offset ?? 0) - (a.offset ?? 0));
 }
 
 /** @param {any} value @returns {import("./types.js").NotificationAction[]} */
 function readAction(value) {
-  if (!isObject(value) || typeof value.id !== "string") return [];
+  if (!readText(value?.id)) return [];
+  const { id, label, url } = value;
   // Only where a link may lead: a page's own place, or http. Nothing that runs.
-  const isSafe = typeof value.url === "string" && (/^\/(?!\/)/.test(value.url) || /^https?:\/\//i.test(value.url));
-  return [{ id: value.id, label: text(value.label) || value.id, ...(isSafe && { url: value.url }) }];
-}
-
-/** @param {unknown} value */
-function text(value) {
-  return typeof value === "string" ? value : "";
+  const isSafe = readText(url)?.match(/^(https?:\/\/|\/(?!\/))/i);
+  return [{ id, label: readText(label) || id, ...(isSafe && { url }) }];
 }

@@ -13,7 +13,6 @@ import { Client } from "./client.js";
 
 export * from "./errors.js";
 export * from "./types.js";
-export { CLOSE_CODES, ERROR_CODES } from "./codes.js";
 export { Client } from "./client.js";
 export { Room } from "./room.js";
 

@@ -1,80 +1,33 @@
 /**
  * Which tab leads: the one that holds a Web Lock. The browser hands it on the moment its holder closes, crashes or lets go,
- * so there is never an election, and never two. A leader that hangs is robbed by a tab that missed its beats.
+ * so there is never an election, and never two. By another lock of its own each tab shows that it is still there.
  */
 
 /**
- * @param {LockManager} locks
- * @param {string} name
- * @param {{ onLead: () => void, onRobbed: () => void }} hear
- */
-export function standForLeader(locks, name, { onLead, onRobbed }) {
-  let stop = new AbortController();
-  /** @type {() => void} */
-  let release = () => {};
-  let isHolding = false;
-  const hold = () => {
-    if (stop.signal.aborted) return Promise.resolve();
-    isHolding = true;
-    onLead();
-    return new Promise((/** @type {(nothing: void) => void} */ resolve) => {
-      release = () => {
-        isHolding = false;
-        resolve();
-      };
-    });
-  };
-  /** @param {LockOptions} options */
-  const request = (options) => {
-    locks.request(name, options, hold).catch(() => {
-      // Aborted while waiting, or robbed while holding.
-      if (isHolding) {
-        isHolding = false;
-        onRobbed();
-      }
-    });
-  };
-  request({ signal: stop.signal });
-  return {
-    /** Takes it from a leader that hangs. */
-    steal() {
-      // Not twice in line: the place behind the one that is robbed is given up.
-      stop.abort();
-      stop = new AbortController();
-      request({ steal: true });
-    },
-    /** Lets go, or stands in line no more. */
-    leave() {
-      stop.abort();
-      release();
-    },
-  };
-}
-
-/**
- * A lock of a tab's own, by which the leader learns that the tab is gone, however it went.
+ * Stands in line for a lock, and holds it until it is let go or robbed.
  *
  * @param {LockManager} locks
  * @param {string} name
- * @param {() => void} onHeld not before may a leader know the tab: whoever watches a lock that nobody holds is told it is gone
- * @returns {() => void} lets go
+ * @param {() => void} onHeld
+ * @param {() => void} [onLost] somebody robbed it, or with `ifAvailable` has it
+ * @param {LockOptions} [how] `steal` takes it from whoever has it, ahead of the line
+ * @returns {() => void} lets go, or stands in line no more
  */
-export function holdLock(locks, name, onHeld) {
-  /** @type {() => void} */
-  let release = () => {};
-  let isOver = false;
-  locks.request(name, () => new Promise((/** @type {(nothing: void) => void} */ resolve) => {
-    release = resolve;
-    if (isOver) resolve();
-    else onHeld();
-  })).catch(() => {});
-  return () => {
-    isOver = true;
-    release();
-  };
-}
-
-/** @param {LockManager} locks @param {string} name @param {() => void} onGone @param {AbortSignal} signal */
-export function watchLock(locks, name, onGone, signal) {
-  locks.request(name, { signal }, async () => onGone()).catch(() => {});
+export function hold(locks, name, onHeld, onLost = () => {}, how) {
+  const line = new AbortController();
+  let isHolding = false;
+  let release = () => line.abort();
+  // A browser takes no signal beside what never waits.
+  const held = locks.request(name, how ?? { signal: line.signal }, (lock) => new Promise((resolve) => {
+    if (line.signal.aborted) return resolve(null);
+    if (!lock) return resolve(onLost());
+    isHolding = true;
+    release = () => {
+      isHolding = false;
+      resolve(null);
+    };
+    onHeld();
+  }));
+  held.catch(() => isHolding && onLost());
+  return () => release();
 }

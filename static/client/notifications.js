@@ -7,8 +7,8 @@
 
 import { newKey } from "./environment.js";
 import { UsageError } from "./errors.js";
-import { applyCounts, applyMark, merge, readNotification } from "./inbox.js";
-import { advance, isObject, judge, readCursor, readEntry } from "./recovery.js";
+import { applyCounts, applyMark, isLocal, isMeant, merge, NO_COUNTS, PREFERENCES, readNotification } from "./inbox.js";
+import { advance, isObject, judge, readEntry, readJoined, readList, readText } from "./recovery.js";
 import { Store } from "./store.js";
 import { Toasts } from "./toasts.js";
 
@@ -18,56 +18,53 @@ import { Toasts } from "./toasts.js";
 /** @typedef {import("./types.js").EventMeta} EventMeta */
 /** @typedef {{ notifications: readonly Notification[], history: readonly Notification[], unreadCount: number, unseenCount: number,
  *   preferences: NotificationPreferences, hasMore: boolean }} NotificationsSnapshot */
-
-/**
- * @typedef {object} NotificationsHost
- * @property {import("./environment.js").Environment} env
- * @property {(message: Record<string, unknown>) => Promise<any>} request
- * @property {() => boolean} isLive
- * @property {() => boolean} isFront whether this is the tab that people look at, where toasts are shown
- * @property {(event: string, data: unknown) => void} emit
- * @property {(error: any) => void} onError
- * @property {(what: string) => void} count
- */
+/** @typedef {Pick<import("./engine.js").Engine, "env" | "connection" | "isLive" | "emit" | "count" | "onError">} NotificationsHost */
 
 const PAGE = 50;
 const LOCAL_MAX = 100;
-/** @type {NotificationPreferences} what holds until the server says otherwise */
-const PREFERENCES = { toasts: true, durations: 1, levels: {}, topics: {}, rooms: {}, quiet_hours: null, digest: false, follows: [] };
+const SHARED_MAX = 100;
+/** As long as a page may offer to take back that everything was archived. */
+const UNDO_MS = 10_000;
+const LEVELS = { high: "error", medium: "warning", low: "info" };
 
 export class Notifications {
+  /** Multiplies how long toasts stay, over what the user prefers; Infinity lets them stay. */
+  durationScale = 1;
+
   #host;
   #toasts;
-  /** @type {import("./inbox.js").Counts} */
-  #counts = { unread: 0, unseen: 0, offset: 0, epoch: null };
+  #counts = NO_COUNTS;
   /** Where this page is in `@me`. @type {import("./types.js").Cursor | null} */
   #cursor = null;
-  /** @type {readonly Notification[]} */
-  #inbox = [];
-  /** @type {readonly Notification[]} of this page alone */
-  #local = [];
+  /** The inbox as far as it is known, and what is of this page alone. @type {readonly Notification[]} */
+  #history = [];
   #preferences = PREFERENCES;
   #hasMore = true;
   #isWanted = false;
   /** There are more entries of `@me` to ask for. */
   #isBehind = false;
-  /** The last `marked` of ours, for {@link Notifications.undo}. @type {number | null} */
-  #lastMark = null;
+  /** Our last mark, for `undo()`: where it is in `@me`, what was of this page alone, until when. @type {{ offset: number | null, local: Notification[], until: number } | null} */
+  #last = null;
   /** @type {Map<string, (data: any, meta: EventMeta) => NewNotification | null>} */
   #makers = new Map();
+  /** Whether this is the tab that people looked at last; until somebody says so, each is. */
+  #isFront = true;
+  /** Toasts that every tab has and the one in front shows, by id. @type {Map<string, Notification>} */
+  #shared = new Map();
   /** @type {Store<NotificationsSnapshot>} */
   #shown;
 
   /** @param {NotificationsHost} host */
   constructor(host) {
     this.#host = host;
-    this.#toasts = new Toasts(host.env);
+    this.#toasts = new Toasts(host.env, (id) => this.#shared.delete(id) && host.connection.tell({ toast: id }));
     this.#shown = new Store(this.#compose());
     this.getSnapshot = this.#shown.getSnapshot;
+    this.getServerSnapshot = this.#shown.getServerSnapshot;
     this.#toasts.subscribe(() => this.#show());
     this.from("system:maintenance", ({ message, scheduledTime }) => ({ type: "warning", title: "Maintenance", message: String(message ?? ""), metadata: { scheduledTime } }));
     this.from("system:error", ({ error, severity }) => (
-      { type: severity === "high" ? "error" : severity === "low" ? "info" : "warning", title: "Something went wrong", message: String(error ?? "") }));
+      { type: /** @type {any} */ (LEVELS)[severity] ?? "warning", title: "Something went wrong", message: String(error ?? "") }));
   }
 
   // --- To read and to watch ---
@@ -107,12 +104,14 @@ export class Notifications {
 
   /** A toast of this page alone. The same id updates it in place. @param {NewNotification} notification @returns {string} its id */
   showNotification(notification) {
-    if (typeof notification?.title !== "string") throw new UsageError("a notification needs a title");
-    const id = notification.id ?? newKey(this.#host.env);
-    const shown = { type: /** @type {const} */ ("info"), message: "", read: false, ...notification, id, timestamp: notification.timestamp ?? new Date(this.#host.env.date()) };
-    this.#local = merge(this.#local, [shown]).slice(0, LOCAL_MAX);
-    this.#toasts.show(shown, this.#preferences.durations);
-    return id;
+    const shown = this.#add(notification);
+    this.#put(shown);
+    return shown.id;
+  }
+
+  /** @param {string} id @returns {number} ms that a toast has left, while nobody holds its clock; Infinity for what stays */
+  timeLeft(id) {
+    return this.#toasts.timeLeft(id);
   }
 
   /** @param {string} id */
@@ -149,10 +148,11 @@ export class Notifications {
 
   /** Somebody pressed a button of one; returns its action. @param {string} id @param {string} actionId */
   act(id, actionId) {
-    const found = [...this.getSnapshot().notifications, ...this.getSnapshot().history].find((each) => each.id === id);
+    const { notifications, history } = this.getSnapshot();
+    const found = [...notifications, ...history].find((each) => each.id === id);
     const action = found?.actions?.find((each) => each.id === actionId);
     action?.run?.();
-    if (found?.critical) void this.acknowledge(id);
+    if (found?.critical) this.acknowledge(id).catch(() => {});
     this.hideNotification(id);
     return action ?? null;
   }
@@ -189,61 +189,68 @@ export class Notifications {
     return this.#mark(ids, "snoozed", { until: until.toISOString() });
   }
 
-  /** Takes back what the last mark of this page did. */
+  /** Takes back what the last mark of this page did; what `clearHistory()` did for ten seconds. */
   async undo() {
-    if (this.#lastMark === null) return;
-    const undo = this.#lastMark;
-    this.#lastMark = null;
-    await this.#send({ type: "mark", undo });
+    const last = this.#last;
+    this.#last = null;
+    if (!last || this.#host.env.now() > last.until) return;
+    this.#history = merge(this.#history, last.local);
+    this.#show();
+    if (last.offset !== null) await this.#send({ type: "mark", undo: last.offset });
   }
 
   /** What is critical comes again until somebody says so. @param {string} id */
   async acknowledge(id) {
-    this.#fold({ as: "acked", notifications: [id] });
-    await this.#send({ type: "ack", notification: id });
+    const mark = { as: "acked", notifications: [id] };
+    if (this.#history.some((each) => each.id === id && isLocal(each))) this.#fold(mark);
+    else await this.#send({ type: "ack", notification: id }, () => this.#fold(mark));
   }
 
-  /** Archives everything; `undo()` brings it back. */
+  /**
+   * Orders one of the server, for whoever `to` reaches and this user may notify; oneself always.
+   *
+   * @param {{ users: string[] } | { room: string } | { role: string } | { everyone: true }} to
+   * @param {Record<string, unknown>} notification as on the wire: `title`, `level`, `message` …
+   * @returns {Promise<{ notification: string, recipients: number }>} its id, and whom it reaches
+   */
+  notify(to, notification) {
+    return this.#send({ type: "notify", to, notification });
+  }
+
+  /** Archives everything that this page has shown; `undo()` brings it back, for ten seconds. */
   clearHistory() {
-    this.#local = [];
-    this.#show();
-    if (this.#inbox.length > 0) void this.archive("all");
+    const ids = this.#history.every(isLocal) ? this.#history.map(({ id }) => id) : "all";
+    this.#mark(ids, "archived", {}, this.#host.env.now() + UNDO_MS).catch(() => {});
   }
 
   /** Older ones, which `history` has from then on. @returns {Promise<boolean>} whether there are even older ones */
   async loadMore() {
-    const before = this.#inbox.at(-1)?.offset;
-    await this.#load(before ?? undefined);
+    const offsets = this.#offsets();
+    await this.#load(offsets.length > 0 ? Math.min(...offsets) : undefined);
     return this.#hasMore;
   }
 
   // --- Preferences ---
 
-  /** @param {Partial<NotificationPreferences>} patch */
-  updatePreferences(patch) {
-    const before = this.#preferences;
-    this.#preferences = { ...before, ...patch };
-    // Merged as the server will: of what is by topic or room only what is named changes.
-    for (const key of /** @type {const} */ (["levels", "topics", "rooms"])) {
-      if (patch[key]) this.#preferences = { ...this.#preferences, [key]: { ...before[key], ...patch[key] } };
-    }
-    this.#show();
-    const { follows: _, ...set } = patch;
-    this.#host.request({ type: "preferences", set }).then((reply) => this.#prefer(reply), (error) => {
-      this.#preferences = before;
-      this.#show();
-      this.#host.onError(error);
-    });
+  /** Shown at once, and taken back when it is refused. @param {Partial<NotificationPreferences>} patch */
+  updatePreferences({ follows: _, ...set }) {
+    this.#send({ type: "preferences", set }, () => {
+      /** @type {any} */
+      const before = this.#preferences;
+      // Merged as the server will: of what is by topic or room only what is named changes.
+      const patch = Object.entries(set).map(([key, value]) => [key, isObject(value) ? { ...before[key], ...value } : value]);
+      this.#preferences = { ...before, ...Object.fromEntries(patch) };
+    }).catch(() => {});
   }
 
   /** Hears of a room while away. @param {string} room */
   async follow(room) {
-    this.#prefer(await this.#send({ type: "follow", room }));
+    await this.#send({ type: "follow", room });
   }
 
   /** @param {string} room */
   async unfollow(room) {
-    this.#prefer(await this.#send({ type: "unfollow", room }));
+    await this.#send({ type: "unfollow", room });
   }
 
   /** @param {{ topic: string } | { room: string }} what its notifications come quietly and read */
@@ -253,30 +260,30 @@ export class Notifications {
 
   // --- What the client tells; nobody else calls these ---
 
-  /** What `connect` says of `@me`. @returns {{ since?: import("./types.js").Cursor }} */
+  /** What `connect` says of `@me`. */
   since() {
-    return this.#cursor ? { since: this.#cursor } : {};
+    return { since: this.#cursor ?? undefined };
   }
 
   /** @param {Record<string, any>} connected */
   begin(connected) {
     this.#take(connected);
-    if (isObject(connected.counts)) this.#count(connected.counts);
+    this.#count(connected.counts ?? {});
   }
 
   /** From now on commands may go up. */
   live() {
-    if (this.#isBehind) this.#goOn();
-    if (this.#isWanted) void this.#refresh();
+    this.#goOn(true);
   }
 
   /** Another user: nothing of the one before stays. */
   forget() {
-    this.#cursor = null;
-    this.#inbox = [];
-    this.#counts = { unread: 0, unseen: 0, offset: 0, epoch: null };
+    this.#cursor = this.#last = null;
+    this.#history = [];
+    this.#counts = NO_COUNTS;
     this.#preferences = PREFERENCES;
     this.#hasMore = true;
+    this.#shared.clear();
     this.#toasts.clear();
     this.#show();
   }
@@ -286,44 +293,80 @@ export class Notifications {
     if (message.type === "joined") return this.#take(message);
     if (message.type === "notification" && message.again === true) return this.#arrive(message, false);
     const entry = readEntry(message);
-    if (entry === null) this.#host.count("nonsense");
-    else this.#push(entry);
+    if (entry) this.#push(entry);
+    else this.#host.count("nonsense");
   }
 
   /** An event of any room. @param {string} event @param {any} data @param {EventMeta} meta */
   tap(event, data, meta) {
-    const make = this.#makers.get(event);
-    const notification = make && isObject(data) ? make(data, meta) : null;
-    if (notification) this.showNotification({ id: meta.id, ...notification });
+    const notification = isObject(data) ? this.#makers.get(event)?.(data, meta) : null;
+    if (notification) this.#toast(this.#add({ id: meta.id, ...notification }));
+  }
+
+  /** Toasts follow the focus: people look at this tab now, or at another. @param {boolean} isFront */
+  front(isFront) {
+    if (isFront === this.#isFront) return;
+    this.#isFront = isFront;
+    // A copy, for to toast one puts it in anew.
+    for (const each of [...this.#shared.values()]) isFront ? this.#toast(each) : this.#toasts.remove(each.id);
+  }
+
+  /** The toast's time is over in the tab in front, or somebody put it away there. @param {string} id */
+  ended(id) {
+    this.#shared.delete(id);
+    this.#toasts.hide(id);
   }
 
   // --- Inside ---
 
-  /** `connected` and `joined` of `@me` say the same. @param {Record<string, any>} message */
-  #take(message) {
-    const cursor = readCursor(message.cursor);
-    if (cursor === null) return;
-    const isAnew = message.recovered !== true && this.#cursor !== null;
-    if (message.recovered === true) for (const raw of Array.isArray(message.entries) ? message.entries : []) {
-      const entry = readEntry(raw);
-      if (entry) this.#push(entry);
-    }
-    this.#cursor = cursor;
-    this.#isBehind = message.more === true;
-    if (!this.#host.isLive()) return;
-    if (isAnew && this.#isWanted) void this.#refresh();
-    if (this.#isBehind) this.#goOn();
+  /** @param {NewNotification} notification of this page alone @returns {Notification} as the history has it */
+  #add(notification) {
+    if (typeof notification?.title !== "string") throw new UsageError("a notification needs a title");
+    const { env } = this.#host;
+    const { id = newKey(env), timestamp = new Date(env.date()) } = notification;
+    const offset = this.#history.find((each) => each.id === id)?.offset ?? null;
+    const added = { type: /** @type {const} */ ("info"), message: "", read: false, ...notification, id, timestamp, offset };
+    const history = merge(this.#history, [added]);
+    const oldest = history.filter(isLocal)[LOCAL_MAX];
+    this.#history = history.filter((each) => each !== oldest);
+    return added;
   }
 
-  /** The next page of what was missed. */
-  #goOn() {
-    this.#host.request({ type: "join", room: "@me", since: this.#cursor }).catch(() => {});
+  /** In the tab in front; in the others once they are. @param {Notification} notification @param {string} [replaces] */
+  #toast(notification, replaces = notification.id) {
+    this.#shared.delete(replaces);
+    this.#shared.set(notification.id, notification);
+    if (this.#shared.size > SHARED_MAX) this.#shared.delete(/** @type {string} */ (this.#shared.keys().next().value));
+    if (this.#isFront) this.#put(notification, replaces);
+  }
+
+  /** @param {Notification} notification @param {string} [replaces] */
+  #put(notification, replaces) {
+    const { durations } = this.#preferences;
+    this.#toasts.put(notification, durations && durations * this.durationScale, replaces);
+  }
+
+  /** `connected` and `joined` of `@me` say the same. @param {Record<string, any>} message */
+  #take(message) {
+    const joined = readJoined(message);
+    if (!joined) return;
+    const isAnew = !joined.recovered && this.#cursor !== null;
+    if (joined.recovered) for (const entry of joined.entries) this.#push(entry);
+    this.#cursor = joined.cursor;
+    this.#isBehind = joined.more;
+    if (this.#host.isLive()) this.#goOn(isAnew);
+  }
+
+  /** @param {boolean} isAnew what is known of the inbox may be out of date */
+  #goOn(isAnew) {
+    if (this.#isBehind) this.#request({ type: "join", room: "@me", ...this.since() }).catch(() => {});
+    if (isAnew) this.#refresh();
   }
 
   /** @param {import("./types.js").Entry} entry */
   #push(entry) {
     if (judge(this.#cursor, entry) === "known") return;
-    if (this.#cursor) this.#cursor = advance(this.#cursor, entry);
+    this.#cursor = this.#cursor && advance(this.#cursor, entry);
     if (entry.type === "notification") this.#arrive(entry, true);
     else if (entry.type === "marked") this.#marked(entry);
     else if (entry.type === "preferred") this.#prefer(entry);
@@ -332,76 +375,85 @@ export class Notifications {
 
   /** @param {Record<string, any>} message @param {boolean} isNew */
   #arrive(message, isNew) {
-    const notification = readNotification(message.notification, message.offset ?? null);
+    const notification = readNotification(message.notification, message.offset);
     if (notification === null) return this.#host.count("nonsense");
-    const { replaces } = message;
+    const replaces = readText(message.replaces) ?? undefined;
     if (isNew) {
-      if (typeof replaces === "string") this.#inbox = this.#inbox.filter(({ id }) => id !== replaces);
-      this.#inbox = merge(this.#inbox, [notification]);
+      this.#history = merge(this.#history.filter(({ id }) => id !== replaces), [notification]);
       this.#host.emit("notification:new", notification);
     }
-    const isSilent = notification.quiet || (typeof replaces === "string" && this.#toasts.wasDismissed(replaces));
-    if (!isSilent && this.#host.isFront()) this.#toasts.show(notification, this.#preferences.durations, typeof replaces === "string" ? replaces : undefined);
+    if (!notification.quiet && !this.#toasts.wasDismissed(replaces)) this.#toast(notification, replaces);
     this.#show();
   }
 
-  /** @param {Record<string, any>} entry */
-  #marked(entry) {
-    this.#fold(entry);
-    const { as, notifications: ids } = entry;
+  /** @param {Record<string, any>} mark */
+  #marked(mark) {
+    this.#fold(mark);
+    const { as, notifications: ids } = mark;
     if (["read", "archived", "acked"].includes(as)) {
-      // Somebody saw to it, in whichever tab: no toast keeps asking.
-      for (const { id, critical } of this.#toasts.getSnapshot()) {
-        // What is critical only an acknowledgement ends; the server would bring it back.
-        if ((as === "acked" || !critical) && (ids === "all" || ids?.includes(id))) this.#toasts.hide(id);
-      }
+      // Somebody saw to it, in whichever tab: no toast keeps asking. What is critical only an acknowledgement ends; the
+      // server would bring it back.
+      for (const each of this.#shared.values()) if (isMeant(each, mark) && (as === "acked" || !each.critical)) this.ended(each.id);
     }
     if (as === "read") this.#host.emit("notification:read", { ids });
     if (as === "surfaced") {
-      void this.#refresh().then(() => {
-        if (!this.#host.isFront()) return;
-        for (const each of this.#inbox) if (Array.isArray(ids) && ids.includes(each.id)) this.#toasts.show(each, this.#preferences.durations);
-      });
+      this.#load().then(() => {
+        for (const each of this.#history) if (isMeant(each, mark)) this.#toast(each);
+      }).catch(this.#host.onError);
     }
   }
 
   /** @param {Record<string, any>} mark */
   #fold(mark) {
-    const next = applyMark(this.#inbox, mark);
-    if (next === null) return void (this.#isWanted && this.#refresh());
-    this.#inbox = next;
+    const next = applyMark(this.#history, mark);
+    if (next) this.#history = next;
+    else this.#refresh();
     this.#show();
   }
 
-  /** @param {string[] | "all"} ids @param {string} as @param {Record<string, unknown>} [more] */
-  async #mark(ids, as, more = {}) {
-    const upto = ids === "all" ? { upto: this.#newest() } : {};
-    const local = this.#local.map((each) => (ids === "all" || ids.includes(each.id) ? { ...each, read: as !== "unread" } : each));
-    this.#local = as === "archived" ? local.filter(({ id }) => ids !== "all" && !ids.includes(id)) : local;
-    const known = new Set(this.#inbox.map(({ id }) => id));
-    const isLocal = (/** @type {string} */ id) => this.#local.some((each) => each.id === id) && !known.has(id);
-    const meant = ids === "all" ? ids : ids.filter((id) => !isLocal(id));
-    this.#fold({ as, notifications: meant, ...upto });
-    if (meant.length === 0) return;
-    const reply = await this.#send({ type: "mark", notifications: meant, as, ...upto, ...more });
-    if (typeof reply?.offset === "number") this.#lastMark = reply.offset;
+  /** @param {string[] | "all"} ids @param {string} as @param {Record<string, unknown>} [more] @param {number} [until] when it is too late for `undo()` */
+  async #mark(ids, as, more, until = Infinity) {
+    const local = this.#history.filter(isLocal);
+    const mark = { as, notifications: ids, upto: ids === "all" ? this.#newest() : undefined };
+    const last = (this.#last = { offset: /** @type {number | null} */ (null), local, until });
+    // The server knows nothing of what is of this page alone.
+    const known = ids === "all" ? ids : ids.filter((id) => !local.some((each) => each.id === id));
+    if (known.length === 0) return this.#fold(mark);
+    const { offset } = await this.#send({ type: "mark", ...mark, notifications: known, ...more }, () => this.#fold(mark));
+    last.offset = offset ?? null;
+  }
+
+  /** Where in `@me` what is known of the inbox surfaced. */
+  #offsets() {
+    return this.#history.flatMap(({ offset }) => offset ?? []);
   }
 
   /** The newest offset that this page has shown: a later arrival is not swept along. */
   #newest() {
-    return Math.max(0, ...this.#inbox.map(({ offset }) => offset ?? 0), this.#isWanted ? 0 : this.#counts.offset);
+    return Math.max(0, ...this.#offsets(), this.#isWanted ? 0 : this.#counts.offset);
   }
 
-  /** @param {Record<string, unknown>} message */
-  async #send(message) {
+  /** @param {Record<string, unknown>} message @returns {Promise<any>} */
+  #request(message) {
+    return this.#host.connection.request(message);
+  }
+
+  /** @param {Record<string, unknown>} message @param {() => void} [ahead] shows what is asked for; taken back when it is refused */
+  async #send(message, ahead) {
+    const [history, preferences] = [this.#history, this.#preferences];
+    ahead?.();
+    this.#show();
     try {
-      const reply = await this.#host.request(message);
+      const reply = await this.#request(message);
       this.#count(reply);
+      this.#prefer(reply);
       return reply;
     } catch (error) {
-      // What was shown ahead of the answer is taken back.
-      if (this.#isWanted && this.#host.isLive()) void this.#refresh();
-      this.#host.onError(error);
+      this.#history = merge(this.#history, history);
+      this.#preferences = preferences;
+      this.#show();
+      this.#refresh();
+      this.#host.onError(/** @type {any} */ (error));
       throw error;
     }
   }
@@ -409,23 +461,21 @@ export class Notifications {
   #want() {
     if (this.#isWanted) return;
     this.#isWanted = true;
-    if (this.#host.isLive()) void this.#refresh();
+    this.#refresh();
   }
 
-  /** The first page and the preferences, as the server has them now. */
-  async #refresh() {
-    this.#inbox = this.#inbox.filter(({ offset }) => (offset ?? 0) > this.#counts.offset);
-    await Promise.all([
-      this.#load(undefined),
-      this.#host.request({ type: "preferences" }).then((reply) => this.#prefer(reply)),
-    ]).catch((error) => error.code !== "closed" && this.#host.onError(error));
+  /** The first page and the preferences, as the server has them now; once there is a connection that is done anyway. */
+  #refresh() {
+    if (!this.#isWanted || !this.#host.isLive()) return;
+    this.#history = this.#history.filter((each) => isLocal(each) || Number(each.offset) > this.#counts.offset);
+    Promise.all([this.#load(), this.#request({ type: "preferences" }).then((reply) => this.#prefer(reply))])
+      .catch((error) => error.code === "closed" || this.#host.onError(error));
   }
 
-  /** @param {number | undefined} before */
+  /** @param {number} [before] */
   async #load(before) {
-    const reply = await this.#host.request({ type: "inbox", limit: PAGE, ...(before !== undefined && { before }) });
-    const found = (Array.isArray(reply.notifications) ? reply.notifications : []).flatMap((/** @type {unknown} */ each) => readNotification(each) ?? []);
-    this.#inbox = merge(this.#inbox, found);
+    const reply = await this.#request({ type: "inbox", limit: PAGE, before });
+    this.#history = merge(this.#history, readList(reply.notifications).flatMap((each) => readNotification(each) ?? []));
     this.#hasMore = reply.more === true;
     this.#count(reply);
     this.#show();
@@ -441,18 +491,20 @@ export class Notifications {
   /** @param {Record<string, any>} message */
   #count(message) {
     const before = this.#counts;
-    this.#counts = applyCounts(before, message, this.#cursor?.epoch ?? null);
-    if (this.#counts === before) return;
+    this.#counts = applyCounts(before, message, this.#cursor?.epoch);
     const { unread, unseen } = this.#counts;
-    if (unread !== before.unread || unseen !== before.unseen) this.#host.emit("inbox", { unread, unseen });
+    if (unread === before.unread && unseen === before.unseen) return;
+    this.#host.emit("inbox", { unread, unseen });
     this.#show();
   }
 
+  /** @returns {NotificationsSnapshot} */
   #compose() {
-    return Object.freeze({
-      notifications: this.#toasts.getSnapshot(), history: merge(this.#inbox, this.#local), unreadCount: this.#counts.unread,
-      unseenCount: this.#counts.unseen, preferences: this.#preferences, hasMore: this.#hasMore,
-    });
+    const { unread, unseen } = this.#counts;
+    return {
+      notifications: this.#toasts.getSnapshot(), history: this.#history, unreadCount: unread, unseenCount: unseen, preferences: this.#preferences,
+      hasMore: this.#hasMore,
+    };
   }
 
   #show() {

@@ -1,63 +1,81 @@
 /**
- * What was said and not yet answered.
+ * What was said and not yet answered: the way of every write, into rooms that nobody joined as well.
  *
- *   add ─▶ storage ─▶ send (one at a time, in order, paced) ─▶ published: gone
- *                       ▲                                  └▶ refused for good: gone, and its promise rejects
- *                       └── the same key again: no answer, or "not now"
+ *   write ─▶ storage ─▶ send (one at a time, in order, paced) ─▶ published: gone
+ *                         ▲                                  └▶ refused for good: gone, and its promise rejects
+ *                         └── the same key again: no answer, or "not now"
  *
  * An item is stored before it is sent and keeps its key through every repeat, so a lost answer, a killed server or a
  * reload costs nothing: the log takes a key once. It is bounded, and a full one refuses the new, never drops the old.
  */
 
 import { backoffMs, RECONNECT } from "./backoff.js";
-import { aborted, errorOf } from "./errors.js";
+import { newKey } from "./environment.js";
+import { errorOf, UsageError } from "./errors.js";
+import { waitFor } from "./requests.js";
+import { openStore } from "./storage-idb.js";
 import { Store } from "./store.js";
 
 /** @typedef {import("./storage-idb.js").Item} Item */
 /** @typedef {import("./types.js").Published} Published */
 /** @typedef {import("./types.js").WriteOptions} WriteOptions */
-/** @typedef {{ published: Published } | { error: any }} Outcome */
+/** @typedef {{ published?: Published | undefined, error?: any }} Outcome one of the two */
 
 /**
  * @typedef {object} OutboxHost
  * @property {import("./environment.js").Environment} env
- * @property {Promise<import("./storage-idb.js").OutboxStore>} store
- * @property {() => { url: string, user: string | null, tab: string }} owner of what is added now
+ * @property {import("./types.js").ClientOptions} options
+ * @property {string} url
+ * @property {string} tab
+ * @property {Map<string, import("./room.js").Room<any>>} rooms
+ * @property {{ id: string } | null} user
+ * @property {() => Pick<import("./connection.js").Link, "request">} writer where commands go up
+ * @property {() => { message_bytes?: number, publishes_per_s?: number, dedupe_s?: number }} limits
  * @property {(item: Item) => boolean} isOurs whether it is drained from here
- * @property {(item: Item) => Promise<Published>} send rejects with a CopresenceError
- * @property {() => string} newKey
+ * @property {() => void} onAdded an item is in the store
  * @property {(item: Item, outcome: Outcome) => void} onSettled
- * @property {(item: Item) => void} onAdded it is in the store
- * @property {Required<Pick<import("./types.js").OutboxOptions, "max" | "maxBytes">>} limits
  */
 
-/** Refusals after which the same message may be taken later. */
-const PASSING = new Set(["unavailable", "rate_limited", "disabled", "not_joined", "unauthorized", "closed", "timeout"]);
+const HOUR_MS = 3_600_000;
+/** Stands for the number of what the store does not have yet. */
+const UNNUMBERED = Infinity;
 
 export class Outbox {
   #host;
-  /** @type {Item[]} in the order of the store; those that are ours to send */
-  #items = [];
-  /** @type {Store<readonly Item[]>} */
+  #options;
+  #store;
+  /** Those that are ours to send, in the order of the store. @type {Store<readonly Item[]>} */
   #shown = new Store(Object.freeze(/** @type {Item[]} */ ([])));
-  /** Who waits for an item. @type {Map<string, (outcome: Outcome) => void>} */
-  #waiting = new Map();
-  /** Additions reach the store in the order in which they were said. @type {Promise<unknown>} */
+  /** @type {Set<{ key: string, end: import("./requests.js").End }>} */
+  #waiting = new Set();
+  /** Additions are numbered in the order in which they were said. @type {Promise<unknown>} */
   #adding = Promise.resolve();
+  /** How often the store is being read, and what was settled meanwhile: what was read may be older. */
+  #readings = 0;
+  /** @type {Set<string>} */
+  #gone = new Set();
+  /** The last number. */
   #seen = 0;
-  #bytes = 0;
+  /** Rooms that are joined for what waits for them alone. @type {Set<string>} */
+  #visited = new Set();
   #isOpen = false;
   #isDraining = false;
-  /** @type {(() => void) | null} ends a pause */
-  #wake = null;
+  /** Ends a pause. */
+  #wake = () => {};
+  /** Messages a second. */
   #rate = 10;
-  #tokens = 1;
-  #filledAt = 0;
-  #maxAge = 23 * 3600 * 1000;
+  /** When the next one would be sent if all were sent evenly. */
+  #due = 0;
+  #maxAge = 23 * HOUR_MS;
 
   /** @param {OutboxHost} host */
   constructor(host) {
     this.#host = host;
+    this.#options = { max: 500, maxBytes: 1_000_000, ...host.options.outbox };
+    this.#store = openStore(this.#options.persist === "memory" ? null : host.env.indexedDB, host.env.after);
+    /** Whether other tabs see what waits here, and the one that leads sends it. */
+    this.isShared = false;
+    void this.#store.then(({ isShared }) => (this.isShared = isShared));
     this.getSnapshot = this.#shown.getSnapshot;
     this.subscribe = this.#shown.subscribe;
   }
@@ -72,7 +90,7 @@ export class Outbox {
   }
 
   get bytes() {
-    return this.#bytes;
+    return this.items.reduce((sum, { bytes = 0 }) => sum + bytes, 0);
   }
 
   get oldest() {
@@ -80,69 +98,79 @@ export class Outbox {
     return first ? new Date(first.at) : null;
   }
 
-  /** What the server allows: messages a second, and how long it remembers keys, in ms. @param {number} rate @param {number} maxAge */
-  pace(rate, maxAge) {
-    this.#rate = Math.max(0.1, rate);
-    this.#maxAge = maxAge;
-  }
-
   /**
    * @param {string} room
-   * @param {Record<string, unknown>} message
+   * @param {Record<string, unknown>} message `publish`, `set` or `track`
    * @param {WriteOptions} [options]
    * @returns {Promise<Published>}
    */
-  async add(room, message, { key = this.#host.newKey(), timeout, signal } = {}) {
-    if (signal?.aborted) throw aborted(signal);
-    const { env, limits, owner, store, onAdded } = this.#host;
-    const bytes = sizeOf(message);
-    if (this.#items.length >= limits.max || this.#bytes + bytes > limits.maxBytes) {
-      throw errorOf("queue_full", `${this.#items.length} messages of ${this.#bytes} bytes wait already`, { room });
-    }
-    const draft = { ...owner(), key, room, message, at: env.date() };
-    // Counted and shown at once; the store's number comes when it has it.
-    const item = { ...draft, seq: Number.MAX_SAFE_INTEGER };
-    this.#insert(item);
-    const outcome = this.#outcome(key, timeout, signal, room);
-    // Begun at once, for the page may be gone in a moment; numbered in the order in which they were begun.
-    const stored = store.then((open) => open.add(draft));
-    stored.catch(() => {});
-    this.#adding = this.#adding.then(async () => {
-      try {
-        item.seq = await stored;
-        this.#seen = Math.max(this.#seen, item.seq);
-      } catch {
+  async write(room, message, { queue = true, key = newKey(this.#host.env), timeout, signal } = {}) {
+    const { env, url, tab, user, limits } = this.#host;
+    const text = jsonOf(message);
+    const { length: bytes } = text;
+    const { message_bytes: most = Infinity } = limits();
+    // Characters, which are near enough to bytes: what is a little over, the server refuses in words.
+    if (bytes > most) throw errorOf("too_large", `${bytes} bytes, the server takes ${most}`, { room });
+    // A copy, so that nobody changes it while it waits.
+    const draft = { url, user: user?.id ?? null, tab, key, room, message: JSON.parse(text), bytes, at: env.date() };
+    if (!queue) return this.#send(draft, { timeout, signal });
+    const { max, maxBytes } = this.#options;
+    if (this.size >= max || this.bytes + bytes > maxBytes) throw errorOf("queue_full", `${this.size} messages wait already`, { room });
+    const item = { ...draft, seq: UNNUMBERED };
+    /** @type {{ key: string, end: import("./requests.js").End } | undefined} */
+    let waiting;
+    return waitFor((end) => {
+      this.#waiting.add((waiting = { key, end }));
+      this.#show([...this.items, item]);
+      // Begun at once, for the page may be gone in a moment.
+      const stored = this.#store.then((store) => store.add(draft)).then((seq) => (this.#seen = seq));
+      stored.catch(() => {});
+      this.#adding = this.#adding.then(async () => {
         // Storage that throws: it lives as long as the page, and is sent all the same.
-        item.seq = this.#seen + 0.5;
-      }
-      onAdded(item);
-      void this.#drain();
+        item.seq = await stored.catch(() => this.#seen + 0.5);
+        this.#host.onAdded();
+        void this.#drain();
+      });
+    }, {
+      after: env.after, timeout, signal,
+      late: () => errorOf("timeout", "no answer in time: it still waits to be sent", { room }),
+      onEnd: () => {
+        if (waiting) this.#waiting.delete(waiting);
+        // What is on its way can't be called back; whether it is written is then unknown.
+        if (signal?.aborted && (item !== this.items[0] || !this.#isDraining)) void this.#remove(item);
+      },
     });
-    return outcome;
   }
 
   /** Takes up what the store holds: from before a reload, from tabs that are gone, from tabs that follow. */
   async adopt() {
     // Whoever was being added has its number first, or it would be found a second time.
     await this.#adding;
-    const found = await this.#host.store.then((store) => store.load()).catch(() => []);
-    const known = new Set(this.#items.map(({ key }) => key));
-    for (const item of found) {
-      if (isItem(item) && !known.has(item.key) && this.#host.isOurs(item)) this.#insert(item);
-    }
+    this.#readings += 1;
+    const found = await this.#store.then((store) => store.load()).catch(() => []);
+    this.#readings -= 1;
+    const known = [...this.#gone, ...this.items.map(({ key }) => key)];
+    if (this.#readings === 0) this.#gone.clear();
+    this.#show([...this.items, ...found.filter((item) => isItem(item) && !known.includes(item.key) && this.#host.isOurs(item))]);
     void this.#drain();
   }
 
   /** Gives up what is not ours to send any more, such as another user's; the store keeps it. */
   release() {
-    for (const item of this.#items.filter((each) => !this.#host.isOurs(each))) this.#forget(item);
+    this.#show(this.items.filter((item) => this.#host.isOurs(item)));
   }
 
-  /** There is a connection: go on, at once. */
+  /** There is a connection, and these are its limits: go on, at once, and with what the store holds. */
   open() {
+    const { publishes_per_s = 20, dedupe_s = 86_400 } = this.#host.limits();
+    const { rate = publishes_per_s / 2, maxAge = Math.max(dedupe_s * 1000 - HOUR_MS, dedupe_s * 500) } = this.#options;
+    this.#rate = Math.max(0.1, rate);
+    this.#maxAge = maxAge;
+    this.#visited.clear();
     this.#isOpen = true;
-    this.#wake?.();
+    this.#wake();
     void this.#drain();
+    void this.adopt();
   }
 
   /** There is none. */
@@ -150,39 +178,46 @@ export class Outbox {
     this.#isOpen = false;
   }
 
-  /** Throws everything away that waits; the promises reject. */
-  async clear() {
-    for (const item of [...this.#items]) {
-      await this.#settle(item, { error: errorOf("queue_expired", "the outbox was cleared", { room: item.room }) });
-    }
+  /** The end of this page's part; the store keeps what waits. */
+  dispose() {
+    this.close();
+    this.#wake();
+    void this.#store.then((store) => store.close());
   }
 
-  /** What another tab saw settled. @param {string} key @param {Outcome} outcome */
-  settled(key, outcome) {
-    const item = this.#items.find((each) => each.key === key);
-    if (item) this.#forget(item);
-    this.#waiting.get(key)?.(outcome);
+  /** Throws everything away that waits; the promises reject. */
+  async clear() {
+    for (const item of this.items) await this.#settle(item, { error: expired(item, "the outbox was cleared") });
+  }
+
+  /** What another tab saw settled, or this one. @param {string} key @param {Outcome} outcome */
+  settled(key, { error, published }) {
+    if (this.#readings > 0) this.#gone.add(key);
+    this.#show(this.items.filter((item) => item.key !== key));
+    for (const waiting of [...this.#waiting]) {
+      if (waiting.key === key) waiting.end(error, published);
+    }
   }
 
   async #drain() {
     if (this.#isDraining) return;
     this.#isDraining = true;
-    let attempt = 0;
-    for (;;) {
-      const item = this.#items[0];
+    for (let attempt = 0; ; ) {
+      const item = this.items[0];
       // Without its number it is not in the store yet, and what was said first goes first.
-      if (!this.#isOpen || !item || item.seq === Number.MAX_SAFE_INTEGER) break;
-      const wait = this.#takeToken();
+      if (!this.#isOpen || !item || item.seq === UNNUMBERED) break;
+      const wait = this.#wait();
       if (wait > 0) {
         await this.#pause(wait);
         continue;
       }
-      const outcome = await this.#attempt(item);
-      if ("error" in outcome && PASSING.has(outcome.error.code)) {
+      const isLate = this.#host.env.date() - item.at > this.#maxAge;
+      /** @type {Outcome} */
+      const outcome = isLate ? { error: expired(item, "it waited for too long") } : await this.#send(item).then((published) => ({ published }), (error) => ({ error }));
+      const { error } = outcome;
+      if (error?.retryable) {
         if (!this.#isOpen) break;
-        const { retryAfter } = outcome.error;
-        const backoff = backoffMs(attempt, RECONNECT, this.#host.env.random, 0);
-        await this.#pause(typeof retryAfter === "number" ? retryAfter * 1000 : backoff);
+        await this.#pause(error.retryAfter === null ? backoffMs(attempt, RECONNECT, this.#host.env.random, 0) : error.retryAfter * 1000);
         attempt += 1;
       } else {
         attempt = 0;
@@ -192,105 +227,73 @@ export class Outbox {
     this.#isDraining = false;
   }
 
-  /** @param {Item} item @returns {Promise<Outcome>} */
-  async #attempt(item) {
-    const { env, send } = this.#host;
-    if (env.date() - item.at > this.#maxAge) {
-      const words = "it waited for so long that sending it could write it twice";
-      return { error: errorOf("queue_expired", words, { room: item.room }) };
+  /** @param {Pick<Item, "room" | "message" | "key">} item @param {import("./requests.js").RequestOptions} [options] @returns {Promise<Published>} */
+  async #send({ room: name, message, key }, options) {
+    const writer = this.#host.writer();
+    const room = this.#host.rooms.get(name);
+    const { status = "idle", error = null } = room?.isUsed ? room.getSnapshot() : {};
+    if (status === "refused" && error?.retryable === false) throw error;
+    if (status === "idle" && !this.#visited.has(name)) {
+      // Neither seen nor hearing: only so that the server takes it.
+      await writer.request({ type: "join", room: name, presence: false, receive: [] }, options);
+      this.#visited.add(name);
     }
-    try {
-      return { published: await send(item) };
-    } catch (error) {
-      return { error };
-    }
+    const { offset, entry, duplicate } = await writer.request({ ...message, key, room: name }, options);
+    return { offset, entry, duplicate: duplicate === true };
   }
 
   /** A burst of one second's worth, then evenly. @returns {number} ms to wait */
-  #takeToken() {
+  #wait() {
     const now = this.#host.env.now();
-    const most = Math.max(1, this.#rate);
-    this.#tokens = Math.min(most, this.#tokens + ((now - this.#filledAt) / 1000) * this.#rate);
-    this.#filledAt = now;
-    if (this.#tokens < 1) return Math.ceil(((1 - this.#tokens) / this.#rate) * 1000);
-    this.#tokens -= 1;
-    return 0;
+    const gap = 1_000 / this.#rate;
+    const due = Math.max(this.#due, now - Math.max(0, 1_000 - gap));
+    if (due <= now) this.#due = due + gap;
+    return due - now;
   }
 
   /** @param {number} ms @returns {Promise<void>} */
   #pause(ms) {
-    return new Promise((resolve) => {
-      const end = () => {
-        this.#wake = null;
-        cancel();
-        resolve();
-      };
-      const cancel = this.#host.env.after(ms, end);
-      this.#wake = end;
-    });
-  }
-
-  /** @param {string} key @param {number | undefined} timeout @param {AbortSignal | undefined} signal @param {string} room */
-  #outcome(key, timeout, signal, room) {
-    return new Promise((/** @type {(published: Published) => void} */ resolve, reject) => {
-      const words = "no answer in time; it stays in the outbox and is written once when it can be";
-      const cancel = timeout === undefined ? null : this.#host.env.after(timeout, () => end({ error: errorOf("timeout", words, { room }) }));
-      const onAbort = () => {
-        const item = this.#items.find((each) => each.key === key);
-        // What is on its way can't be called back; whether it is written is then unknown.
-        if (item && (item !== this.#items[0] || !this.#isDraining)) void this.#remove(item);
-        end({ error: aborted(signal) });
-      };
-      /** @param {Outcome} outcome */
-      const end = (outcome) => {
-        this.#waiting.delete(key);
-        cancel?.();
-        signal?.removeEventListener("abort", onAbort);
-        if ("published" in outcome) resolve(outcome.published);
-        else reject(outcome.error);
-      };
-      signal?.addEventListener("abort", onAbort, { once: true });
-      this.#waiting.set(key, end);
-    });
+    return waitFor((end) => (this.#wake = () => end(null)), { after: this.#host.env.after, timeout: ms, late: () => null });
   }
 
   /** @param {Item} item @param {Outcome} outcome */
   async #settle(item, outcome) {
     await this.#remove(item);
-    this.#waiting.get(item.key)?.(outcome);
+    this.settled(item.key, outcome);
+    const { room } = item;
+    if (this.#visited.has(room) && !this.items.some((each) => each.room === room)) {
+      this.#visited.delete(room);
+      if (!this.#host.rooms.get(room)?.isUsed) this.#host.writer().request({ type: "leave", room }).catch(() => {});
+    }
     this.#host.onSettled(item, outcome);
   }
 
   /** @param {Item} item */
   async #remove(item) {
-    this.#forget(item);
-    await this.#host.store.then((store) => store.remove(item.seq)).catch(() => {});
+    if (this.#readings > 0) this.#gone.add(item.key);
+    this.#show(this.items.filter((each) => each !== item));
+    if (item.seq === UNNUMBERED) await this.#adding;
+    await this.#store.then((store) => store.remove(item.seq)).catch(() => {});
   }
 
-  /** @param {Item} item */
-  #insert(item) {
-    this.#items.push(item);
-    this.#items.sort((a, b) => a.seq - b.seq);
-    this.#bytes += sizeOf(item.message);
-    this.#show();
-  }
-
-  /** @param {Item} item */
-  #forget(item) {
-    if (!this.#items.includes(item)) return;
-    this.#items = this.#items.filter((each) => each !== item);
-    this.#bytes -= sizeOf(item.message);
-    this.#show();
-  }
-
-  #show() {
-    this.#shown.set(Object.freeze([...this.#items]));
+  /** @param {readonly Item[]} items */
+  #show(items) {
+    if (items.length !== this.size) this.#shown.set(Object.freeze([...items].sort((a, b) => a.seq - b.seq)));
   }
 }
 
-/** @param {Record<string, unknown>} message @returns {number} characters, which is near enough to bytes */
-function sizeOf(message) {
-  return JSON.stringify(message).length;
+/** @param {Item} item @param {string} words */
+function expired({ room }, words) {
+  return errorOf("queue_expired", words, { room });
+}
+
+/** @param {Record<string, unknown>} message @returns {string} */
+function jsonOf(message) {
+  try {
+    return JSON.stringify(message, (_, value) => (typeof value === "bigint" ? String(value) : value));
+  } catch (cause) {
+    throw new UsageError(`this is no JSON: ${cause}`);
+  }
 }
 
 /** @param {any} value @returns {value is Item} false when storage held something else */

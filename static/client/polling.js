@@ -1,39 +1,45 @@
 /**
  * Data by `fetch`, while the user has realtime switched off: each used room asks for the entries behind its cursor, and
  * takes them as if they had been pushed; a room that has no cursor, or one that no longer holds, takes a new picture.
+ * What the outbox has to send goes the same way, under the same keys.
+ *
+ * It is loaded when it is needed, and what it uses of the client it is handed: would it import that, bundlers would split
+ * the client for it, which costs everybody more than this file has.
  */
-
-import { errorOf, fromWire } from "./errors.js";
-import { readCursor } from "./recovery.js";
 
 /** @typedef {import("./room.js").Room<any>} Room */
 
+/** @typedef {Pick<import("./engine.js").Engine, "env" | "url" | "options" | "identity" | "rooms" | "onError">} PollingHost */
 /**
- * @typedef {object} PollingHost
- * @property {import("./environment.js").Environment} env
- * @property {string} url
- * @property {() => Promise<string | null>} token
- * @property {() => Iterable<Room>} rooms
- * @property {(error: any) => void} onError
- * @property {number} interval ms
+ * @typedef {object} Tools
+ * @property {typeof import("./errors.js").errorOf} errorOf
+ * @property {typeof import("./errors.js").fromWire} fromWire
+ * @property {number} timeout ms, unless the options say
  */
 
 const PAGE = 200;
+const POLL_MS = 30_000;
+/** @type {Readonly<Record<string, string>>} by command */
+const RESOURCES = { publish: "events", set: "state", track: "activity" };
 
 export class Polling {
   #host;
+  #tools;
   #isOn = false;
   #cancel = () => {};
 
-  /** @param {PollingHost} host */
-  constructor(host) {
+  /** @param {PollingHost} host @param {Tools} tools */
+  constructor(host, tools) {
     this.#host = host;
+    this.#tools = tools;
   }
 
+  /** @returns {boolean} whether it was off until now, and can be on */
   start() {
-    if (this.#isOn || !this.#host.env.fetch) return;
+    if (this.#isOn || !this.#host.env.fetch) return false;
     this.#isOn = true;
     void this.#round();
+    return true;
   }
 
   stop() {
@@ -43,19 +49,34 @@ export class Polling {
 
   /** Asks for all used rooms now. */
   async look() {
-    for (const room of this.#host.rooms()) {
+    for (const room of this.#host.rooms.values()) {
       if (!room.isUsed || !this.#isOn) continue;
       try {
         await this.#ask(room);
       } catch (error) {
-        this.#host.onError(error);
+        this.#host.onError(/** @type {import("./errors.js").CopresenceError} */ (error));
       }
     }
   }
 
+  /**
+   * A write as HTTP has it; nobody joins or leaves there.
+   *
+   * @param {Record<string, any>} message
+   * @returns {Promise<any>} its reply; rejects with a CopresenceError
+   */
+  async request({ type, room: name, ...body }) {
+    const resource = RESOURCES[type];
+    if (!resource) return {};
+    const written = await this.#call(`/rooms/${encodeURIComponent(name)}/${resource}`, body);
+    const room = this.#host.rooms.get(name);
+    if (room?.isUsed) this.#ask(room).catch(this.#host.onError);
+    return written;
+  }
+
   async #round() {
     await this.look();
-    if (this.#isOn) this.#cancel = this.#host.env.after(this.#host.interval, () => void this.#round());
+    if (this.#isOn) this.#cancel = this.#host.env.after(this.#host.options.pollInterval ?? POLL_MS, () => void this.#round());
   }
 
   /** @param {Room} room */
@@ -63,27 +84,43 @@ export class Polling {
     const path = `/rooms/${encodeURIComponent(room.name)}`;
     for (let isMore = room.cursor !== null; isMore; ) {
       const before = /** @type {import("./types.js").Cursor} */ (room.cursor);
-      const page = await this.#get(`${path}/history?after=${before.offset}&limit=${PAGE}`);
-      const cursor = readCursor(page.cursor);
+      const page = await this.#call(`${path}/history?after=${before.offset}&limit=${PAGE}`);
+      const { epoch, offset } = page.cursor ?? {};
       // Another life of the log, or a start that is gone: no part of it is shown as the whole.
-      if (cursor?.epoch !== before.epoch || page.oldest > before.offset + 1 || cursor.offset < before.offset) break;
+      if (epoch !== before.epoch || page.oldest > before.offset + 1 || offset < before.offset) break;
       const last = page.entries?.at?.(-1);
       if (!last) return;
       room.takeFetched({ room: room.name, recovered: true, cursor: { epoch: before.epoch, offset: last.offset, entry: last.id }, entries: page.entries, more: true });
       if (page.more !== true) return;
       isMore = room.cursor !== before;
     }
-    room.takeFetched({ recovered: false, reason: room.cursor ? "too_old" : undefined, entries: [], ...(await this.#get(path)) });
+    room.takeFetched({ recovered: false, reason: room.cursor ? "too_old" : undefined, entries: [], ...(await this.#call(path)) });
   }
 
-  /** @param {string} path @returns {Promise<any>} */
-  async #get(path) {
-    const { env, url, token } = this.#host;
-    const bearer = await token();
+  /** @param {string} path @param {Record<string, unknown>} [body] of a write @returns {Promise<any>} */
+  async #call(path, body) {
+    const { env, url, identity, options } = this.#host;
+    const { errorOf, fromWire, timeout } = this.#tools;
     const fetch = /** @type {typeof globalThis.fetch} */ (env.fetch);
-    const answer = await fetch(url + path, { headers: bearer === null ? {} : { authorization: `Bearer ${bearer}` } });
-    const body = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw body.code ? fromWire(body) : errorOf("unavailable", `${path} was answered with ${answer.status}`);
-    return body;
+    const stop = new AbortController();
+    const cancel = env.after(options.timeout ?? timeout, () => stop.abort());
+    let refusal;
+    try {
+      const bearer = await identity.fresh();
+      const answer = await fetch(url + path, {
+        signal: stop.signal,
+        headers: { ...(bearer && { authorization: `Bearer ${bearer}` }), ...(body && { "content-type": "application/json" }) },
+        ...(body && { method: "POST", body: JSON.stringify(body) }),
+      });
+      const said = await answer.json().catch(() => ({}));
+      if (answer.ok) return said;
+      refusal = said.code ? fromWire(said) : errorOf("unavailable", `${path} was answered with ${answer.status}`);
+    } catch (/** @type {any} */ cause) {
+      // What fetch itself says is a TypeError for everything; a token that is none has said so itself.
+      refusal = "retryable" in cause ? cause : errorOf("closed", "the server can't be reached", { cause });
+    } finally {
+      cancel();
+    }
+    throw refusal;
   }
 }

@@ -34,7 +34,7 @@ export function readJoined(message) {
   return {
     cursor,
     recovered: message.recovered === true,
-    reason: typeof message.reason === "string" ? message.reason : null,
+    reason: readText(message.reason),
     entries: readEntries(message.entries),
     activity: readEntries(message.activity),
     state: isObject(message.state) ? message.state : {},
@@ -45,14 +45,14 @@ export function readJoined(message) {
 /** @param {any} value @returns {Cursor | null} */
 export function readCursor(value) {
   if (typeof value?.epoch !== "string" || !isCount(value.offset)) return null;
-  const entry = typeof value.entry === "string" ? value.entry : null;
+  const entry = readText(value.entry);
   // Without its proof a cursor past the start is worth nothing, and the server would refuse it.
   return value.offset > 0 && entry === null ? null : { epoch: value.epoch, offset: value.offset, entry };
 }
 
 /** @param {unknown} value @returns {Entry[]} those that are entries */
 export function readEntries(value) {
-  return Array.isArray(value) ? value.flatMap((each) => readEntry(each) ?? []) : [];
+  return readList(value).flatMap((each) => readEntry(each) ?? []);
 }
 
 /** @param {any} value @returns {Entry | null} */
@@ -65,7 +65,17 @@ export function readEntry(value) {
 
 /** @param {Record<string, any>} message `source` @returns {NonNullable<import("./types.js").RoomSnapshot["source"]>} */
 export function readSource({ ok, message, age }) {
-  return { ok: ok === true, message: typeof message === "string" ? message : null, age: typeof age === "number" ? age : null };
+  return { ok: ok === true, message: readText(message), age: typeof age === "number" ? age : null };
+}
+
+/** @param {unknown} value @returns {any[]} nothing of what is no list */
+export function readList(value) {
+  return Array.isArray(value) ? value : [];
+}
+
+/** @param {unknown} value @returns {string | null} */
+export function readText(value) {
+  return typeof value === "string" ? value : null;
 }
 
 /** @param {unknown} value @returns {Date | null} */

@@ -2,34 +2,29 @@
 
 import { Emitter } from "./emitter.js";
 import { applyPresence, NOBODY } from "./members.js";
-import { Store } from "./store.js";
+import { Readable } from "./store.js";
 
 /** @typedef {import("./types.js").PresenceSnapshot} PresenceSnapshot */
+/** @typedef {{ status?: import("./types.js").MemberStatus, state?: Record<string, unknown> }} Shown */
 
 /** A blip shows nothing; after so long without a connection the list is marked as what it was. */
 const STALE_MS = 5_000;
 
-/**
- * @typedef {object} PresenceHost
- * @property {Pick<import("./environment.js").Environment, "after">} env
- * @property {() => string | null} selfId
- * @property {(change: { status?: import("./types.js").MemberStatus, state?: Record<string, unknown> }) => void} show
- */
-
-export class RoomPresence {
+/** @extends {Readable<PresenceSnapshot>} */
+export class RoomPresence extends Readable {
+  #room;
   #host;
   #roster = NOBODY;
   #emitter = new Emitter();
-  /** @type {Store<PresenceSnapshot>} */
-  #shown = new Store(snapshot(NOBODY, null, false));
-  /** @type {(() => void) | null} */
-  #cancelStale = null;
+  /** @type {Shown} */
+  #own = {};
+  #cancelStale = () => {};
 
-  /** @param {PresenceHost} host */
-  constructor(host) {
+  /** @param {import("./room.js").Room<any>} room @param {import("./room.js").RoomHost} host */
+  constructor(room, host) {
+    super(snapshot(NOBODY));
+    this.#room = room;
     this.#host = host;
-    this.getSnapshot = this.#shown.getSnapshot;
-    this.subscribe = this.#shown.subscribe;
   }
 
   get self() {
@@ -48,13 +43,18 @@ export class RoomPresence {
     return this.getSnapshot().count;
   }
 
-  get byUser() {
-    return this.#roster.byUser;
+  /** What this page shows of itself here; a status of its own goes before what the page sees. */
+  get own() {
+    const { status = this.#host.attention.status, state = {} } = this.#own;
+    return { status, state };
   }
 
-  /** What others see of this page here. @param {{ status?: import("./types.js").MemberStatus, state?: Record<string, unknown> }} change */
+  /** What others see of this page here. @param {Shown} change */
   update(change) {
-    this.#host.show(change);
+    this.#own = { ...this.#own, ...change };
+    if (this.#room.status !== "joined") return;
+    // Lost or refused for being too fast, the next join brings it, or the next change.
+    this.#room.request("presence", this.own).catch((error) => error.retryable || this.#host.onError(error));
   }
 
   /** `sync` is a whole list. @param {"join" | "update" | "leave" | "sync"} event @param {(data: any) => void} handler */
@@ -65,10 +65,7 @@ export class RoomPresence {
   /** @param {Record<string, any>} message `joined` or `presence` @returns {import("./members.js").Difference} */
   receive(message) {
     const { roster, difference } = applyPresence(this.#roster, message);
-    this.#roster = roster;
-    this.#cancelStale?.();
-    this.#cancelStale = null;
-    this.#show(false);
+    this.#become(roster);
     for (const member of difference.joined) this.#emitter.emit("join", member);
     for (const member of difference.updated) this.#emitter.emit("update", member);
     for (const member of difference.left) this.#emitter.emit("leave", member);
@@ -76,32 +73,35 @@ export class RoomPresence {
     return difference;
   }
 
+  /** @param {string} user @returns {boolean} whether they may be here; in a large room nobody knows */
+  has(user) {
+    return this.#roster.large || this.#roster.byUser.has(user);
+  }
+
   /** The connection is lost; who was here probably still is. */
   lose() {
-    this.#cancelStale ??= this.#host.env.after(STALE_MS, () => this.#show(true));
+    this.#cancelStale = this.#host.env.after(STALE_MS, () => this.#become(this.#roster, true));
   }
 
   clear() {
-    this.#cancelStale?.();
-    this.#cancelStale = null;
-    this.#roster = NOBODY;
-    this.#show(false);
+    this.#become(NOBODY);
   }
 
-  /** @param {boolean} stale */
-  #show(stale) {
-    this.#shown.set(snapshot(this.#roster, this.#host.selfId(), stale));
+  /** @param {import("./members.js").Roster} roster @param {boolean} [stale] */
+  #become(roster, stale) {
+    this.#cancelStale();
+    this.#roster = roster;
+    this.show(snapshot(roster, this.#host.user?.id, stale));
   }
 }
 
 /**
  * @param {import("./members.js").Roster} roster
- * @param {string | null} selfId
- * @param {boolean} stale
+ * @param {string} [selfId]
+ * @param {boolean} [stale]
  * @returns {PresenceSnapshot}
  */
-function snapshot({ byUser, count, large }, selfId, stale) {
+function snapshot({ byUser, count, large }, selfId = "", stale = false) {
   const members = [...byUser.values()].sort((a, b) => a.name.localeCompare(b.name) || (a.user < b.user ? -1 : 1));
-  const others = members.filter(({ user }) => user !== selfId);
-  return Object.freeze({ self: byUser.get(selfId ?? "") ?? null, others, members, count, large, stale });
+  return { self: byUser.get(selfId) ?? null, others: members.filter(({ user }) => user !== selfId), members, count, large, stale };
 }

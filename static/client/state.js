@@ -5,30 +5,28 @@
  */
 
 import { UsageError } from "./errors.js";
-import { guarded, Store } from "./store.js";
+import { readList } from "./recovery.js";
+import { Store } from "./store.js";
 
-/** @typedef {{ set: Record<string, unknown>, remove: readonly string[], offset: number | null }} Pending */
+/** @typedef {{ set: Record<string, unknown>, removed: readonly string[] }} Change */
 /** @typedef {import("./types.js").Published} Published */
+/** @typedef {import("./types.js").WriteOptions & { ifOffset?: number }} SetOptions */
 
 export class RoomState {
+  #room;
   /** Keys are anybody's strings, so a Map, in which `__proto__` is a key like others. @type {Map<string, unknown>} */
   #confirmed = new Map();
-  /** @type {Pending[]} oldest first */
+  /** Oldest first; infinite until the server said where in the log it is. @type {(Change & { offset: number })[]} */
   #pending = [];
   /** @type {Store<Readonly<Record<string, any>>>} */
-  #shown = new Store(Object.freeze({}));
-  #write;
-  #offset = 0;
-
-  /** @param {(message: Record<string, unknown>, options?: import("./types.js").WriteOptions) => Promise<Published>} write */
-  constructor(write) {
-    this.#write = write;
-    this.getSnapshot = this.#shown.getSnapshot;
-  }
-
+  #shown = new Store({});
+  getSnapshot = this.#shown.getSnapshot;
   /** Up to where the log is in it. */
-  get offset() {
-    return this.#offset;
+  offset = 0;
+
+  /** @param {import("./room.js").Room<any>} room */
+  constructor(room) {
+    this.#room = room;
   }
 
   /** @param {string} key @returns {any} */
@@ -46,17 +44,16 @@ export class RoomState {
    * Shown at once, and taken back when it is refused.
    *
    * @param {Record<string, unknown>} patch
-   * @param {import("./types.js").WriteOptions & { ifOffset?: number }} [options] `ifOffset` refuses the write (ConflictError) when one
-   *   of its keys was written after that offset
+   * @param {SetOptions} [options] `ifOffset` refuses the write (ConflictError) when one of its keys was written after that offset
    * @returns {Promise<Published>}
    */
-  set(patch, options = {}) {
-    return this.#change({ set: { ...patch }, remove: [], offset: null }, options);
+  set(patch, options) {
+    return this.#change({ set: { ...patch }, removed: [] }, options);
   }
 
   /** @param {...string} keys @returns {Promise<Published>} */
   remove(...keys) {
-    return this.#change({ set: {}, remove: keys, offset: null }, {});
+    return this.#change({ set: {}, removed: keys });
   }
 
   /**
@@ -67,13 +64,13 @@ export class RoomState {
   subscribe(keys, listener) {
     if (typeof keys === "function") return this.#shown.subscribe(keys);
     if (!listener) throw new UsageError("state.subscribe(keys, listener) needs a listener");
-    const watched = typeof keys === "string" ? [keys] : [...keys];
-    let before = watched.map((key) => this.get(key));
+    const read = () => [keys].flat().map((key) => this.get(key));
+    let before = read();
     return this.#shown.subscribe(() => {
-      const now = watched.map((key) => this.get(key));
+      const now = read();
       const isSame = now.every((value, at) => Object.is(value, before[at]));
       before = now;
-      if (!isSame) guarded(listener);
+      if (!isSame) listener();
     });
   }
 
@@ -81,16 +78,16 @@ export class RoomState {
   replace(all, offset) {
     this.#confirmed = new Map(Object.entries(all));
     // Offsets of another epoch don't compare, so what was answered before counts as in the picture.
-    this.#offset = offset;
-    this.#pending = this.#pending.filter((each) => each.offset === null);
+    this.#pending = this.#pending.filter((each) => each.offset === Infinity);
+    this.offset = offset;
     this.#show();
   }
 
   /** @param {{ offset: number, set?: any, removed?: any }} entry */
-  apply({ offset, set, removed }) {
-    for (const [key, value] of Object.entries(set ?? {})) this.#confirmed.set(key, value);
-    for (const key of Array.isArray(removed) ? removed : []) this.#confirmed.delete(key);
-    this.#reach(offset);
+  apply(entry) {
+    alter(this.#confirmed, entry);
+    this.offset = Math.max(this.offset, entry.offset);
+    this.#show();
   }
 
   /** What is confirmed, for a snapshot over a reload. */
@@ -98,42 +95,36 @@ export class RoomState {
     return Object.fromEntries(this.#confirmed);
   }
 
-  /** @param {Pending} pending @param {import("./types.js").WriteOptions & { ifOffset?: number }} options */
-  async #change(pending, { ifOffset, ...options }) {
+  /** @param {Change} change @param {SetOptions} [options] */
+  async #change(change, { ifOffset, ...options } = {}) {
+    const pending = { ...change, offset: Infinity };
     this.#pending.push(pending);
     this.#show();
-    const { set, remove } = pending;
-    const message = { type: "set", set, ...(remove.length && { remove }), ...(ifOffset !== undefined && { if_offset: ifOffset }) };
     try {
-      const published = await this.#write(message, options);
+      const published = await this.#room.write({ type: "set", set: change.set, remove: change.removed, if_offset: ifOffset }, options);
       pending.offset = published.offset;
-      this.#reach(this.#offset);
       return published;
     } catch (error) {
-      this.#pending = this.#pending.filter((each) => each !== pending);
-      this.#show();
+      pending.offset = 0;
       throw error;
+    } finally {
+      this.#show();
     }
-  }
-
-  /** @param {number} offset */
-  #reach(offset) {
-    this.#offset = Math.max(this.#offset, offset);
-    // The reply may come before the entry: until the log is here, the write stays on top.
-    this.#pending = this.#pending.filter((each) => each.offset === null || each.offset > this.#offset);
-    this.#show();
   }
 
   #show() {
+    // The reply may come before the entry: until the log is here, the write stays on top.
+    this.#pending = this.#pending.filter(({ offset }) => offset > this.offset);
     const shown = new Map(this.#confirmed);
-    for (const { set, remove } of this.#pending) {
-      for (const [key, value] of Object.entries(set)) shown.set(key, value);
-      for (const key of remove) shown.delete(key);
-    }
-    const next = Object.fromEntries(shown);
+    for (const change of this.#pending) alter(shown, change);
     const before = this.getSnapshot();
-    const keys = Object.keys(next);
-    const isSame = keys.length === Object.keys(before).length && keys.every((key) => Object.hasOwn(before, key) && Object.is(before[key], next[key]));
-    if (!isSame) this.#shown.set(Object.freeze(next));
+    const isSame = shown.size === Object.keys(before).length && [...shown].every(([key, value]) => Object.hasOwn(before, key) && Object.is(before[key], value));
+    if (!isSame) this.#shown.set(Object.fromEntries(shown));
   }
+}
+
+/** @param {Map<string, unknown>} values @param {{ set?: any, removed?: any }} change by whoever, so of any form */
+export function alter(values, { set, removed }) {
+  for (const [key, value] of Object.entries(set ?? {})) values.set(key, value);
+  for (const key of readList(removed)) values.delete(key);
 }

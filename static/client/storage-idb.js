@@ -10,6 +10,7 @@
  * @property {string} tab who said it
  * @property {string} room
  * @property {Record<string, unknown>} message `publish`, `set` or `track`, without room, key and id
+ * @property {number} [bytes] of the message as JSON
  * @property {number} at milliseconds since 1970
  *
  * @typedef {object} OutboxStore
@@ -17,68 +18,68 @@
  * @property {(item: Omit<Item, "seq">) => Promise<number>} add returns its `seq`
  * @property {(seq: number) => Promise<void>} remove
  * @property {() => void} close
+ * @property {boolean} isShared whether other tabs see it
  */
+
+import { waitFor } from "./requests.js";
 
 const DATABASE = "copresence";
 const STORE = "outbox";
+const OPEN_MS = 2_000;
+
+/** @param {IDBFactory | null} indexedDB @param {import("./environment.js").Environment["after"]} after @returns {Promise<OutboxStore>} in memory, where the browser does not allow more */
+export async function openStore(indexedDB, after) {
+  try {
+    // Some never answer, and then nothing that waits would ever be sent.
+    return await waitFor((end) => {
+      indexedStore(/** @type {IDBFactory} */ (indexedDB)).then((store) => end(null, store), end);
+    }, { after, timeout: OPEN_MS, late: () => Error() });
+  } catch {
+    return memoryStore();
+  }
+}
 
 /** @returns {OutboxStore} */
-export function memoryStore() {
-  /** @type {Item[]} */
-  let items = [];
+function memoryStore() {
+  /** @type {Map<number, Item>} */
+  const items = new Map();
   let last = 0;
   return {
-    load: async () => [...items],
+    isShared: false,
+    load: async () => [...items.values()],
     async add(item) {
       last += 1;
-      items.push({ ...item, seq: last });
+      items.set(last, { ...item, seq: last });
       return last;
     },
-    async remove(seq) {
-      items = items.filter((item) => item.seq !== seq);
-    },
+    remove: async (seq) => void items.delete(seq),
     close() {},
   };
 }
 
-/**
- * @param {IDBFactory} indexedDB
- * @returns {Promise<OutboxStore>} rejects where the browser does not allow it
- */
-export async function indexedStore(indexedDB) {
+/** @param {IDBFactory} indexedDB @returns {Promise<OutboxStore>} */
+async function indexedStore(indexedDB) {
   const open = indexedDB.open(DATABASE, 1);
   open.onupgradeneeded = () => open.result.createObjectStore(STORE, { keyPath: "seq", autoIncrement: true });
-  const database = await done(open);
+  const database = await new Promise((/** @type {(database: IDBDatabase) => void} */ resolve, reject) => {
+    open.onsuccess = () => resolve(open.result);
+    // Blocked: another version of the client has it open.
+    open.onerror = open.onblocked = reject;
+  });
   // Another version of the client wants to change it: it must not wait for this tab.
   database.onversionchange = () => database.close();
-  /** @template T @param {IDBTransactionMode} mode @param {(store: IDBObjectStore) => IDBRequest<T>} ask @returns {Promise<T>} */
-  const run = async (mode, ask) => {
+  /** Resolves when it is on the disk. @param {IDBTransactionMode} mode @param {(store: IDBObjectStore) => IDBRequest} ask @returns {Promise<any>} */
+  const run = (mode, ask) => new Promise((resolve, reject) => {
     const transaction = database.transaction(STORE, mode);
-    const result = await done(ask(transaction.objectStore(STORE)));
-    if (mode === "readwrite") await committed(transaction);
-    return result;
-  };
+    const request = ask(transaction.objectStore(STORE));
+    transaction.oncomplete = () => resolve(request.result);
+    transaction.onabort = transaction.onerror = reject;
+  });
   return {
+    isShared: true,
     load: () => run("readonly", (store) => store.getAll()),
-    add: async (item) => Number(await run("readwrite", (store) => store.add(item))),
-    remove: async (seq) => void (await run("readwrite", (store) => store.delete(seq))),
+    add: (item) => run("readwrite", (store) => store.add(item)),
+    remove: (seq) => run("readwrite", (store) => store.delete(seq)),
     close: () => database.close(),
   };
-}
-
-/** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
-function done(request) {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-    if ("onblocked" in request) request.onblocked = () => reject(new Error("the database is held by another version"));
-  });
-}
-
-/** @param {IDBTransaction} transaction @returns {Promise<void>} */
-function committed(transaction) {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = transaction.onerror = () => reject(transaction.error);
-  });
 }

@@ -6,11 +6,10 @@
 import { attempt } from "./environment.js";
 
 export class Keep {
-  /** @type {Storage | null} */
   #area;
   #prefix;
-  /** What the browser did not take. @type {Map<string, string>} */
-  #memory = new Map();
+  /** What the browser did not take. @type {Record<string, string | null>} */
+  #memory = {};
 
   /** @param {Storage | null} area @param {string} prefix */
   constructor(area, prefix) {
@@ -20,24 +19,20 @@ export class Keep {
 
   /** @param {string} key @returns {any} undefined when there is nothing, or nothing readable */
   get(key) {
-    const text = this.#memory.get(key) ?? attempt(() => this.#area?.getItem(this.#prefix + key));
-    return text == null ? undefined : (attempt(() => JSON.parse(text)) ?? undefined);
+    const text = this.#memory[key] ?? attempt(() => this.#area?.getItem(this.#prefix + key));
+    return attempt(() => JSON.parse(/** @type {string} */ (text))) ?? undefined;
   }
 
   /** @param {string} key @param {unknown} value undefined removes */
   set(key, value) {
-    if (value === undefined) {
-      this.#memory.delete(key);
-      attempt(() => this.#area?.removeItem(this.#prefix + key));
-      return;
-    }
     const text = JSON.stringify(value);
+    const name = this.#prefix + key;
     const isTaken = attempt(() => {
-      this.#area?.setItem(this.#prefix + key, text);
-      return this.#area !== null;
+      if (text === undefined) this.#area?.removeItem(name);
+      else this.#area?.setItem(name, text);
+      return this.#area;
     });
-    if (isTaken) this.#memory.delete(key);
-    else this.#memory.set(key, text);
+    this.#memory[key] = isTaken ? null : text;
   }
 
   /** Reads and removes, so that a duplicated tab never shares it. @param {string} key @returns {any} */
@@ -46,4 +41,9 @@ export class Keep {
     this.set(key, undefined);
     return value;
   }
+}
+
+/** @param {unknown} value of whatever storage or server @returns {string | undefined} */
+export function textOf(value) {
+  return typeof value === "string" ? value : undefined;
 }

@@ -4,7 +4,7 @@
  */
 
 /** @template T */
-export class Store {
+export class Readable {
   /** @type {T} */
   #value;
   /** @type {Set<() => void>} */
@@ -12,22 +12,34 @@ export class Store {
 
   /** @param {T} value */
   constructor(value) {
-    this.#value = value;
-    this.getSnapshot = () => this.#value;
-    /** @type {(listener: () => void) => () => void} */
-    this.subscribe = (listener) => {
-      // Wrapped, so that one function given twice is two subscriptions.
-      const own = () => listener();
-      this.#listeners.add(own);
-      return () => void this.#listeners.delete(own);
-    };
+    this.#value = Object.freeze(value);
+    /** The first one, which pages that a server rendered begin with. @type {() => T} */
+    this.getServerSnapshot = () => value;
   }
 
-  /** @param {T} value a new object when anything in it changed */
-  set(value) {
+  getSnapshot = () => this.#value;
+
+  /** @param {() => void} listener @returns {() => void} ends it */
+  subscribe = (listener) => {
+    // Wrapped, so that one function given twice is two subscriptions.
+    const own = () => listener();
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  };
+
+  /** @protected @param {T} value a new object when anything in it changed; nobody changes it any more */
+  show(value) {
     if (Object.is(value, this.#value)) return;
-    this.#value = value;
+    this.#value = Object.freeze(value);
     for (const listener of [...this.#listeners]) guarded(listener);
+  }
+}
+
+/** A value that its owner sets from outside. @template T @extends {Readable<T>} */
+export class Store extends Readable {
+  /** @param {T} value as for `show` */
+  set(value) {
+    this.show(value);
   }
 }
 
@@ -40,13 +52,6 @@ export function guarded(action) {
   try {
     action();
   } catch (error) {
-    report(error);
+    (globalThis.reportError ?? console.error)(error);
   }
-}
-
-/** @param {unknown} error */
-function report(error) {
-  const { reportError } = /** @type {any} */ (globalThis);
-  if (typeof reportError === "function") reportError(error);
-  else console.error(error);
 }

@@ -14,6 +14,7 @@
  */
 
 import { attempt } from "./environment.js";
+import { errorOf } from "./errors.js";
 
 /**
  * @param {string} url http or https; the WebSocket's is derived from it
@@ -22,15 +23,15 @@ import { attempt } from "./environment.js";
  * @returns {Transport} throws when the browser refuses even to try
  */
 export function openWebSocket(url, { WebSocket }, { onOpen, onMessage, onClose }) {
-  if (!WebSocket) throw new Error("there is no WebSocket here");
-  const socket = new WebSocket(`${url.replace(/^http/, "ws")}/ws`, "copresence.v1");
+  const socket = attempt(() => WebSocket && new WebSocket(`${url.replace(/^http/, "ws")}/ws`, "copresence.v1"));
+  if (!socket) throw errorOf("transport_unavailable", "no WebSocket could be opened");
   socket.onopen = onOpen;
   socket.onmessage = (event) => onMessage(event.data);
   socket.onclose = (event) => onClose(event.code, event.reason);
   return {
     name: "websocket",
     get buffered() {
-      return socket.bufferedAmount ?? 0;
+      return socket.bufferedAmount;
     },
     send(text) {
       if (socket.readyState !== 1) return false;

@@ -98,12 +98,16 @@ export interface LinkStatus {
   readonly error: CopresenceError | null;
   /** The server is switched off or full. */
   readonly paused: boolean;
+  /** The node sent this client elsewhere, where it is connected already: nothing was lost. */
+  readonly moving?: boolean;
 }
 
 export interface TabStatus {
   /** `alone`: this tab has a connection of its own. */
   readonly role: "leader" | "follower" | "alone";
   readonly count: number;
+  /** Of all tabs people looked at this one last: where toasts are. */
+  readonly front: boolean;
 }
 
 /** An immutable snapshot; another object whenever anything in it changed. */
@@ -140,7 +144,6 @@ export interface OutboxOptions {
 }
 
 export interface PresenceOptions {
-  idleAfter?: number;
   awayAfter?: number;
   awayWhenHidden?: number;
 }
@@ -150,6 +153,8 @@ export interface TabOptions {
   watchdog?: number;
   /** ms that it then has to answer until it is replaced. */
   steal?: number;
+  /** Has a SharedWorker lead instead of a tab; by default only where there are no Web Locks. */
+  worker?: boolean;
 }
 
 export type TokenSource = string | ((why: { refused: boolean }) => string | null | Promise<string | null>);
@@ -337,11 +342,11 @@ export interface CollectionSnapshot<T> {
   readonly error: Error | null;
 }
 export interface CollectionOptions<T> {
-  getId?: (item: T) => string;
-  fetch?: () => Promise<T[]>;
-  initialData?: T[];
+  getId?: ((item: T) => string) | undefined;
+  fetch?: (() => Promise<T[]>) | undefined;
+  initialData?: T[] | undefined;
   /** ms between two looks while realtime is off or down. */
-  pollInterval?: number;
+  pollInterval?: number | undefined;
 }
 
 // --- Notifications ----------------------------------------------------------------------------------------------------

@@ -9,34 +9,34 @@ const LATE_MS = 5_000;
 
 /**
  * @param {import("./environment.js").Environment} env
- * @param {{ onWake: () => void, onHide: (isKept: boolean) => void, onShow: () => void }} hear `onHide`: the page goes, or is kept
- *   for the way back (`isKept`); `onShow`: it came back from there
- * @returns {() => void} stops listening
+ * @param {AbortSignal} signal stops listening
+ * @param {{ onWake: () => void, onHide: (isKept: boolean) => void, onShow: () => void, onSight: (isHidden: boolean) => void }} hear
+ *   `onHide`: the page goes, or is kept for the way back (`isKept`); `onShow`: it came back from there; `onSight`: it can be seen or not
  */
-export function watchWaking(env, { onWake, onHide, onShow }) {
-  const { window, document } = env;
-  if (!window) return () => {};
-  const stop = new AbortController();
+export function watchPage({ window, document, date, after }, signal, { onWake, onHide, onShow, onSight }) {
   const on = (/** @type {EventTarget | null} */ target, /** @type {string} */ event, /** @type {(event: any) => void} */ hear) => {
-    target?.addEventListener(event, hear, { signal: stop.signal });
+    target?.addEventListener(event, hear, { signal });
   };
+  const see = () => {
+    const isHidden = document?.visibilityState === "hidden";
+    onSight(isHidden);
+    return isHidden;
+  };
+  see();
   on(window, "online", onWake);
   on(window, "offline", onWake);
   on(document, "resume", onWake);
-  on(document, "visibilitychange", () => document?.visibilityState === "visible" && onWake());
+  on(document, "visibilitychange", () => see() || onWake());
   on(window, "pagehide", (event) => onHide(event.persisted === true));
   on(window, "pageshow", (event) => event.persisted && onShow());
-  let cancel = () => {};
   const look = () => {
-    const begun = env.date();
-    cancel = env.after(LOOK_EVERY_MS, () => {
-      if (Math.abs(env.date() - begun - LOOK_EVERY_MS) > LATE_MS) onWake();
+    const begun = date();
+    const cancel = after(LOOK_EVERY_MS, () => {
+      signal.removeEventListener("abort", cancel);
+      if (Math.abs(date() - begun - LOOK_EVERY_MS) > LATE_MS) onWake();
       look();
     });
+    signal.addEventListener("abort", cancel);
   };
-  look();
-  return () => {
-    stop.abort();
-    cancel();
-  };
+  if (window) look();
 }

@@ -34,17 +34,3 @@ export function byId(id) {
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
-
-const ARROW = "M1 1l5 14 2.5-6L14 6.5z";
-
-/** @returns {SVGElement} the arrow of a cursor */
-export function arrow() {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("width", "18");
-  svg.setAttribute("height", "18");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", ARROW);
-  svg.append(path);
-  return svg;
-}

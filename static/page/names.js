@@ -1,7 +1,7 @@
-/** First names for those who come as guests, drawn so that two people in a room rarely share one. */
+/** First names for those who come as guests, drawn so that two people in a room rarely share one. Grace is the robot's. */
 
 export const NAMES = [
-  "Ada", "Grace", "Linus", "Edsger", "Barbara", "Alan", "Hedy", "Radia", "Katherine", "Dennis", "Margaret", "Claude",
+  "Ada", "Linus", "Edsger", "Barbara", "Alan", "Hedy", "Radia", "Katherine", "Dennis", "Margaret", "Claude",
   "Emmy", "Sofia", "Leonhard", "Maryam", "Srinivasa", "Hypatia", "Niels", "Lise", "Marie", "Rosalind", "Jocelyn",
   "Chandra", "Vera", "Carl", "Tycho", "Caroline", "Amara", "Yuki", "Mateo", "Ines", "Noor", "Kofi", "Freya", "Anton",
   "Leila", "Tomas", "Zofia", "Henrik", "Priya", "Jonas", "Mina", "Oskar", "Thandi", "Rafael", "Aiko", "Nils", "Selma",
@@ -27,15 +27,4 @@ export function drawName(random = Math.random) {
 export function cleanName(typed) {
   const line = typed.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ").replace(/\s+/g, " ").trim();
   return Array.from(line).slice(0, NAME_CHARACTERS_MAX).join("").trim();
-}
-
-/**
- * One or two letters for an avatar.
- *
- * @param {string} name
- */
-export function initials(name) {
-  const words = name.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
-  const letters = words.length > 1 ? [words[0], words[words.length - 1]] : words;
-  return letters.map((word) => Array.from(word)[0].toLocaleUpperCase()).join("") || "?";
 }

@@ -30,26 +30,40 @@ export class Tab {
   /**
    * @param {import("playwright-core").BrowserContext} context
    * @param {string} origin
-   * @param {Record<string, unknown>} options of the client
+   * @param {Record<string, unknown>} options of the client, as JSON; what is none, `prepare` leaves in `globalThis.more`
+   * @param {(page: import("playwright-core").Page) => Promise<unknown>} [prepare] ahead of the first script
    */
-  static async open(context, origin, options = {}) {
+  static async open(context, origin, options = {}, prepare = async () => {}) {
     const tab = new Tab(await context.newPage(), origin);
-    // Before any script of the page, and again after each reload.
-    await tab.page.addInitScript((given) => {
+    await prepare(tab.page);
+    await Tab.prepare(tab.page, options);
+    await tab.goto();
+    return tab;
+  }
+
+  /** Gives a page its `begin`, before any script of its own and again after each reload. @param {import("playwright-core").Page} page @param {Record<string, unknown>} options */
+  static async prepare(page, options) {
+    await page.addInitScript((given) => {
       globalThis.begin = async () => {
         const { createClient } = await import("/client/index.js");
-        const client = createClient({ room: "test", ...given });
-        const heard = { notes: [], states: [], resets: 0, left: [], errors: [] };
-        client.on("note", (data) => heard.notes.push(data));
-        client.on("reset", () => (heard.resets += 1));
+        const client = createClient({ room: "test", ...given, ...globalThis.more });
+        const heard = { notes: [], offsets: [], states: [], resets: 0, reasons: [], came: [], left: [], errors: [], restored: [] };
+        client.on("note", (data, { offset }) => {
+          heard.notes.push(data);
+          heard.offsets.push(offset);
+        });
+        client.on("reset", ({ reason }) => {
+          heard.resets += 1;
+          heard.reasons.push(reason);
+        });
+        client.on("connection:restored", ({ recovered }) => heard.restored.push(recovered));
+        client.on("user:login", ({ userId }) => heard.came.push(userId));
         client.on("user:logout", ({ userId }) => heard.left.push(userId));
         client.on("connection:state", ({ state }) => heard.states.push(state));
         client.on("error", ({ error }) => heard.errors.push(error.code));
-        Object.assign(globalThis, { client, heard, room: client.room("test") });
+        Object.assign(globalThis, { client, heard, room: client.room(given.room ?? "test") });
       };
     }, options);
-    await tab.goto();
-    return tab;
   }
 
   /** A page of the node without the demo: the server answers what is no page with JSON, in the same origin. */
@@ -67,7 +81,10 @@ export class Tab {
     return until(() => this.page.evaluate(() => globalThis.room.status), (status) => status === "joined", { what: "joined", within });
   }
 
-  /** @returns {Promise<{ notes: unknown[], states: string[], resets: number, left: string[], errors: string[] }>} */
+  /**
+   * @returns {Promise<{ notes: unknown[], offsets: number[], states: string[], resets: number, reasons: string[],
+   *   came: string[], left: string[], errors: string[], restored: boolean[] }>}
+   */
   heard() {
     return this.page.evaluate(() => globalThis.heard);
   }

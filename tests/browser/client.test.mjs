@@ -33,7 +33,6 @@ afterEach(() => context.close());
 const room = () => `client:${number}`;
 /** Somebody over the wire that is cut, or straight to the node. */
 const open = (options = {}, origin = wire.url) => Tab.open(context, origin, { room: room(), ...options });
-const numbers = (from, to) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
 
 /** Somebody else, in a browser of their own, straight to the node. */
 async function grace() {
@@ -50,83 +49,6 @@ async function ada(options) {
   await tab.live();
   return tab;
 }
-
-/** What the log itself holds, asked by a fresh client. @param {Tab} tab */
-function logged(tab) {
-  return tab.page.evaluate(async () => (await globalThis.room.history({ limit: 200 })).entries.map(({ data }) => data));
-}
-
-test("ten cuts while somebody talks: everything once and in order, and nobody is seen leaving", async () => {
-  const other = await grace();
-  const tab = await ada();
-  await until(() => other.tab.page.evaluate(() => globalThis.room.presence.count), (count) => count === 2);
-  let said = 0;
-  for (let cut = 0; cut < 10; cut += 1) {
-    await other.tab.say(said + 1);
-    wire.cut();
-    await other.tab.say(said + 2);
-    said += 2;
-    await until(() => tab.inspect(), ({ status }) => status.state !== "connected", { what: "noticed the cut" });
-    wire.up();
-    await tab.live();
-  }
-  await until(() => tab.notes(), (notes) => notes.length >= said, { what: "everything came" });
-  assert.deepEqual(await tab.notes(), numbers(1, said));
-  const { resets } = await tab.heard();
-  const { rooms } = await tab.inspect();
-  assert.deepEqual([resets, rooms[room()].gaps], [0, 0]);
-  assert.deepEqual((await other.tab.heard()).left, []);
-  assert.ok(tab.connected.slice(1).every(({ resumed }) => resumed), "the same session each time");
-  assert.deepEqual(tab.alarms, []);
-  await other.close();
-});
-
-test("a wire that swallows everything is noticed within three seconds of looking at the page", async () => {
-  const tab = await ada();
-  wire.hang();
-  const begun = Date.now();
-  await tab.page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-  await until(() => tab.heard(), ({ states }) => states.includes("reconnecting"), { what: "noticed", within: 5_000 });
-  assert.ok(Date.now() - begun < 4_500);
-  await tab.live();
-});
-
-test("after kill -9 of the node both go on, and what was said meanwhile is written once, in order", async () => {
-  const other = await grace();
-  const tab = await ada();
-  await tab.say(1);
-  await until(() => other.tab.notes(), (notes) => notes.length === 1);
-  await server.kill();
-  await until(() => tab.inspect(), ({ status }) => status.state !== "connected");
-  await tab.say(2, 3, 4);
-  await until(() => tab.inspect(), ({ outbox }) => outbox.size === 3);
-  await server.up();
-  await until(() => other.tab.notes(), (notes) => notes.length >= 4, { what: "all arrived", within: 20_000 });
-  await until(() => tab.notes(), (notes) => notes.length >= 4, { within: 20_000 });
-  assert.deepEqual(await tab.notes(), [1, 2, 3, 4]);
-  assert.deepEqual(await other.tab.notes(), [1, 2, 3, 4]);
-  assert.deepEqual(await logged(tab), [1, 2, 3, 4]);
-  assert.equal((await tab.heard()).resets, 0);
-  await other.close();
-});
-
-test("twenty said offline survive a reload and are written once each, in order", async () => {
-  const other = await grace();
-  const tab = await ada();
-  wire.cut();
-  await until(() => tab.inspect(), ({ status }) => status.state !== "connected");
-  await tab.say(...numbers(1, 20));
-  const stored = () => tab.page.evaluate(() => globalThis.client.outbox.items.filter(({ seq }) => seq < Number.MAX_SAFE_INTEGER).length);
-  await until(stored, (count) => count === 20, { what: "all are in the browser's keeping" });
-  // The page itself has to come from somewhere; what waits was said before.
-  wire.up();
-  await tab.reload();
-  await until(() => other.tab.notes(), (notes) => notes.length >= 20, { what: "all arrived", within: 30_000 });
-  await until(() => tab.inspect(), ({ outbox }) => outbox.size === 0, { what: "drained" });
-  assert.deepEqual(await other.tab.notes(), numbers(1, 20));
-  assert.deepEqual(await logged(other.tab), numbers(1, 20));
-  await other.close();
-});
 
 test("a reload keeps the session, and the other sees nobody leave", async () => {
   const other = await grace();
@@ -242,8 +164,11 @@ test("a notification toasts in the tab in front, its badge agrees in both, read 
   await until(() => first.page.evaluate(() => globalThis.client.notifications.preferences.topics.kpi), (value) => value === "mute");
 });
 
-test("without Web Locks, as on plain http, each tab has a connection of its own", async () => {
-  await context.addInitScript(() => Object.defineProperty(navigator, "locks", { value: undefined }));
+test("without Web Locks and SharedWorker each tab has a connection of its own", async () => {
+  await context.addInitScript(() => {
+    Object.defineProperty(navigator, "locks", { value: undefined });
+    Object.defineProperty(globalThis, "SharedWorker", { value: undefined });
+  });
   const [first, second] = [await ada(), await ada()];
   assert.deepEqual([first.sockets, second.sockets], [1, 1]);
   await first.say("hello");

@@ -6,7 +6,8 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +17,7 @@ import { chromium } from "playwright-core";
 const DEADLINE_MS = 10_000;
 /** The key of the backend that tests play. */
 const KEY = "a-key-of-a-backend-in-tests-5b0c6f1e";
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const ARTIFACTS = new URL("./artifacts/", import.meta.url).pathname;
 
 /**
@@ -92,6 +94,25 @@ export class Server {
     return (await this.#call("/v1/notifications", { to: { users: [user] }, notification })).notification;
   }
 
+  /** What a backend writes into a room's state. @param {string} room @param {Record<string, unknown>} set */
+  set(room, set) {
+    return this.#call(`/v1/rooms/${room}/state`, { set });
+  }
+
+  /**
+   * A feed as the robot's: numbered entries of one run.
+   *
+   * @param {string} room @param {number} from @param {number} to
+   */
+  async feed(room, from, to) {
+    for (let n = from; n <= to; n += 1) await this.#call(`/v1/rooms/${room}/events`, { event: "feed", data: { run: "tests", n } });
+  }
+
+  /** @param {string} room @param {string} event @param {unknown} data */
+  publish(room, event, data) {
+    return this.#call(`/v1/rooms/${room}/events`, { event, data });
+  }
+
   /** What a user does to the own inbox elsewhere. @param {string} user @param {Record<string, unknown>} mark */
   mark(user, mark) {
     return this.#call(`/v1/users/${user}/inbox/mark`, mark);
@@ -106,11 +127,21 @@ export class Server {
   }
 
   /** Ends it as a power cut would. */
-  async kill() {
+  kill() {
+    return this.#end("SIGKILL");
+  }
+
+  /** Ends it as whoever updates it does: it sends its clients away first. */
+  drain() {
+    return this.#end("SIGTERM");
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  async #end(signal) {
     const child = this.#process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const isGone = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGKILL");
+    child.kill(signal);
     await isGone;
   }
 
@@ -154,6 +185,14 @@ export class Wire {
       near.unpipe(far);
       far.unpipe(near);
       near.resume();
+      far.resume();
+    }
+  }
+
+  /** Swallows what the server says over the present connections; what the browser says still arrives there. */
+  deafen() {
+    for (const { near, far } of this.#pairs) {
+      far.unpipe(near);
       far.resume();
     }
   }
@@ -242,14 +281,15 @@ export class Window {
 
   /** Waits until the window is in the room. */
   live(within = DEADLINE_MS) {
-    return until(() => this.pill(), ({ phase, isBusy }) => phase === "live" && isBusy === "false", { what: "live", within });
+    return until(() => this.pill(), ({ state, isBusy }) => state === "connected" && isBusy === "false", { what: "live", within });
   }
 
+  /** @returns {Promise<{ state: string, text: string, isBusy: string }>} */
   pill() {
     return this.page.evaluate(() => ({
-      phase: document.getElementById("pill")?.dataset.phase,
-      text: document.getElementById("pill")?.innerText,
-      isBusy: document.getElementById("app")?.getAttribute("aria-busy"),
+      state: document.documentElement.dataset.connection,
+      text: document.querySelector("cp-status")?.shadowRoot?.querySelector("[part=label]")?.textContent ?? "",
+      isBusy: document.getElementById("main")?.getAttribute("aria-busy"),
     }));
   }
 
@@ -257,44 +297,42 @@ export class Window {
     return this.page.locator("#me-text").textContent();
   }
 
-  /** @returns {Promise<{ name: string, isMe: boolean, tabs: string, doing: string }[]>} */
-  members() {
-    return this.page.locator("#members .member:not(.skeleton)").evaluateAll((rows) => rows.map((row) => ({
-      name: row.querySelector("bdi").textContent,
-      isMe: row.querySelector(".you") !== null,
-      tabs: row.querySelector(".tabs")?.textContent ?? "1 tab",
-      doing: row.querySelector(".member-doing").textContent,
-    })));
-  }
-
-  /** @returns {Promise<string[]>} what the log holds, as shown */
-  messages() {
-    return this.page.locator("#feed .line[data-offset] .line-text").allTextContents();
-  }
-
-  /** @returns {Promise<string[]>} what waits for the server, or was refused */
-  own() {
-    return this.page.locator("#feed .line:is(.pending, .sent, .refused) .line-text").allTextContents();
-  }
-
-  /** @returns {Promise<string[]>} who came and went, and what else the small lines tell */
-  notes() {
-    return this.page.locator("#feed .note").allTextContents();
+  /** @returns {Promise<string[]>} who is here, as the avatars say it: "Ada (you), online" */
+  people() {
+    return this.page.locator("#avatars button").evaluateAll((all) => all.map(({ ariaLabel }) => ariaLabel));
   }
 
   /** @returns {Promise<{ name: string, x: number, y: number }[]>} others' pointers, 0 to 1 of the board */
   cursors() {
-    return this.page.locator("#cursors .cursor").evaluateAll((nodes) => nodes.map((node) => {
-      const [, x, y] = /translate\(([\d.]+)%(?:, ([\d.]+)%)?\)/.exec(node.style.transform);
-      return { name: node.textContent, x: Number(x) / 100, y: Number(y ?? 0) / 100 };
-    }));
+    return this.page.locator("#cursors .cursor").evaluateAll((nodes) => nodes.map((node) => (
+      { name: node.textContent, x: Number.parseFloat(node.style.getPropertyValue("--_x")) / 100, y: Number.parseFloat(node.style.getPropertyValue("--_y")) / 100 })));
   }
 
   /** @returns {Promise<Record<string, string>>} */
   proof() {
-    return this.page.locator("[data-proof]").evaluateAll((nodes) => {
-      return Object.fromEntries(nodes.map((node) => [node.dataset.proof, node.textContent]));
+    return this.page.locator("[id^=proof-]:is(dd)").evaluateAll((nodes) => {
+      return Object.fromEntries(nodes.map((node) => [node.id.slice("proof-".length), node.textContent]));
     });
+  }
+
+  /** @param {string} key of a tile */
+  value(key) {
+    return this.page.textContent(`[data-tile=${key}] .tile-value`);
+  }
+
+  /** Who looks at a tile, besides us. @param {string} key */
+  watchers(key) {
+    return this.page.textContent(`[data-tile=${key}] .tile-people`);
+  }
+
+  /** @param {string} key */
+  pick(key) {
+    return this.page.click(`[data-tile=${key}] .tile-pick`);
+  }
+
+  /** @returns {Promise<string[]>} what people did, newest first */
+  activity() {
+    return this.page.locator("cp-activity li").allTextContents();
   }
 
   /** @returns {string} the user's id */
@@ -304,25 +342,23 @@ export class Window {
 
   /** @returns {Promise<string[]>} titles of the toasts on the screen */
   toasts() {
-    return this.page.locator(".toast-title").allTextContents();
+    return this.page.locator("cp-toasts .title").allTextContents();
   }
 
-  /** @returns {Promise<string | null>} what the bell is called */
-  bell() {
-    return this.page.getAttribute("#bell", "aria-label");
+  /** @returns {Promise<number>} what the bell says, which is the number of those that nobody has seen */
+  badge() {
+    return this.page.locator("cp-inbox .badge").evaluate((badge) => (badge.hidden ? 0 : Number(badge.textContent)));
+  }
+
+  openInbox() {
+    return this.page.locator("cp-inbox .bell").click();
   }
 
   /** @returns {Promise<string[]>} titles in the inbox, unread ones with a star */
   inbox() {
-    return this.page.locator("#inbox-list > li").evaluateAll((lines) => lines.map((line) => {
-      return (line.classList.contains("is-unread") ? "*" : "") + line.querySelector(".item-title").textContent;
+    return this.page.locator("cp-inbox li").evaluateAll((all) => all.map((line) => {
+      return (line.classList.contains("is-read") ? "" : "*") + line.querySelector(".title").textContent;
     }));
-  }
-
-  /** @param {string} text */
-  async say(text) {
-    await this.page.fill("#say-text", text);
-    await this.page.press("#say-text", "Enter");
   }
 
   /** @param {string} name */
@@ -334,8 +370,8 @@ export class Window {
 
   /** Moves the pointer to a place on the board, 0 to 1. @param {number} x @param {number} y */
   async point(x, y) {
-    const box = await this.page.locator("#board").boundingBox();
-    await this.page.mouse.move(box.x + box.width * x, box.y + box.height * y, { steps: 4 });
+    const { width, height } = await this.page.locator("#cursors").boundingBox();
+    await this.page.locator("#cursors").hover({ position: { x: width * x, y: height * y }, force: true });
   }
 
   /** Alarms but for those that a killed server or a cut wire must cause. */
@@ -348,6 +384,22 @@ export class Window {
     await mkdir(ARTIFACTS, { recursive: true });
     await this.page.screenshot({ path: join(ARTIFACTS, `${name}.png`), fullPage });
   }
+}
+
+/**
+ * What axe has to say about a page, and where. Its script comes as a file of the page's own origin, for the policy lets no other in.
+ *
+ * @param {import("playwright-core").Page} page
+ * @returns {Promise<string[]>}
+ */
+export async function findings(page) {
+  const url = new URL("/axe.js", page.url()).href;
+  await page.route(url, async (route) => route.fulfill({ contentType: "text/javascript", body: await readFile(AXE, "utf8") }));
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.addScriptTag({ url });
+  return page.evaluate(async () => {
+    const { violations } = await globalThis.axe.run();
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`);
+  });
 }
 
 /** Ours without what the server would read as its own settings, and refuse when it knows no such key. */

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 
 import { until } from "./support.mjs";
-import { Stage, toast } from "./ui-support.mjs";
+import { Stage } from "./ui-support.mjs";
 
 const doc = await readFile(new URL("../../docs/elements.md", import.meta.url), "utf8");
 /** By element: what stands in its row. */
@@ -18,9 +18,14 @@ const table = Object.fromEntries([...doc.matchAll(/^\| `<(cp-\w+)>`[^|]*\|([^|]*
 let stage;
 let ada;
 
+/** A toast of this page alone. */
+const toast = (page, notification) => page.evaluate((each) => document.querySelector("cp-provider").client.notifications.showNotification(each), notification);
+/** Tells the page's user something, as a backend does. */
+const notify = (window, notification) => stage.server.notify(window.user, notification);
+
 /** Every element of the table at once, with something to show in each. */
 before(async () => {
-  stage = await Stage.begin();
+  stage = await Stage.start();
   const body = `<cp-status id="s" details></cp-status><cp-avatars self follow max="1"></cp-avatars>
     <cp-cursors names="always"><p>board</p></cp-cursors><cp-activity limit="1"></cp-activity><cp-inbox page-size="1"></cp-inbox><cp-toasts duration-scale="100"></cp-toasts>`;
   ada = await stage.open(body, { viewport: { width: 1000, height: 900 } });
@@ -42,7 +47,7 @@ before(async () => {
     return page.locator("cp-cursors .cursor").count();
   });
 });
-after(() => stage?.end());
+after(() => stage?.stop());
 
 const told = (element) => ada.page.evaluate((name) => window.told[name] ?? {}, element);
 const partsOf = (element) => ada.page.evaluate((name) => [...new Set([...(document.querySelector(name).shadowRoot?.querySelectorAll("[part]") ?? [])].flatMap((each) => [...each.part]))], element);
@@ -64,19 +69,22 @@ const deeds = {
     await page.locator("cp-avatars .overflow").waitFor();
   },
   "cp-cursors": async () => {},
-  "cp-activity": (page) => page.locator("cp-activity .select").first().click(),
+  "cp-activity": (page) => page.locator("cp-activity li button").first().click(),
   "cp-toasts": async (page) => {
     await toast(page, { id: "a", title: "a", actions: [{ id: "go", label: "Go" }], duration: 600_000 });
     await page.getByRole("button", { name: "Go" }).click();
     await toast(page, { id: "b", title: "b", actions: [{ id: "go", label: "Go" }] });
     await toast(page, { id: "c", title: "c" });
     await page.getByRole("button", { name: "Dismiss: c" }).click();
+    await toast(page, { id: "d", title: "d" });
+    await page.locator("cp-toasts .progress").first().waitFor();
   },
   "cp-inbox": async (page, window) => {
-    for (const title of ["one", "two"]) await stage.notify(window, { title, actions: [{ id: "go", label: "Act" }] });
+    for (const title of ["one", "two"]) await notify(window, { title, actions: [{ id: "go", label: "Act" }] });
     await page.locator("cp-inbox .bell").click();
-    await page.locator("cp-inbox .open").first().click();
-    await page.locator("cp-inbox .action", { hasText: "Act" }).first().click();
+    await page.locator("cp-inbox li").first().waitFor();
+    await page.locator("cp-inbox li .title").first().click();
+    await page.locator("cp-inbox li").getByRole("button", { name: "Act" }).first().click();
     await page.keyboard.press("Escape");
     await page.locator("cp-inbox .panel").waitFor({ state: "hidden" });
   },
@@ -107,18 +115,19 @@ for (const [name, { attributes, events, parts }] of Object.entries(table)) {
 test("each custom property that the page names has a default in both schemes, and the page's own goes over it", async () => {
   const names = [...new Set(doc.match(/--cp-[a-z-]+/g))];
   assert.equal(names.length, 19);
-  const own = (name) => `--_${name.slice(5)}`;
-  const read = (name) => ada.page.locator("cp-status").evaluate((element, each) => getComputedStyle(element).getPropertyValue(each), own(name));
-  const used = (await Promise.all(["base", "status", "avatars", "cursors", "activity", "toasts", "inbox"].map((file) => readFile(new URL(`../../static/client/ui/${file}.js`, import.meta.url), "utf8")))).join();
+  const files = ["base", "status", "avatars", "cursors", "activity", "toasts", "inbox", "notice"];
+  const used = (await Promise.all(files.map((file) => readFile(new URL(`../../static/client/ui/${file}.js`, import.meta.url), "utf8")))).join();
   const colors = ["text", "muted", "bg", "surface", "line", "accent", "ok", "warn", "bad", "info"];
   for (const name of names) {
-    const value = await read(name);
-    assert.ok(value !== "" && value !== "undefined", `${name}: ${value}`);
-    if (colors.includes(name.slice(5))) assert.match(value, /^light-dark\(#\w+,\s*#\w+\)$/, name);
-    assert.ok(used.includes(`var(${own(name)})`), `${name} is used`);
-    await ada.page.evaluate((each) => document.documentElement.style.setProperty(each, "7px"), name);
-    assert.equal(await read(name), "7px", name);
-    await ada.page.evaluate((each) => document.documentElement.style.removeProperty(each), name);
+    assert.ok(used.includes(`var(${name},`), `${name} has a default`);
+    const value = (given) => ada.page.evaluate(([each, own]) => {
+      document.documentElement.style.setProperty(`--cp-${each}`, own);
+      return getComputedStyle(document.querySelector("cp-status")).getPropertyValue(`--_${each}`);
+    }, [name.slice(5), given]);
+    if (!colors.includes(name.slice(5))) continue;
+    assert.match(await value(""), /^light-dark\(#\w+,\s*#\w+\)$/, name);
+    assert.equal(await value("red"), "red", name);
+    await value("");
   }
 });
 

@@ -5,16 +5,20 @@ import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 
 import { until } from "./support.mjs";
-import { findings, HOSTILE, keepEvents, Stage, toast } from "./ui-support.mjs";
+import { findings, Stage } from "./ui-support.mjs";
+
+const HOSTILE = '<img src=x onerror="document.title=1">';
 
 let stage;
-
 before(async () => {
-  stage = await Stage.begin();
+  stage = await Stage.start();
 });
-after(() => stage?.end());
+after(() => stage?.stop());
 
-const open = (...given) => stage.open(...given);
+const newRoom = () => stage.newRoom();
+const open = (body, options) => stage.open(body, options);
+
+const toast = (page, notification) => page.evaluate((each) => document.querySelector("cp-provider").client.notifications.showNotification(each), notification);
 
 test("avatars list who is here by name and status, and what is hostile in a name is text", async () => {
   const body = '<cp-avatars self max="2" follow></cp-avatars>';
@@ -30,7 +34,7 @@ test("avatars list who is here by name and status, and what is hostile in a name
     document.querySelector("cp-avatars").setAttribute("max", "9");
   });
   await until(labels, (seen) => seen.includes(`Follow Mal ${HOSTILE}, online`));
-  assert.equal(await ada.page.locator("cp-avatars img").count(), 0);
+  assert.equal(await ada.page.locator("cp-avatars img[src]").count(), 0);
   const button = ada.page.getByRole("button", { name: "Follow Grace Hopper, online" });
   await button.focus();
   await grace.page.evaluate(() => document.querySelector("cp-provider").client.setStatus("busy"));
@@ -76,7 +80,7 @@ test("toasts: three and how many more, read out in their own lines, by keyboard,
   await page.getByRole("button", { name: "before" }).focus();
   for (const id of ["a", "b", "c", "d"]) await toast(page, { id, title: `${id} ${HOSTILE}`, message: "said", duration: 600_000 });
   await toast(page, { id: "e", type: "error", title: "Broken", message: "for good", actions: [{ id: "mend", label: "Mend" }] });
-  const titles = () => page.locator("cp-toasts li:not([hidden]) .title").allTextContents();
+  const titles = () => page.locator("cp-toasts .title").allTextContents();
   await until(titles, (seen) => seen.join("|") === `Broken|d ${HOSTILE}|c ${HOSTILE}`);
   assert.equal(await page.locator("cp-toasts .more").textContent(), "2 more");
   assert.equal(await page.locator("cp-toasts img").count(), 0);
@@ -109,7 +113,7 @@ test("a pointer shows where it is over the same element of another size, with a 
   const cursor = ada.page.locator("cp-cursors .cursor");
   const points = async (share) => {
     await grace.page.mouse.move(box.x + box.width * share, box.y + box.height / 2);
-    return cursor.evaluateAll((all) => all.map(({ style, textContent }) => [Math.round(Number.parseFloat(style.left)), textContent].join(" ")));
+    return cursor.evaluateAll((all) => all.map(({ style, textContent }) => [Math.round(Number.parseFloat(style.getPropertyValue("--_x"))), textContent].join(" ")));
   };
   await until(() => points(0.25), (seen) => seen.join("|") === `25 Grace ${HOSTILE}`);
   await until(() => points(0.75), (seen) => seen[0]?.startsWith("75 "));
@@ -131,7 +135,7 @@ test("what people did comes newest first as text, older ones on demand, and one 
   await page.locator("cp-activity .empty").waitFor();
   const track = (action) => page.evaluate(([name, what]) => document.querySelector("cp-provider").client.room(name).activity.track(what, "chart"), [room, action]);
   for (const action of ["opened", HOSTILE, "closed"]) await track(action);
-  const items = () => page.locator("cp-activity li").evaluateAll((all) => all.map((item) => [...item.querySelectorAll("bdi")].map(({ textContent }) => textContent).join(" ")));
+  const items = () => page.locator("cp-activity li").evaluateAll((all) => all.map((item) => [...item.querySelectorAll("span")].map(({ textContent }) => textContent).join(" ")));
   await until(items, (seen) => seen.join("|") === `Ada Lovelace closed chart|Ada Lovelace ${HOSTILE} chart`);
   assert.equal(await page.locator("cp-activity img").count(), 0);
   await page.getByRole("button", { name: "Show older" }).click();
@@ -145,41 +149,14 @@ test("what people did comes newest first as text, older ones on demand, and one 
   await context.close();
 });
 
-/** How the clocks of the toasts on screen stand: `running`, `paused`, and the time that each has in all. */
-const clocks = (page) => page.evaluate(() => document.querySelector("cp-toasts").shadowRoot.getAnimations().filter(({ id }) => id === "clock")
-  .map((clock) => `${clock.playState} ${clock.effect.getTiming().duration}`));
-
-test("a toast's clock stands still under the pointer, with the focus in it and in a hidden page, and ends it when it is over", async () => {
-  const { page, context } = await open('<cp-toasts duration-scale="100"></cp-toasts>');
-  await keepEvents(page, "cp-dismiss");
-  await toast(page, { id: "a", title: "brief" });
-  await toast(page, { id: "b", type: "warning", title: "longer" });
-  await toast(page, { id: "c", type: "error", title: "stays" });
-  const are = (state) => until(() => clocks(page), (seen) => seen.sort().join() === `${state} 500000,${state} 800000`);
-  await are("running");
-  await page.locator("cp-toasts li").first().hover();
-  await are("paused");
+test("a toast's clock stands still under the pointer", async () => {
+  const { page, context } = await open("<cp-toasts></cp-toasts>");
+  await toast(page, { id: "a", title: "brief", duration: 1_500 });
+  await page.locator("cp-toasts li").hover();
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  assert.equal(await page.locator("cp-toasts li").count(), 1);
   await page.mouse.move(1, 1);
-  await are("running");
-  await page.getByRole("button", { name: "Dismiss: brief" }).focus();
-  await are("paused");
-  await page.evaluate(() => document.activeElement.shadowRoot.activeElement.blur());
-  await are("running");
-  const hide = (isHidden) => page.evaluate((value) => {
-    Object.defineProperty(document, "hidden", { value, configurable: true });
-    Object.defineProperty(document, "visibilityState", { value: value ? "hidden" : "visible", configurable: true });
-    document.dispatchEvent(new Event("visibilitychange"));
-  }, isHidden);
-  await hide(true);
-  await are("paused");
-  // With a moment left, whoever comes back still gets two seconds to read.
-  await page.evaluate(() => document.querySelector("cp-toasts").shadowRoot.getAnimations().forEach((clock) => (clock.currentTime = clock.effect.getTiming().duration - 10)));
-  await hide(false);
-  const left = await page.evaluate(() => document.querySelector("cp-toasts").shadowRoot.getAnimations().filter(({ id }) => id === "clock").map((clock) => clock.effect.getTiming().duration - clock.currentTime));
-  assert.ok(left.every((ms) => ms > 1_000), left.join());
-  await page.evaluate(() => document.querySelector("cp-toasts").shadowRoot.getAnimations().forEach((clock) => clock.finish()));
-  await until(() => page.locator("cp-toasts .title").allTextContents(), (seen) => seen.join() === "stays");
-  assert.deepEqual((await page.evaluate(() => window.told)).map(([, { id, by }]) => `${id} ${by}`).sort(), ["a time", "b time"]);
+  await until(() => page.locator("cp-toasts li").count(), (count) => count === 0);
   await context.close();
 });
 
@@ -192,9 +169,7 @@ for (const colorScheme of ["light", "dark"]) {
     await page.locator("cp-toasts li").nth(2).waitFor();
     await page.locator("cp-status").getByRole("button", { name: "Connection details" }).click();
     assert.deepEqual(await findings(page), []);
-    // A toast's clock runs on, unseen.
-    assert.deepEqual(await page.evaluate(() => [...document.querySelectorAll("*")].flatMap(({ shadowRoot }) => shadowRoot?.getAnimations() ?? []).map(({ id, animationName }) => id || animationName).filter((id) => id !== "clock")), []);
-    assert.equal(await page.locator("cp-toasts .progress:visible").count(), 0);
+    assert.equal(await page.evaluate(() => document.getAnimations().length), 0);
     await window.picture(`elements-${colorScheme}`);
     await context.close();
   });

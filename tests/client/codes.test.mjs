@@ -4,32 +4,35 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { CLOSE_CODES, ERROR_CODES } from "../../static/client/codes.js";
+import { isFinal, TOKEN_REFUSED } from "../../static/client/codes.js";
 import { errorOf } from "../../static/client/errors.js";
 import { isReserved } from "../../static/client/events.js";
 
 const source = readFileSync(new URL("../../src/protocol/codes.rs", import.meta.url), "utf8");
 const snake = (name) => name.replace(/(?<!^)([A-Z])/g, "_$1").toLowerCase();
 
-test("error codes and whether to try again are those of the server", () => {
+test("every code of the server has a class, and may be tried again when the server says so", () => {
   const rows = [...source.matchAll(/Self::\w+ => \("(\w+)", \d+, Again::(\w+)\)/g)].map(([, code, again]) => [code, snake(again)]);
   assert.ok(rows.length >= 11);
-  assert.deepEqual(ERROR_CODES, Object.fromEntries(rows));
-});
-
-test("close codes, their reasons and whether to come back are those of the server", () => {
-  const rows = [...source.matchAll(/Self::\w+ => \((\d{4}), "([^"]+)", Reconnect::(\w+)\)/g)].map(([, code, reason, again]) => [code, [reason, snake(again)]]);
-  assert.ok(rows.length >= 14);
-  assert.deepEqual(CLOSE_CODES, Object.fromEntries(rows));
-});
-
-test("every code of the wire has a class, and whether it is retryable follows from the table", () => {
-  for (const [code, again] of Object.entries(ERROR_CODES)) {
+  const page = readFileSync(new URL("../../docs/errors.md", import.meta.url), "utf8");
+  for (const [code, again] of rows) {
     const error = errorOf(code, "words");
-    assert.notEqual(error.constructor.name, "ConnectionError", code);
     assert.equal(error.retryable, !["no", "after_reading"].includes(again), code);
+    assert.notEqual(error.name, "ConnectionError", code);
     assert.equal(error.name, error.constructor.name);
+    assert.equal(error.help, `docs/errors.md#${code}`);
+    assert.match(page, new RegExp(`^## \`?${code}\`?$`, "m"), code);
   }
+  for (const code of ["closed", "expired", "queue_full", "queue_expired", "timeout", "transport_unavailable", "usage"]) assert.ok(page.includes(`\n## ${code}\n`), code);
+  for (const code of ["constructor", "__proto__", "brand_new"]) assert.equal(errorOf(code, "words").name, "ConnectionError", "whatever a server calls it");
+});
+
+test("which closes are final is what the server says", () => {
+  const rows = [...source.matchAll(/Self::\w+ => \((\d{4}), "([^"]+)", Reconnect::(\w+)\)/g)].map(([, code, , again]) => [Number(code), snake(again)]);
+  assert.ok(rows.length >= 14);
+  for (const [code, again] of rows) assert.equal(isFinal(code), again === "no", String(code));
+  assert.deepEqual(rows.filter(([, again]) => again === "with_new_token"), [[TOKEN_REFUSED, "with_new_token"]]);
+  assert.equal(isFinal(1006), false);
 });
 
 test("the names that the server refuses to publish are those that the client keeps", () => {

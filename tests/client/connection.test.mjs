@@ -83,6 +83,27 @@ test("a server that never answers is given up after ten seconds, and tried again
   assert.equal(client.connectionState, "connected");
 });
 
+test("reconnect() waits for nothing, neither for the next attempt nor for one that hangs", async () => {
+  const { server, world, clock } = stage();
+  const client = createClient(world.options());
+  await connected(client, clock);
+  server.isRefusing = true;
+  server.cut();
+  await clock.tick(20_000);
+  Object.assign(server, { isRefusing: false, isSilent: true });
+  const hanging = client.reconnect();
+  await clock.tick(1_000);
+  assert.equal(client.connectionState, "reconnecting");
+  server.isSilent = false;
+  const again = client.reconnect();
+  await settle();
+  await Promise.all([hanging, again]);
+  assert.equal(client.connectionState, "connected");
+  const before = server.connections.length;
+  await Promise.all([client.reconnect(), settle()]);
+  assert.equal(server.connections.length, before + 1);
+});
+
 test("silence for longer than the heartbeat is a loss, and a ping is answered at once", async () => {
   const { server, world, clock } = stage();
   const client = createClient(world.options());
@@ -152,6 +173,12 @@ test("a refused token is asked for once more, a signed-out one never", async () 
   }, 1);
   await connected(client, clock);
   assert.deepEqual(asked, [false, true]);
+  // The end of one that was good: over for it, says the server, and not for the next.
+  server.connection.push({ type: "closing", code: 4401, reconnect: false });
+  await settle();
+  server.close(4401);
+  await connected(client, clock);
+  assert.deepEqual(asked, [false, true, true]);
 
   const out = createClient(world.options({ token: () => null }));
   await assert.rejects(out.connect(), AuthError);
@@ -200,6 +227,11 @@ test("a token is refreshed in band when the server says that it ends", async () 
   await settle();
   assert.equal(client.user?.id, "bob");
   assert.equal(server.heardOf("connect").at(-1).secret, undefined, "another user is another session");
+  // A token of the same user that is no good any more ends nothing before its time.
+  const stale = `.${btoa(JSON.stringify({ sub: "bob" }))}.`;
+  await assert.rejects(client.setToken(stale), { code: "unauthorized" });
+  assert.equal(client.connectionState, "connected");
+  assert.equal(server.connections.length, 2);
 });
 
 test("a wake-up asks whether the connection lives, and a dead one is replaced within three seconds", async () => {
@@ -330,6 +362,9 @@ test("a server that sends nonsense is passed over and counted", async () => {
 test("what is a bug in the calling code is thrown at once", () => {
   const { world } = stage();
   const client = createClient(world.options());
+  assert.equal(client.defaultRoom, null);
+  const withRoom = createClient(world.options({ room: "r" }));
+  assert.equal(withRoom.defaultRoom, withRoom.room("r"));
   assert.throws(() => client.emit("note"), UsageError);
   assert.throws(() => client.room("no spaces"), UsageError);
   assert.throws(() => client.subscribe("note"), UsageError);
@@ -384,7 +419,8 @@ test("while realtime is off data come by fetch: what is behind the cursor, or a 
   const client = createClient(world.options({ room: "r", token: "user:ada", environment: { fetch } }));
   const heard = record(client, "note", "reset", "error");
   client.disableRealtime();
-  await settle();
+  // What does it is loaded first, which takes as long as the disk does.
+  for (let turn = 0; turn < 1_000 && asked.length === 0; turn += 1) await settle();
   server.append("r", { type: "state", set: { a: 1 }, removed: [] });
   await clock.tick(30_000);
   const room = client.room("r");
@@ -408,4 +444,203 @@ test("while realtime is off data come by fetch: what is behind the cursor, or a 
   await clock.tick(120_000);
   assert.equal(asked.length, before);
   assert.equal(server.heardOf("connect").length, 1);
+});
+
+/** A node that is about to go says so, and the server ends the old connection once the session is taken up by the new one. */
+async function moving(order) {
+  const { server, world, clock } = stage();
+  const client = createClient(world.options({ room: "r" }));
+  const told = record(client, "connection:state", "connection:lost", "disconnect", "connection:restored", "connection:established", "connect_error");
+  const heard = record(client, "note", "reset");
+  await connected(client, clock);
+  const first = server.connection;
+  server.append("r", note(1));
+  await settle();
+  told.length = 0;
+  server.script("connect", (_, connection) => {
+    if (order === "closed first") first.close(4409);
+    else setImmediate(() => first.close(4409));
+    if (order === "dies") {
+      connection.close(1006);
+      return null;
+    }
+    // What is written between the two is in the log, whoever was told of it.
+    server.append("r", note(2));
+    return undefined;
+  }, 1);
+  first.push({ type: "moving", after: 2.5 });
+  return { server, world, clock, client, first, told, heard };
+}
+const note = (data) => ({ type: "event", event: "note", data });
+
+test("a move makes the new connection before it breaks the old one, and nobody hears of it", async () => {
+  for (const order of ["usual", "closed first"]) {
+    const { server, clock, client, first, told, heard } = await moving(order);
+    await clock.tick(2_400);
+    assert.equal(server.connections.length, 1, "when it was told to");
+    const statuses = [];
+    client.subscribe(() => statuses.push(client.connectionState));
+    const writing = client.room("r").publish("note", "mine");
+    await clock.tick(200);
+    assert.equal(server.connections.length, 2);
+    assert.equal(server.heardOf("connect")[1].secret, "secret-s-1", "the same session");
+    assert.equal(first.isOpen, false);
+    assert.equal(client.connectionState, "connected");
+    server.append("r", note(3));
+    await clock.tick(20_000);
+    await writing;
+    assert.deepEqual(heard.map(({ name, data }) => (name === "note" ? data : name)), [1, "mine", 2, 3], order);
+    assert.deepEqual(told, [], order);
+    assert.deepEqual(new Set(statuses), new Set(["connected"]), order);
+    assert.equal(server.connections.length, 2);
+  }
+});
+
+test("tabs that share a connection move with it, and none of them hears of it", async () => {
+  const { server, world, clock } = stage();
+  const tabs = [];
+  for (let n = 0; n < 2; n += 1) {
+    const client = createClient(world.shared().options({ room: "r" }));
+    const heard = record(client, "note");
+    client.connect().catch(() => {});
+    await clock.tick(100);
+    tabs.push({ client, heard, told: record(client, "connection:state", "connection:lost", "disconnect", "connection:restored", "reset") });
+  }
+  const first = server.connection;
+  for (const { told } of tabs) told.length = 0;
+  server.append("r", note(1));
+  server.script("connect", () => {
+    setImmediate(() => first.close(4409));
+    server.append("r", note(2));
+    return undefined;
+  }, 1);
+  first.push({ type: "moving", after: 1 });
+  await clock.tick(1_500);
+  server.append("r", note(3));
+  await clock.tick(1_000);
+  assert.equal(server.connections.length, 2);
+  for (const { client, heard, told } of tabs) {
+    assert.deepEqual(heard.map(({ data }) => data), [1, 2, 3]);
+    assert.deepEqual(told, []);
+    assert.equal(client.connectionState, "connected");
+  }
+});
+
+test("a move that fails is a loss once the old connection is gone as well, and no sooner", async () => {
+  const { server, clock, client, told } = await moving("dies");
+  await clock.tick(2_600);
+  await clock.tick(500);
+  assert.equal(client.connectionState, "connected");
+  assert.ok(told.some(({ name }) => name === "connection:lost"));
+  assert.equal(server.connections.length, 3);
+  const staying = stage();
+  const other = createClient(staying.world.options({ room: "r" }));
+  await connected(other, staying.clock);
+  staying.server.isRefusing = true;
+  staying.server.connection.push({ type: "moving" });
+  await staying.clock.tick(1_000);
+  assert.equal(other.connectionState, "connected", "the old one goes on");
+  staying.server.isRefusing = false;
+  assert.equal((await other.room("r").publish("note", 1)).offset, 1);
+  assert.equal(staying.server.connections.length, 1);
+});
+
+test("asked to move again and again, it moves once and leaves no socket behind", async () => {
+  const { server, world, clock } = stage();
+  const client = createClient(world.options({ room: "r" }));
+  const heard = record(client, "note", "connection:lost");
+  await connected(client, clock);
+  const first = server.connection;
+  for (const after of [0, -1, "soon", null, 1e9, 0]) {
+    first.push({ type: "moving", after });
+    await settle(1);
+  }
+  server.script("connect", (_, connection) => {
+    // Slow to answer, and the old node asks once more.
+    first.push({ type: "moving", after: 0 });
+    connection.slow = true;
+    return null;
+  }, 1);
+  await clock.tick(100);
+  server.append("r", note(1));
+  await clock.tick(1_000);
+  assert.equal(client.connectionState, "connected");
+  assert.deepEqual(heard.map(({ data }) => data), [1]);
+  assert.equal(server.connections.filter(({ socket }) => socket.readyState === 1).length, 1);
+  assert.ok(server.connections.length <= 4, String(server.connections.length));
+  assert.equal(client.inspect().counters.unknown, undefined);
+});
+
+test("what waits for an answer while the client moves is asked again, and written once", async () => {
+  const { server, clock, client, heard } = await moving("usual");
+  server.script("publish", ({ event, data, key }) => {
+    // It is in the log; the answer stays on the way.
+    server.room("r").keys.set(key, server.append("r", { type: "event", event, data }));
+    return null;
+  }, 1);
+  const writing = client.room("r").publish("note", "once");
+  await clock.tick(5_000);
+  assert.equal((await writing).duplicate, true);
+  assert.equal(heard.filter(({ data }) => data === "once").length, 1);
+});
+
+test("a transport that this server has not is refused in words", async () => {
+  const { world } = stage();
+  const client = createClient(world.options());
+  await client.setTransport("auto");
+  await client.setTransport("websocket");
+  await assert.rejects(client.setTransport("poll"), { code: "transport_unavailable", message: /"poll" is no transport of this server/ });
+});
+
+test("a server that is hostile in size and text is taken at its word, and shown as it is", async () => {
+  const { server, world, clock } = stage();
+  const client = createClient(world.options({ room: "r", guest: { name: "Ada" } }));
+  const heard = record(client, "note");
+  await connected(client, clock);
+  const room = client.room("r");
+  const html = '<img src=x onerror="alert(1)">&amp;\u202e';
+  const members = Array.from({ length: 20_000 }, (_, n) => server.member(`u${n}`, { name: html }));
+  server.connection.push({ type: "presence", room: "r", joined: members, updated: [], left: [], count: 20_001 });
+  server.append("r", { type: "state", set: { [html]: html }, removed: [] });
+  server.append("r", note({ html, list: Array.from({ length: 50_000 }, (_, n) => n) }));
+  server.connection.push({ type: "signals", room: "r", signals: Array.from({ length: 5_000 }, (_, n) => ({ session: `s${n}`, event: "typing", data: html })) });
+  server.connection.push({ type: "error", code: html, message: html });
+  server.connection.push({ type: html, room: html });
+  server.connection.raw("x".repeat(2_000_000));
+  await settle(30);
+  const { length } = room.presence.members;
+  assert.ok(length >= 1_000 && length <= 10_001, `so many are kept: ${length}`);
+  assert.equal(room.presence.members.find(({ user }) => user === "u7").name, html);
+  assert.equal(room.state.get(html), html);
+  assert.equal(heard[0].data.html, html);
+  assert.equal(heard[0].data.list.length, 50_000);
+  assert.equal(client.connectionState, "connected");
+  const { counters } = client.inspect();
+  assert.deepEqual({ unknown: counters.unknown, nonsense: counters.nonsense }, { unknown: 1, nonsense: 1 });
+  await room.publish("note", { still: "works" });
+});
+
+test("a clock that jumps while the connection is lost moves no wait", async () => {
+  for (const jump of [86_400_000, -86_400_000]) {
+    const { server, world, clock } = stage();
+    const client = createClient(world.options({ room: "r" }));
+    await connected(client, clock);
+    server.isRefusing = true;
+    server.cut();
+    await settle();
+    const written = client.room("r").publish("note", jump);
+    written.catch(() => {});
+    await settle(40);
+    clock.offset += jump;
+    await clock.tick(30_000);
+    const { attempt } = client.status;
+    assert.ok(attempt >= 8 && attempt < 30, `it is asked as often as ever: ${attempt}`);
+    server.isRefusing = false;
+    await clock.tick(16_000);
+    assert.equal(client.connectionState, "connected");
+    // Forwards it looks as if keys could be forgotten by now, and twice would be worse than never; backwards nothing does.
+    if (jump > 0) await assert.rejects(written, { code: "queue_expired" });
+    else assert.equal((await written).offset, 1);
+    assert.equal(server.room("r").entries.length, jump > 0 ? 0 : 1);
+  }
 });

@@ -160,6 +160,150 @@ test("all means up to what was shown, and undo takes it back", async () => {
   await system.unarchive(["n1"]);
 });
 
+test("what came after the newest that was shown is not swept along, neither in the inbox nor on screen", async () => {
+  const { system, entry, box } = await online();
+  box.list = [wire("old", { offset: 4 })];
+  box.counts = { unread: 1, unseen: 1, offset: 4 };
+  system.subscribe(() => {});
+  await settle();
+  entry({ type: "notification", notification: wire("new", { level: "error" }) });
+  entry({ type: "marked", as: "read", notifications: "all", upto: 4 });
+  await settle();
+  assert.deepEqual(system.history.map(({ id, read }) => [id, read]), [["new", false], ["old", true]]);
+  assert.deepEqual(system.notifications.map(({ id }) => id), ["new"]);
+});
+
+test("clearHistory takes what is of this page along, undo brings all of it back, and is too late after ten seconds", async () => {
+  const { system, box, server, clock } = await online();
+  box.list = [wire("n1", { offset: 4 })];
+  box.counts = { unread: 1, unseen: 1, offset: 4 };
+  system.subscribe(() => {});
+  await settle();
+  system.showNotification({ id: "mine", title: "saved" });
+  const ids = () => system.history.map(({ id }) => id).sort();
+  system.clearHistory();
+  assert.deepEqual(ids(), []);
+  await settle();
+  await system.undo();
+  await settle();
+  assert.deepEqual(ids(), ["mine", "n1"]);
+  box.list = [];
+  system.clearHistory();
+  await clock.tick(10_001);
+  await system.undo();
+  assert.deepEqual(server.heardOf("mark").map(({ undo }) => undo), [undefined, 5, undefined]);
+  assert.deepEqual(ids(), []);
+});
+
+test("a page that has only what is its own asks the server nothing", async () => {
+  const { system, server } = await online();
+  system.showNotification({ id: "a", title: "one" });
+  system.showNotification({ id: "b", title: "two", critical: true });
+  await system.markRead(["a"]);
+  assert.deepEqual(system.history.map(({ id, read }) => [id, read]).sort(), [["a", true], ["b", false]]);
+  await system.acknowledge("b");
+  system.clearHistory();
+  assert.deepEqual(system.history, []);
+  await system.undo();
+  assert.equal(system.history.length, 2);
+  assert.deepEqual([...server.heardOf("mark"), ...server.heardOf("ack")], []);
+  for (let at = 0; at < 150; at += 1) system.showNotification({ title: `toast ${at}` });
+  assert.equal(system.history.length, 100, "and it keeps no more than a hundred");
+});
+
+test("a refusal that nobody waits for is an error that can be heard, and what was shown is taken back", async () => {
+  const { system, box, server, client } = await online();
+  box.list = [wire("n1", { offset: 4, critical: true, actions: [{ id: "ok", label: "OK" }] })];
+  box.counts = { unread: 1, unseen: 1, offset: 4 };
+  system.subscribe(() => {});
+  await settle();
+  const errors = record(client, "error");
+  for (const type of ["mark", "ack"]) server.script(type, () => ({ type: "error", code: "unavailable", message: "later" }), 1);
+  system.act("n1", "ok");
+  system.clearHistory();
+  await settle();
+  assert.deepEqual(errors.map(({ data }) => data.error.code), ["unavailable", "unavailable"]);
+  assert.deepEqual(system.history.map(({ id, acked }) => [id, acked]), [["n1", false]]);
+});
+
+test("act stays in the browser: it runs what the page gave, and tells the server of criticals alone", async () => {
+  const { system, server, entry } = await online();
+  const ran = [];
+  const id = system.showNotification({ title: "saved", actions: [{ id: "undo", label: "Undo", run: () => ran.push("undo") }] });
+  entry({ type: "notification", notification: wire("n1", { actions: [{ id: "open", label: "Open", url: "/kpi" }] }) });
+  await settle();
+  const before = server.heard.length;
+  assert.equal(system.act(id, "undo").label, "Undo");
+  assert.equal(system.act("n1", "open").url, "/kpi");
+  assert.equal(system.act("n1", "other"), null);
+  assert.equal(system.act("unknown", "open"), null);
+  await settle();
+  assert.deepEqual(ran, ["undo"]);
+  assert.equal(server.heard.length, before);
+  assert.equal(system.notifications.length, 0);
+});
+
+test("what is snoozed goes until its time, and then asks again", async () => {
+  const { system, box, entry } = await online();
+  box.list = [wire("n1", { offset: 1 })];
+  system.subscribe(() => {});
+  await settle();
+  await system.snooze(["n1"], new Date("2026-11-22T00:00:00Z"));
+  assert.deepEqual(system.history, []);
+  box.list = [wire("n1", { offset: 9 })];
+  box.counts = { unread: 1, unseen: 1, offset: 8 };
+  entry({ type: "marked", as: "surfaced", notifications: ["n1"] });
+  await settle();
+  assert.deepEqual([system.history, system.notifications].map((list) => list.map(({ id }) => id)), [["n1"], ["n1"]]);
+});
+
+test("durations of one, two and none: as long, twice as long, until it is put away", async () => {
+  for (const [durations, after] of [[1, 5_000], [2, 10_000], [null, Infinity]]) {
+    const { system, clock } = await online();
+    system.updatePreferences({ durations });
+    await settle();
+    system.showNotification({ title: "one" });
+    await clock.tick(Math.min(after, 3_600_000) - 1);
+    assert.equal(system.notifications.length, 1);
+    await clock.tick(1);
+    assert.equal(system.notifications.length, after === Infinity ? 1 : 0);
+  }
+});
+
+test("toasts follow the focus, and what ended in one tab has ended in all", async () => {
+  const { server, world, clock } = stage();
+  const { entry } = inboxOf(server);
+  const tabs = [];
+  for (let at = 0; at < 2; at += 1) {
+    const tab = world.shared();
+    const client = createClient(tab.options({ room: "r" }));
+    client.connect();
+    await clock.tick(100);
+    tabs.push({ system: client.notifications, focus: () => tab.fire(tab.window, "focus") });
+  }
+  const shown = () => tabs.map(({ system }) => system.notifications.map(({ id }) => id).join());
+  tabs[0].focus();
+  await settle(30);
+  for (const id of ["stays", "goes", "read"]) entry({ type: "notification", notification: wire(id, { level: "error" }) });
+  entry({ type: "notification", notification: wire("short") });
+  await clock.tick(50);
+  tabs[0].system.showNotification({ id: "own", title: "of this page", duration: Infinity });
+  assert.deepEqual(shown(), ["stays,goes,read,short,own", ""]);
+  tabs[0].system.hideNotification("goes");
+  await clock.tick(5_000);
+  tabs[1].focus();
+  await settle(30);
+  assert.deepEqual(shown(), ["own", "stays,read"], "neither what was put away nor what had its time");
+  entry({ type: "marked", as: "read", notifications: ["read"] });
+  await clock.tick(50);
+  tabs[0].focus();
+  await settle(30);
+  assert.deepEqual(shown(), ["own,stays", ""]);
+  entry({ type: "notification", notification: wire("next"), replaces: "goes" });
+  await clock.tick(50);
+  assert.deepEqual(shown(), ["own,stays", ""], "what replaces something that was put away comes quietly");
+});
+
 test("what replaces takes the toast's place, silently when that was dismissed; a critical one comes again", async () => {
   const { system, entry, server } = await online();
   entry({ type: "notification", notification: wire("n1", { critical: true }) });

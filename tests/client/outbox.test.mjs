@@ -126,6 +126,11 @@ test("retry_after is honoured, and what is refused for good makes way", async ()
   await assert.rejects(refused, { code: "forbidden", room: "r" });
   assert.equal((await third).offset, 3);
   assert.equal(errors[0].data.error.code, "forbidden");
+  server.script("publish", () => ({ type: "error", code: "forbidden", message: "not here" }), 2);
+  client.emit("note", 5);
+  client.emit("note", 6);
+  await clock.tick(1_000);
+  assert.equal(errors.length, 3, "each is told once");
 });
 
 test("what is too large, or no JSON, is said at once and never sent", async () => {
@@ -264,4 +269,134 @@ test("what one user said is not sent as another", async () => {
   const ada = createClient(world.tab().options({ token: () => "user:ada" }));
   await connected(ada, clock, 20_000);
   assert.deepEqual(written(server), ["ada's"]);
+});
+
+test("while realtime is off writes go by HTTP, through the outbox and under the same keys", async () => {
+  const { server, world, clock } = stage();
+  const posted = [];
+  const answers = [];
+  const room = server.room("r");
+  const fetch = async (url, { method = "GET", headers, body }) => {
+    const path = new URL(url).pathname;
+    if (method === "GET") {
+      const answer = path.endsWith("/history") ? { cursor: server.cursor("r"), oldest: 1, entries: room.entries.slice(Number(new URL(url).searchParams.get("after"))), more: false }
+        : { room: "r", count: 0, members: [], state: {}, cursor: server.cursor("r") };
+      return { ok: true, status: 200, json: async () => answer };
+    }
+    const { key, ...rest } = JSON.parse(body);
+    posted.push({ path, key, rest, headers });
+    const answer = answers.shift();
+    if (answer === "no network") throw new TypeError("Failed to fetch");
+    if (answer) return { ok: false, status: answer.status, json: async () => answer.body };
+    const known = room.keys.get(key);
+    const entry = known ?? server.append("r", { type: "event", event: rest.event, data: rest.data });
+    room.keys.set(key, entry);
+    return { ok: true, status: known ? 200 : 201, json: async () => ({ offset: entry.offset, entry: entry.id, duplicate: Boolean(known) }) };
+  };
+  const client = createClient(world.options({ room: "r", token: "user:ada", environment: { fetch } }));
+  const heard = record(client, "note", "error");
+  await connected(client, clock);
+  client.disableRealtime();
+  await clock.tick(100);
+  const { offset } = await client.room("r").publish("note", "by hand");
+  await clock.tick(100);
+  assert.equal(offset, 1);
+  assert.deepEqual([posted[0].path, posted[0].rest, posted[0].headers.authorization], ["/v1/rooms/r/events", { event: "note", data: "by hand" }, "Bearer user:ada"]);
+  assert.equal(heard.at(-1)?.data, "by hand", "and one sees it at once");
+  answers.push("no network", { status: 429, body: { type: "error", code: "rate_limited", message: "slow", retry_after: 2 } }, { status: 502, body: {} });
+  const second = client.room("r").publish("note", 2);
+  await clock.tick(10_000);
+  assert.equal((await second).offset, 2);
+  assert.equal(new Set(posted.slice(1).map(({ key }) => key)).size, 1);
+  answers.push({ status: 403, body: { type: "error", code: "forbidden", message: "not here" } });
+  await assert.rejects(client.room("r").state.set({ a: 1 }), { code: "forbidden" });
+  assert.equal(posted.at(-1).path, "/v1/rooms/r/state");
+  assert.equal(client.outbox.size, 0);
+  // What waits when it is switched on again goes the other way.
+  answers.push("no network", "no network", "no network");
+  const third = client.room("r").publish("note", 3);
+  await settle(40);
+  client.enableRealtime();
+  await clock.tick(5_000);
+  assert.equal((await third).offset, 3);
+  assert.equal(server.heardOf("publish").at(-1).data, 3);
+  assert.deepEqual(written(server), ["by hand", 2, 3]);
+});
+
+test("what is settled while the store is read stays settled", async () => {
+  const items = new Map();
+  /** Readings that end when the test says so. @type {(() => void)[]} */
+  const reading = [];
+  const objectStore = () => ({
+    getAll: () => ({ result: [...items.values()] }),
+    add(item) {
+      items.set(items.size + 1, { ...item, seq: items.size + 1 });
+      return { result: items.size };
+    },
+    delete: (seq) => ({ result: items.delete(seq) }),
+  });
+  const transaction = (_, mode) => {
+    const begun = { objectStore, oncomplete() {} };
+    if (mode === "readonly") reading.push(() => begun.oncomplete());
+    else setImmediate(() => begun.oncomplete());
+    return begun;
+  };
+  const open = () => {
+    const request = { result: { transaction, close() {} }, onsuccess() {} };
+    setImmediate(() => request.onsuccess());
+    return request;
+  };
+  const goOn = async () => {
+    for (const end of reading.splice(0)) end();
+    await settle();
+  };
+  const { server, clock, client } = await online({ environment: { indexedDB: { open } } });
+  await goOn();
+  server.isRefusing = true;
+  server.cut();
+  await settle();
+  client.emit("note", "once");
+  await settle(40);
+  server.isRefusing = false;
+  await clock.tick(5_000);
+  await settle(40);
+  assert.deepEqual([reading.length, server.heardOf("publish").length, items.size], [1, 1, 0], "answered, and still being read");
+  await goOn();
+  await clock.tick(5_000);
+  assert.equal(server.heardOf("publish").length, 1);
+  assert.equal(client.outbox.size, 0);
+});
+
+test("two writes under one key both get the one answer", async () => {
+  const { server, clock, room } = await online();
+  await room.join();
+  server.isRefusing = true;
+  server.cut();
+  await settle();
+  const both = [room.publish("note", 1, { key: "k" }), room.publish("note", 1, { key: "k" })];
+  await settle(40);
+  server.isRefusing = false;
+  await clock.tick(16_000);
+  assert.deepEqual((await Promise.all(both)).map(({ offset }) => offset), [1, 1]);
+  assert.deepEqual(written(server), [1]);
+});
+
+test("what was called off before the browser had it is not found there after a reload", async () => {
+  const { server, world, clock, client, room } = await online();
+  server.isRefusing = true;
+  server.cut();
+  await settle();
+  const stop = new AbortController();
+  const never = room.publish("note", "never", { signal: stop.signal });
+  // Begun, and not yet numbered.
+  await Promise.resolve();
+  assert.equal(client.outbox.size, 1);
+  stop.abort();
+  await assert.rejects(never, { name: "AbortError" });
+  await settle(40);
+  client.dispose();
+  server.isRefusing = false;
+  const next = createClient(world.tab(world.first.session).options({ room: "r" }));
+  await connected(next, clock, 20_000);
+  assert.deepEqual(written(server), []);
 });

@@ -7,6 +7,7 @@ use copresence::clock::Clock;
 use crate::Outcome;
 use crate::histogram::Histogram;
 use crate::swarm::{Load, Swarm, Turn};
+use crate::wire::Reach;
 
 /// When for so long nobody joined, nobody will: those who are missing were refused or forgotten.
 const STANDSTILL_MAX: Duration = Duration::from_secs(10);
@@ -16,6 +17,7 @@ pub(super) struct Arrival<R> {
     count: usize,
     in_flight_max: usize,
     room_of: R,
+    reach: Reach,
     /// When each client was dialed, by its number.
     dialed: Vec<Instant>,
     joined: usize,
@@ -25,10 +27,10 @@ pub(super) struct Arrival<R> {
 
 impl<R: Fn(usize) -> String> Arrival<R> {
     /// Member `n` joins `room_of(n)`.
-    pub(super) fn new(count: usize, in_flight_max: usize, room_of: R, clock: &Clock) -> Self {
+    pub(super) fn new(count: usize, in_flight_max: usize, room_of: R, reach: Reach, clock: &Clock) -> Self {
         let give_up = clock.now() + STANDSTILL_MAX;
         let dialed = Vec::with_capacity(count);
-        Self { count, in_flight_max, room_of, dialed, joined: 0, latency: Histogram::default(), give_up }
+        Self { count, in_flight_max, room_of, reach, dialed, joined: 0, latency: Histogram::default(), give_up }
     }
 
     pub(super) fn joined(&self) -> usize {
@@ -47,9 +49,7 @@ impl<R: Fn(usize) -> String> Load for Arrival<R> {
         let last = self.count.min(settled + self.in_flight_max);
         while self.dialed.len() < last {
             let room = (self.room_of)(self.dialed.len());
-            let join = format!(r#"{{"type":"join","id":2,"room":"{room}"}}"#);
-            // Both at once, as a client does that knows where it wants to go: the server has `join` wait for `connect`.
-            swarm.dial(&[r#"{"type":"connect","id":1}"#, &join])?;
+            swarm.join(&room, self.reach)?;
             self.dialed.push(now);
         }
         let is_over = settled >= self.count || now >= self.give_up;

@@ -14,6 +14,7 @@ use crate::histogram::Histogram;
 use crate::report::{Order, Row, grouped};
 use crate::scan::Marker;
 use crate::swarm::{Load, Swarm, Turn};
+use crate::wire::Reach;
 
 const ROOM: &str = "fanout";
 const MEMBERS: usize = 1_000;
@@ -45,7 +46,7 @@ fn run(bench: &Bench<'_>, scenario: &'static str, pace: Pace, seconds: u64, load
     let mut stage = bench.stage(scenario)?;
     let wanted = bench.options.members.unwrap_or(MEMBERS).max(1);
     let members = stage.affordable(wanted);
-    stage.gather(members, |_| ROOM.to_owned())?;
+    stage.gather(members, |_| ROOM.to_owned(), Reach::All)?;
 
     let mut fanout = Fanout::new(pace, members, bench.options.bytes, stage.now());
     fanout.begin(stage.now(), WARM_UP);
@@ -57,7 +58,7 @@ fn run(bench: &Bench<'_>, scenario: &'static str, pace: Pace, seconds: u64, load
         scenario,
         load: format!("{} members, 1 publisher, {load}", grouped(members as u64)),
         payload: fanout.payload(),
-        features: format!("{} log, presence, signals, heartbeats", bench.options.log.name()),
+        features: bench.features("presence, signals, heartbeats"),
         item: "deliveries",
         latency_ms: fanout.latency.percentiles(),
         notes: fanout.lag_note().into_iter().collect(),
@@ -126,7 +127,7 @@ impl Fanout {
         self.pending.push_back(self.members.len());
         let data = self.stamps.data(now, self.data_bytes);
         let id = self.sent;
-        swarm.send(0, &format!(r#"{{"type":"publish","id":{id},"room":"{ROOM}","event":"load","data":{data}}}"#));
+        swarm.send(0, &swarm.wire().publish(id, ROOM, &data));
     }
 
     /// Publishes what is due and returns how long until the next one is, at most.

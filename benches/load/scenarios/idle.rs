@@ -6,6 +6,7 @@ use super::Bench;
 use crate::Outcome;
 use crate::report::{Row, grouped};
 use crate::swarm::{Load, Swarm, Turn};
+use crate::wire::Reach;
 
 const CONNECTIONS: usize = 10_000;
 const MEMBERS: usize = 10;
@@ -16,7 +17,7 @@ pub(super) fn run(bench: &Bench<'_>) -> Outcome<Row> {
     let members = bench.options.members.unwrap_or(MEMBERS).max(1);
 
     let rss_before_kib = stage.server.rss_kib();
-    stage.gather(connections, |member| format!("idle:{}", member / members))?;
+    stage.gather(connections, |member| format!("idle:{}", member / members), Reach::All)?;
     let pings_before = stage.swarm.tally().pings;
     let messages_before = stage.swarm.tally().messages;
     let until = stage.now() + Duration::from_secs(bench.options.seconds_or(15));
@@ -30,7 +31,7 @@ pub(super) fn run(bench: &Bench<'_>) -> Outcome<Row> {
         scenario: "idle",
         load: format!("{} connections in rooms of {members}", grouped(connections as u64)),
         payload: "–".to_owned(),
-        features: "presence, signals, heartbeats".to_owned(),
+        features: bench.features("presence, signals, heartbeats"),
         item: "heartbeats",
         rss_kib_per_connection: Some(rss_kib as f64 / connections as f64),
         notes: (others > 0).then(|| format!("{others} messages besides heartbeats while idle")).into_iter().collect(),

@@ -4,6 +4,7 @@ use super::Bench;
 use super::arrival::Arrival;
 use crate::Outcome;
 use crate::report::{Row, grouped};
+use crate::wire::Reach;
 
 const CONNECTIONS: usize = 5_000;
 const MEMBERS: usize = 10;
@@ -15,7 +16,8 @@ pub(super) fn run(bench: &Bench<'_>) -> Outcome<Row> {
     let members = bench.options.members.unwrap_or(MEMBERS).max(1);
     let in_flight = bench.options.in_flight.unwrap_or(IN_FLIGHT).max(1);
 
-    let mut arrival = Arrival::new(connections, in_flight, |member| format!("join:{}", member / members), &bench.clock);
+    let room_of = |member| format!("join:{}", member / members);
+    let mut arrival = Arrival::new(connections, in_flight, room_of, Reach::All, &bench.clock);
     let spent = stage.measure(&mut arrival)?;
 
     let joined = arrival.joined();
@@ -23,7 +25,7 @@ pub(super) fn run(bench: &Bench<'_>) -> Outcome<Row> {
         scenario: "join",
         load: format!("{} connections into rooms of {members}, {in_flight} in flight", grouped(connections as u64)),
         payload: "upgrade, connect, join".to_owned(),
-        features: "guests, presence, signals".to_owned(),
+        features: bench.features("guests, presence, signals"),
         item: "joins",
         latency_ms: arrival.latency().percentiles(),
         ..Row::default()

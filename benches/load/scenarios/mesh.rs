@@ -12,6 +12,7 @@ use crate::histogram::Histogram;
 use crate::report::{Row, grouped};
 use crate::scan;
 use crate::swarm::{Load, Swarm, Turn};
+use crate::wire::Reach;
 
 /// Rooms, members of each, signals a second of each member.
 #[derive(Clone, Copy)]
@@ -45,7 +46,7 @@ pub(super) fn run_all(bench: &Bench<'_>) -> Outcome<Vec<Row>> {
 fn run(bench: &Bench<'_>, shape: Shape) -> Outcome<Row> {
     let mut stage = bench.stage("mesh")?;
     let clients = stage.affordable(shape.rooms * shape.members);
-    stage.gather(clients, |member| room_of(member, shape))?;
+    stage.gather(clients, |member| room_of(member, shape), Reach::Others)?;
 
     let mut mesh = Mesh::new(shape, clients, stage.now());
     mesh.begin(stage.now(), WARM_UP);
@@ -68,7 +69,7 @@ fn run(bench: &Bench<'_>, shape: Shape) -> Outcome<Row> {
         scenario: "mesh",
         load: format!("{} rooms × {} members, each {} signals/s", grouped(shape.rooms as u64), shape.members, shape.hz),
         payload: format!("signal, data {} B", mesh.data(stage.now()).len()),
-        features: "signals gathered, presence, heartbeats".to_owned(),
+        features: bench.features("signals gathered, presence, heartbeats"),
         item: "signals delivered",
         latency_ms: mesh.latency.percentiles(),
         notes,
@@ -125,7 +126,7 @@ impl Mesh {
     fn signal(&mut self, swarm: &mut Swarm, now: Instant) {
         let who = self.sent as usize % self.clients;
         let (room, data) = (room_of(who, self.shape), self.data(now));
-        swarm.send(who, &format!(r#"{{"type":"signal","room":"{room}","event":"cursor","data":{data}}}"#));
+        swarm.send(who, &swarm.wire().signal(&room, &data));
         self.sent += 1;
     }
 }

@@ -19,10 +19,12 @@ use copresence::clock::Clock;
 use self::arrival::Arrival;
 use crate::Outcome;
 use crate::options::{Options, Scenario};
+use crate::peer::Peer;
 use crate::process::{self, Spent, Window};
 use crate::report::{Row, grouped};
 use crate::server::Server;
 use crate::swarm::{Load, Swarm, Turn};
+use crate::wire::Reach;
 
 /// Connections that are under way at once while members arrive, where arriving is not what is measured.
 const ARRIVALS_IN_FLIGHT: usize = 64;
@@ -46,6 +48,8 @@ pub(crate) struct Bench<'a> {
     /// The folder that stores are made in.
     pub(crate) store: PathBuf,
     pub(crate) clock: Clock,
+    /// Which server is measured.
+    pub(crate) peer: Peer,
 }
 
 /// A server of its own for one row, and its clients.
@@ -76,19 +80,34 @@ impl Bench<'_> {
         if self.options.runs(Scenario::Join) {
             rows.push(join::run(self)?);
         }
-        if self.options.runs(Scenario::Publish) {
+        // A peer that only passes bytes on has no log that could acknowledge, and no inbox.
+        if self.peer == Peer::Copresence && self.options.runs(Scenario::Publish) {
             rows.push(publish::run(self)?);
         }
-        if self.options.runs(Scenario::Notify) {
+        if self.peer == Peer::Copresence && self.options.runs(Scenario::Notify) {
             rows.push(notify::run(self)?);
+        }
+        for row in &mut rows {
+            row.server = self.peer.name();
         }
         Ok(rows)
     }
 
+    /// What is at work besides passing bytes on: all of `ours` in our server, nothing in a peer.
+    fn features(&self, ours: &str) -> String {
+        match self.peer {
+            Peer::Copresence => format!("{} log, {ours}", self.options.log.name()),
+            _ => "none".to_owned(),
+        }
+    }
+
     fn stage(&self, what: &str) -> Outcome<Stage<'_>> {
-        writeln!(std::io::stderr(), "{what} …")?;
-        let server = Server::start(&self.binary, &self.store, self.options.log)?;
-        let swarm = Swarm::new(server.address, &self.clock)?;
+        writeln!(std::io::stderr(), "{}: {what} …", self.peer.name())?;
+        let server = match self.peer {
+            Peer::Copresence => Server::start(&self.binary, &self.store, self.options.log)?,
+            peer => Server::start_peer(peer, &self.store, &self.clock)?,
+        };
+        let swarm = Swarm::new(server.address, self.peer.wire(), &self.clock)?;
         Ok(Stage { bench: self, server, swarm, notes: Vec::new(), failures: Vec::new() })
     }
 }
@@ -109,8 +128,8 @@ impl Stage<'_> {
     }
 
     /// Brings `count` members in, member `n` into `room_of(n)`, and waits until nobody is told of it any more.
-    fn gather(&mut self, count: usize, room_of: impl Fn(usize) -> String) -> Outcome<()> {
-        let mut arrival = Arrival::new(count, ARRIVALS_IN_FLIGHT, room_of, &self.bench.clock);
+    fn gather(&mut self, count: usize, room_of: impl Fn(usize) -> String, reach: Reach) -> Outcome<()> {
+        let mut arrival = Arrival::new(count, ARRIVALS_IN_FLIGHT, room_of, reach, &self.bench.clock);
         self.swarm.run(&mut arrival)?;
         if arrival.joined() < count {
             self.failures.push(format!("only {} of {count} joined", arrival.joined()));
@@ -141,7 +160,7 @@ impl Stage<'_> {
         row.failures.extend(self.failures);
         row.failures.extend(self.swarm.tally().failures());
         drop(self.swarm);
-        row.failures.extend(self.server.stop(&self.bench.clock));
+        row.failures.extend(self.server.stop(&self.bench.clock, self.bench.peer));
         row
     }
 }

@@ -22,6 +22,7 @@ use crate::report::{Order, Row, grouped};
 use crate::scan::Marker;
 use crate::server::SECRET;
 use crate::swarm::{Load, Swarm, Turn};
+use crate::wire::Wire;
 
 const USERS: usize = 10_000;
 const CONNECTIONS: usize = 1_000;
@@ -49,12 +50,12 @@ pub(super) fn run(bench: &Bench<'_>) -> Outcome<Row> {
 
     let absent: Vec<_> = (0..users).filter(|user| !is_here(*user)).collect();
     for some in absent.chunks(PASSERS_BY) {
-        let mut swarm = Swarm::new(stage.server.address, &bench.clock)?;
+        let mut swarm = Swarm::new(stage.server.address, Wire::Copresence, &bench.clock)?;
         come(&mut stage, &mut swarm, some, &tokens)?;
         swarm.leave();
     }
     let present: Vec<_> = (0..users).filter(|user| is_here(*user)).collect();
-    let mut swarm = Swarm::new(stage.server.address, &bench.clock)?;
+    let mut swarm = Swarm::new(stage.server.address, Wire::Copresence, &bench.clock)?;
     come(&mut stage, &mut swarm, &present, &tokens)?;
     stage.swarm = swarm;
     stage.swarm.send(1, r#"{"type":"join","id":2,"room":"load"}"#);
@@ -130,7 +131,7 @@ impl Load for Coming<'_> {
         let settled = self.connected + swarm.tally().lost;
         while self.dialed < self.users.len().min(settled + ARRIVALS_IN_FLIGHT) {
             let token = self.tokens.of(self.users[self.dialed]);
-            swarm.dial(&[&format!(r#"{{"type":"connect","id":1,"token":"{token}"}}"#)])?;
+            swarm.dial("/v1/ws", &[format!(r#"{{"type":"connect","id":1,"token":"{token}"}}"#)])?;
             self.dialed += 1;
         }
         let is_over = settled >= self.users.len() || now >= self.give_up;

@@ -9,6 +9,7 @@ use crate::Outcome;
 use crate::histogram::Histogram;
 use crate::report::{Row, grouped};
 use crate::swarm::{Load, Swarm, Turn};
+use crate::wire::Reach;
 
 const ROOMS: usize = 1_000;
 const IN_FLIGHT: usize = 256;
@@ -18,7 +19,7 @@ pub(super) fn run(bench: &Bench<'_>) -> Outcome<Row> {
     let rooms = stage.affordable(bench.options.rooms.unwrap_or(ROOMS).max(1));
     // A publisher waits for its reply, so more than one a room can't be under way.
     let in_flight = bench.options.in_flight.unwrap_or(IN_FLIGHT).clamp(1, rooms);
-    stage.gather(rooms, room_of)?;
+    stage.gather(rooms, room_of, Reach::All)?;
 
     let mut publish = Publish::new(rooms, in_flight, bench.options.bytes, stage.now());
     publish.begin(stage.now(), WARM_UP);

@@ -154,9 +154,9 @@ impl Handler<FindUser> for Directory {
                     addr.do_send(TellRooms { reply });
                     None
                 }
-                Connection::Gone { at, rooms, .. } => {
-                    let _ = reply.send(rooms.iter().map(|(name, _)| name.clone()).collect());
-                    Some(*at)
+                Connection::Gone(was) => {
+                    let _ = reply.send(was.rooms.iter().map(|(name, _)| name.clone()).collect());
+                    Some(was.at)
                 }
             };
             Whereabouts { session: record.session.clone(), gone_at, rooms }

@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use actix::prelude::*;
-
-use super::Secret;
+use super::{Located, Secret};
 use crate::actors::limits::{Counts, Network};
-use crate::actors::room::{Gone, Room};
-use crate::actors::session::{End, Session};
+use crate::actors::room::Gone;
+use crate::actors::session::{End, SessionAddr};
 use crate::delivery::Farewell;
 use crate::domain::entry::Timestamp;
 use crate::domain::ids::{RoomName, SessionId, UserKey};
@@ -16,7 +14,7 @@ use crate::domain::ids::{RoomName, SessionId, UserKey};
 /// All sessions of a node, those included whose client may still return.
 #[derive(Default)]
 pub(super) struct Sessions {
-    by_secret: HashMap<Secret, Record>,
+    by_secret: HashMap<Secret, Box<Record>>,
     by_user: HashMap<UserKey, OfUser>,
     /// Connected ones by address.
     of_network: Counts<Network>,
@@ -33,8 +31,18 @@ pub(super) struct Record {
 
 /// Where a session's connection is.
 pub(super) enum Connection {
-    Standing(Addr<Session>),
-    Gone { until: Instant, at: Timestamp, rooms: Vec<(RoomName, Addr<Room>)> },
+    Standing(SessionAddr),
+    Gone(Box<WasIn>),
+}
+
+/// What a return needs to know.
+pub(super) struct WasIn {
+    /// By when the client must be back.
+    pub(super) until: Instant,
+    /// When the connection ended.
+    pub(super) at: Timestamp,
+    /// Where it was.
+    pub(super) rooms: Vec<(RoomName, Located)>,
 }
 
 /// The sessions of a user; there is at least one.
@@ -72,7 +80,7 @@ impl Sessions {
 
     /// The session with this secret.
     pub(super) fn get(&self, secret: &Secret) -> Option<&Record> {
-        self.by_secret.get(secret)
+        self.by_secret.get(secret).map(Box::as_ref)
     }
 
     /// The secrets of a user's sessions.
@@ -81,11 +89,11 @@ impl Sessions {
     }
 
     /// The addresses of a user's connected sessions.
-    pub(super) fn addresses_of(&self, user: &UserKey) -> impl Iterator<Item = &Addr<Session>> {
+    pub(super) fn addresses_of(&self, user: &UserKey) -> impl Iterator<Item = &SessionAddr> {
         let records = self.secrets_of(user).iter().filter_map(|secret| self.by_secret.get(secret));
         records.filter_map(|record| match &record.connection {
             Connection::Standing(addr) => Some(addr),
-            Connection::Gone { .. } => None,
+            Connection::Gone(_) => None,
         })
     }
 
@@ -101,17 +109,19 @@ impl Sessions {
 
     /// Sessions whose time to return is over.
     pub(super) fn over(&self, now: Instant) -> Vec<Secret> {
-        let is_over = |record: &Record| matches!(record.connection, Connection::Gone { until, .. } if now >= until);
+        let is_over = |record: &Record| matches!(&record.connection, Connection::Gone(was) if now >= was.until);
         self.by_secret.iter().filter(|(_, record)| is_over(record)).map(|(secret, _)| secret.clone()).collect()
     }
 
     /// A new one, whose connection stands.
     pub(super) fn insert(&mut self, secret: Secret, record: Record) {
         let of_user = self.by_user.entry(record.user.clone()).or_default();
+        // Most users have one.
+        of_user.secrets.reserve_exact(1);
         of_user.secrets.push(secret.clone());
         of_user.standing += 1;
         self.of_network.add(record.network);
-        self.by_secret.insert(secret, record);
+        self.by_secret.insert(secret, Box::new(record));
     }
 
     /// Gives the session another connection, under a newer generation; returns that and the old one.
@@ -119,7 +129,7 @@ impl Sessions {
         &mut self,
         secret: &Secret,
         network: Network,
-        addr: Addr<Session>,
+        addr: SessionAddr,
     ) -> Option<(&Record, Connection)> {
         self.fall(secret);
         let record = self.by_secret.get_mut(secret)?;
@@ -133,10 +143,10 @@ impl Sessions {
     }
 
     /// The session's connection has ended, and its client may return until then.
-    pub(super) fn lose(&mut self, secret: &Secret, until: Instant, at: Timestamp, rooms: Vec<(RoomName, Addr<Room>)>) {
+    pub(super) fn lose(&mut self, secret: &Secret, until: Instant, at: Timestamp, rooms: Vec<(RoomName, Located)>) {
         self.fall(secret);
         let Some(record) = self.by_secret.get_mut(secret) else { return };
-        record.connection = Connection::Gone { until, at, rooms };
+        record.connection = Connection::Gone(Box::new(WasIn { until, at, rooms }));
         if let Some(of_user) = self.by_user.get_mut(&record.user) {
             of_user.last_gone = of_user.last_gone.max(Some(at));
         }
@@ -155,7 +165,7 @@ impl Sessions {
         if of_user.secrets.is_empty() {
             self.by_user.remove(&record.user);
         }
-        Some(Removed { record, left_at })
+        Some(Removed { record: *record, left_at })
     }
 
     /// Counts the session's connection no longer, if it stands.
@@ -176,10 +186,10 @@ impl Record {
     pub(super) fn end(&self) {
         match &self.connection {
             Connection::Standing(addr) => addr.do_send(End),
-            Connection::Gone { rooms, .. } => {
-                for (_, room) in rooms {
+            Connection::Gone(was) => {
+                for (_, room) in &was.rooms {
                     let (session, generation) = (self.session.clone(), self.generation);
-                    room.do_send(Gone { session, generation, farewell: Farewell::AtOnce });
+                    room.addr.do_send(Gone { session, generation, farewell: Farewell::AtOnce });
                 }
             }
         }

@@ -126,7 +126,7 @@ impl Room {
         };
         let Some(seat) = self.seats.get(session) else { return };
         for frame in frames {
-            self.audience.attach(&seat.hub, seat.outbox, (seat.receive, seat.view), Some(frame.clone()), false);
+            self.audience.attach(&seat.who.hub, seat.who.outbox, (seat.receive, seat.view), Some(frame.clone()), false);
         }
     }
 
@@ -171,14 +171,14 @@ impl Room {
 
     /// Gives one session some entries, ahead of whatever it is attached for.
     pub(super) fn push_to(&mut self, join: &Join, entries: &[Arc<Entry>]) {
-        let is_listening = self.seats.get(&join.session).is_some_and(|seat| seat.outbox == join.outbox);
+        let is_listening = self.seats.get(&join.who.session).is_some_and(|seat| seat.who.outbox == join.who.outbox);
         for entry in entries {
             let frame = Frame::text(&push::entry(&self.name, entry));
             // A listener stays one; who is none yet is only handed the frame.
             if is_listening {
-                self.audience.attach(&join.hub, join.outbox, (Receive::ALL, View::WHOLE), Some(frame), false);
+                self.audience.attach(&join.who.hub, join.who.outbox, (Receive::ALL, View::WHOLE), Some(frame), false);
             } else {
-                self.audience.detach(&join.hub, join.outbox, Some(frame), false);
+                self.audience.detach(&join.who.hub, join.who.outbox, Some(frame), false);
             }
         }
     }

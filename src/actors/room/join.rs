@@ -22,20 +22,12 @@ use crate::domain::visibility::Reader;
 use crate::protocol::command::{CommandId, JoinPresence};
 use crate::protocol::{Refusal, push};
 
-/// A session wants to be in the room.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Join {
-    /// Which room, in case it has moved.
-    pub room: RoomName,
-    /// Who.
+/// A connection as its rooms know it: made once, and shared by its letters and its seats.
+pub struct Participant {
+    /// The session.
     pub session: SessionId,
-    /// By which connection.
+    /// Which of the session's connections it is.
     pub generation: u64,
-    /// Who hears how it ended.
-    pub asker: Asker,
-    /// The command's id, for `joined`.
-    pub id: Option<CommandId>,
     /// Where its frames go.
     pub hub: HubHandle,
     /// See `hub`.
@@ -46,10 +38,24 @@ pub struct Join {
     pub from: Arc<str>,
     /// Under whose name its keys count.
     pub publisher: Arc<str>,
-    /// Who is behind it as a reader.
-    pub reader: Reader,
     /// What it runs on.
     pub device: Device,
+}
+
+/// A session wants to be in the room.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Join {
+    /// Which room, in case it has moved.
+    pub room: RoomName,
+    /// Who.
+    pub who: Arc<Participant>,
+    /// Who hears how it ended.
+    pub asker: Asker,
+    /// The command's id, for `joined`.
+    pub id: Option<CommandId>,
+    /// Who is behind it as a reader.
+    pub reader: Reader,
     /// Where it goes on from.
     pub since: Option<Cursor>,
     /// Whether the client asked for nothing: a personal room takes the session in with the entries alone, no `joined`.
@@ -65,12 +71,12 @@ impl Handler<Join> for Room {
 
     fn handle(&mut self, join: Join, ctx: &mut Self::Context) {
         if self.is_retired {
-            return join.asker.session().clone().do_send(Moved(Box::new(join)));
+            return Arc::clone(join.asker.session()).do_send(Moved(Box::new(join)));
         }
         let Some(tail) = &self.tail else {
             return join.asker.refuse(Refusal::unavailable("the room's log is not open"));
         };
-        if self.seats.get(&join.session).is_some_and(|seat| seat.generation > join.generation) {
+        if self.seats.get(&join.who.session).is_some_and(|seat| seat.who.generation > join.who.generation) {
             return;
         }
         match join.since {
@@ -100,7 +106,7 @@ impl Room {
     fn read_older(&mut self, mut join: Join, cursor: Cursor, reading: Reading, ctx: &mut Context<Self>) {
         let Bounds { entries_max, bytes_max } = Bounds::PAGE.with_proof();
         let read = Read { log: self.key.clone(), place: self.settings.log, from: reading.from, entries_max, bytes_max };
-        let seat = (join.session.clone(), join.generation);
+        let seat = (join.who.session.clone(), join.who.generation);
         self.joining.insert(seat.clone(), join.reader.clone());
         let reading_page = self.context.bridge.read.send(read).into_actor(self);
         ctx.spawn(reading_page.map(move |page, room, ctx| {
@@ -136,49 +142,54 @@ impl Room {
     fn give_page(&mut self, join: &Join, entries: &[Arc<Entry>], cursor: Cursor) {
         let entries = self.see(entries, &join.reader);
         let page = Frame::text(&push::joined_page(join.id.as_ref(), &self.name, &cursor, &entries));
-        let was_listening = self.seats.remove(&join.session).is_some();
-        self.audience.detach(&join.hub, join.outbox, Some(page), was_listening);
+        let was_listening = self.seats.remove(&join.who.session).is_some();
+        self.audience.detach(&join.who.hub, join.who.outbox, Some(page), was_listening);
         join.asker.joined(false);
     }
 
     fn attach(&mut self, join: &Join, cursor: Cursor, recovery: push::Recovery<'_>, ctx: &mut Context<Self>) {
         let wall = self.context.clock.wall();
-        let before = self.seats.remove(&join.session);
+        let before = self.seats.remove(&join.who.session);
         let member = self.membership(join, before.is_some());
         match &member {
             Some(change) => {
-                self.roster.attach(&join.session, join.generation, &join.user, join.device, change, wall);
+                self.roster.attach(
+                    &join.who.session,
+                    join.who.generation,
+                    &join.who.user,
+                    join.who.device,
+                    change,
+                    wall,
+                );
+                // Before it is told who is here, so that she is among them.
+                self.mind_robot(ctx);
                 self.joined_in_quiet();
             }
             None => {
-                self.roster.leave(&join.session, join.generation);
+                self.roster.leave(&join.who.session, join.who.generation);
             }
         }
         let receive = join.receive.or(before.as_ref().map(|seat| seat.receive)).unwrap_or(Receive::ALL);
-        let is_same_outbox =
-            before.as_ref().is_some_and(|seat| seat.outbox == join.outbox && seat.hub.number == join.hub.number);
+        let is_same_outbox = before
+            .as_ref()
+            .is_some_and(|seat| seat.who.outbox == join.who.outbox && seat.who.hub.number == join.who.hub.number);
         if let Some(seat) = before.filter(|_| !is_same_outbox) {
-            self.audience.detach(&seat.hub, seat.outbox, None, true);
+            self.audience.detach(&seat.who.hub, seat.who.outbox, None, true);
         }
         // Who came quietly has had the entries, and hears of nothing but a picture that is to be taken as new.
         let is_told = !join.is_quiet || matches!(recovery, push::Recovery::Reset(_));
         let joined = is_told.then(|| Frame::text(&self.joined(join, cursor, recovery, member.is_some(), receive)));
         let view = self.redaction.view(&join.reader);
-        self.audience.attach(&join.hub, join.outbox, (receive, view), joined, !is_same_outbox);
+        self.audience.attach(&join.who.hub, join.who.outbox, (receive, view), joined, !is_same_outbox);
         let seat = Seat {
-            generation: join.generation,
-            addr: join.asker.session().clone(),
-            hub: join.hub.clone(),
-            outbox: join.outbox,
-            user: Arc::clone(&join.user),
-            from: Arc::clone(&join.from),
-            publisher: Arc::clone(&join.publisher),
+            who: Arc::clone(&join.who),
+            addr: Arc::clone(join.asker.session()),
             receive,
             reader: join.reader.clone(),
             view,
         };
-        self.seats.insert(join.session.clone(), seat);
-        self.greet(&join.session);
+        self.seats.insert(join.who.session.clone(), Box::new(seat));
+        self.greet(&join.who.session);
         join.asker.joined(true);
         self.presence_changed(ctx);
     }
@@ -190,7 +201,7 @@ impl Room {
             _ if !self.settings.presence => None,
             Some(JoinPresence::Member(change)) => Some(change.clone()),
             Some(JoinPresence::WatchOnly) => None,
-            None => (!is_seated || self.roster.presence(&join.session).is_some()).then(Change::default),
+            None => (!is_seated || self.roster.presence(&join.who.session).is_some()).then(Change::default),
         }
     }
 
@@ -203,7 +214,7 @@ impl Room {
         is_member: bool,
         receive: Receive,
     ) -> String {
-        let joiner = is_member.then_some(&join.user.id);
+        let joiner = is_member.then_some(&join.who.user.id);
         let count = self.roster.count_with(joiner);
         let is_large = self.roster.is_large();
         let mut members: Vec<Arc<str>> = Vec::new();

@@ -70,7 +70,8 @@ impl Handler<NameMembers> for Room {
 
     fn handle(&mut self, name: NameMembers, _: &mut Self::Context) {
         let mut users: HashSet<UserId> = self.roster.users().cloned().collect();
-        users.extend(self.seats.values().map(|seat| seat.user.id.clone()));
+        users.extend(self.seats.values().map(|seat| seat.who.user.id.clone()));
+        users.retain(|user| !self.is_robot(user));
         let _ = name.reply.send(users.into_iter().collect());
     }
 }

@@ -9,8 +9,8 @@
 //! Always true: what a session hears of a room comes from the room through its hub's mailbox, in one order: `joined`,
 //! then every entry after its cursor once. A room never delivers a hole. It holds back its mailbox until it knows its log.
 //!
-//! Each conversation is a file: [`join`], [`publish`], [`presence`], [`signals`], [`history`]; [`views`] says who sees what
-//! of an entry. Here is its life.
+//! Each conversation is a file: [`join`], [`publish`], [`presence`], [`signals`], [`history`], the demo's [`robot`];
+//! [`views`] says who sees what of an entry. Here is its life.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,23 +21,25 @@ use rustc_hash::FxHashMap;
 
 use super::directory::{Directory, RetireAnswer, RoomDied, RoomIdle};
 use super::limits::Limits;
-use super::session::{RoomGone, Session};
+use super::robot::Host;
+use super::session::{RoomGone, SessionAddr};
 use crate::bridge::{Arrived, Bridge, Read, Unwatch, Watch};
 use crate::clock::Clock;
 use crate::config::{Config, RoomSettings};
-use crate::delivery::{Audience, Farewell, Frame, HubHandle, OutboxId, Receive};
+use crate::delivery::{Audience, Farewell, Frame, Receive};
 use crate::domain::cursor::Cursor;
 use crate::domain::ids::{RoomKey, RoomName, SessionId, UserId};
 use crate::domain::redaction::{Redaction, View};
 use crate::domain::roster::Roster;
 use crate::domain::signals::{SignalBounds, Signals};
 use crate::domain::tail::{Bounds, Order, Tail};
-use crate::domain::user::User;
 use crate::domain::visibility::Reader;
 
 use inbox::Inbox;
+use join::Participant;
 use opening::open_log;
 use picture::Shown;
+use robot::Resident;
 
 pub mod history;
 mod inbox;
@@ -47,6 +49,7 @@ mod opening;
 mod picture;
 pub mod presence;
 pub mod publish;
+pub mod robot;
 pub mod signals;
 pub mod views;
 
@@ -60,6 +63,8 @@ pub struct RoomContext {
     pub bridge: Bridge,
     /// How fast is too fast.
     pub limits: Arc<Limits>,
+    /// The demo's robot, where there is one.
+    pub robot: Option<Host>,
 }
 
 impl RoomContext {
@@ -114,7 +119,7 @@ pub struct Room {
     member_texts: FxHashMap<UserId, Arc<str>>,
     signals: Signals,
     audience: Audience,
-    seats: FxHashMap<SessionId, Seat>,
+    seats: FxHashMap<SessionId, Box<Seat>>,
     /// Sessions whose join waits for a page of the log, by generation, and who they are by their newest token.
     joining: FxHashMap<(SessionId, u64), Reader>,
     /// Appends that the bridge has not answered yet.
@@ -123,19 +128,14 @@ pub struct Room {
     is_retired: bool,
     /// What a personal room does besides.
     inbox: Option<Inbox>,
+    /// The demo's robot, in the one room that has it.
+    resident: Option<Resident>,
 }
 
 /// A session in the room.
 struct Seat {
-    generation: u64,
-    addr: Addr<Session>,
-    hub: HubHandle,
-    outbox: OutboxId,
-    user: Arc<User>,
-    /// Who it is as the author of an entry, as JSON.
-    from: Arc<str>,
-    /// Under whose name its keys count.
-    publisher: Arc<str>,
+    who: Arc<Participant>,
+    addr: SessionAddr,
     receive: Receive,
     /// Who it is as a reader, by its newest token.
     reader: Reader,
@@ -204,7 +204,7 @@ impl Room {
         let redaction = context.config.redaction(&key.room);
         let inbox = key.room.is_personal().then(Inbox::default);
         let name = key.room.on_the_wire();
-        Self {
+        let mut room = Self {
             key,
             name,
             number,
@@ -228,7 +228,10 @@ impl Room {
             timers: Timers::default(),
             is_retired: false,
             inbox,
-        }
+            resident: None,
+        };
+        room.resident = Resident::of(&room);
+        room
     }
 
     /// Opens the log, however often it takes; joins wait, and are answered `unavailable` by their own deadline.
@@ -267,6 +270,8 @@ impl Room {
         }
         self.delivered = Some(tail.head());
         self.tail = Some(tail);
+        // After a restart: what it missed to tell her is in the picture.
+        self.tell_robot(ctx);
         self.look_into_inbox(ctx);
         self.retire_when_idle(ctx);
     }
@@ -286,6 +291,7 @@ impl Room {
                 Order::Next => {
                     self.shown.take(&entry);
                     self.deliver(&entry);
+                    self.show_robot(&entry);
                     self.delivered = Some(entry.cursor(epoch));
                 }
                 Order::Old => {}
@@ -350,11 +356,11 @@ impl Room {
     /// Takes a session's seat away, if it is this connection's or an older one's. The only door out of the audience.
     fn unseat(&mut self, session: &SessionId, generation: u64, last: Option<Frame>) -> bool {
         self.joining.remove(&(session.clone(), generation));
-        if self.seats.get(session).is_none_or(|seat| seat.generation > generation) {
+        if self.seats.get(session).is_none_or(|seat| seat.who.generation > generation) {
             return false;
         }
         if let Some(seat) = self.seats.remove(session) {
-            self.audience.detach(&seat.hub, seat.outbox, last, true);
+            self.audience.detach(&seat.who.hub, seat.who.outbox, last, true);
         }
         true
     }
@@ -468,6 +474,7 @@ impl Drop for Room {
     /// However a room ends, its log is let go; if it did not retire, its sessions and the Directory hear of it.
     fn drop(&mut self) {
         self.end_watch();
+        self.leave_robot();
         if self.is_retired {
             return;
         }

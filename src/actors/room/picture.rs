@@ -54,10 +54,15 @@ impl Shown {
         }
     }
 
+    /// The state with nothing left out.
+    pub(super) fn whole_state(&mut self) -> Arc<str> {
+        self.state.to_json()
+    }
+
     /// The state as it is in a view. It is cut once for all who have that view, until it changes.
     pub(super) fn state_json(&mut self, redaction: &Redaction, view: View) -> Arc<str> {
         if view == View::WHOLE {
-            return self.state.to_json();
+            return self.whole_state();
         }
         if let Some((_, cut)) = self.cut.iter().find(|(of, _)| *of == view) {
             return Arc::clone(cut);

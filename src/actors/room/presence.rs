@@ -34,9 +34,14 @@ impl Handler<SetPresence> for Room {
     }
 }
 
+/// The JSON of members is kept in rooms of so many: a join to a smaller one encodes the others as fast as it looks them up,
+/// and most rooms are small and quiet.
+const TEXTS_FROM: usize = 32;
+
 impl Room {
     /// Something may be different: the next tick finds out, and the next grace time gets its timer.
     pub(super) fn presence_changed(&mut self, ctx: &mut Context<Self>) {
+        self.mind_robot(ctx);
         self.member_count.store(self.roster.count(), Ordering::Relaxed);
         if self.timers.presence.is_none() {
             let tick = self.context.config.presence.tick;
@@ -78,7 +83,11 @@ impl Room {
             push::presence_count(room, self.roster.count())
         } else {
             let members: Vec<_> = self.roster.shown().cloned().collect();
-            push::presence_all(room, encode(&mut self.member_texts, &members), members.len())
+            push::presence_all(
+                room,
+                encode(&mut self.member_texts, &members, members.len() >= TEXTS_FROM),
+                members.len(),
+            )
         };
         self.audience.push(&Frame::text(&text), Receive::PRESENCE);
     }
@@ -89,13 +98,14 @@ impl Room {
         self.last_tick = Some(self.context.clock.now());
         let Some(diff) = self.roster.tick() else { return };
         let room = &self.key.room;
+        let is_kept = self.roster.count() >= TEXTS_FROM;
         let text = match &diff {
             Diff::Members { joined, updated, left, count } => {
                 for user in left {
                     self.member_texts.remove(user);
                 }
-                let joined = encode(&mut self.member_texts, joined);
-                let updated = encode(&mut self.member_texts, updated);
+                let joined = encode(&mut self.member_texts, joined, is_kept);
+                let updated = encode(&mut self.member_texts, updated, is_kept);
                 push::presence_diff(room, joined, updated, left, *count)
             }
             Diff::Large { count } => {
@@ -103,7 +113,7 @@ impl Room {
                 push::presence_count(room, *count)
             }
             Diff::SmallAgain { members, count } => {
-                let members = encode(&mut self.member_texts, members);
+                let members = encode(&mut self.member_texts, members, is_kept);
                 push::presence_all(room, members, *count)
             }
         };
@@ -111,11 +121,15 @@ impl Room {
     }
 }
 
-/// The JSON of these members, kept for the joins to come.
-fn encode(texts: &mut FxHashMap<UserId, Arc<str>>, members: &[Arc<Member>]) -> Vec<Arc<str>> {
+/// The JSON of these members, kept for the joins to come, or out of date.
+fn encode(texts: &mut FxHashMap<UserId, Arc<str>>, members: &[Arc<Member>], is_kept: bool) -> Vec<Arc<str>> {
     let keep = |member: &Arc<Member>| {
         let text: Arc<str> = push::member(member).into();
-        texts.insert(member.user.id.clone(), Arc::clone(&text));
+        if is_kept {
+            texts.insert(member.user.id.clone(), Arc::clone(&text));
+        } else {
+            texts.remove(&member.user.id);
+        }
         text
     };
     members.iter().map(keep).collect()

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Room;
 use crate::actors::session::{Asker, Outcome};
-use crate::bridge::{Append, DedupeKey};
+use crate::bridge::{Append, AppendError, Appended, DedupeKey};
 use crate::domain::entry::{Draft, Kind};
 use crate::domain::ids::{EntryId, SessionId};
 use crate::protocol::Refusal;
@@ -39,34 +39,50 @@ impl Handler<Publish> for Room {
 
     fn handle(&mut self, publish: Publish, _: &mut Self::Context) {
         let asker = publish.asker;
-        let Some(seat) = self.seats.get(&publish.session).filter(|seat| seat.generation == publish.generation) else {
+        let Some(seat) = self.seats.get(&publish.session).filter(|seat| seat.who.generation == publish.generation)
+        else {
             return asker.refuse(Refusal::not_joined());
         };
         if self.audience.is_behind() {
             return asker
                 .refuse(Refusal::unavailable("the room is far behind with its readers").after(Duration::from_secs(1)));
         }
-        let wall = self.context.clock.wall();
-        let draft = Draft {
-            id: EntryId(Uuid::now_v7()),
-            at: wall,
-            kind: publish.kind,
-            from: Arc::clone(&seat.from),
-            body: publish.body,
-        };
-        let key = publish.key.map(|key| DedupeKey { publisher: Arc::clone(&seat.publisher), key });
-        let in_flight = InFlight::of(&self.in_flight);
+        let Publish { kind, body, if_offset, .. } = publish;
+        let key = publish.key.map(|key| DedupeKey { publisher: Arc::clone(&seat.who.publisher), key });
         let redaction = self.redaction.clone();
+        let entry = ToAppend { kind, from: Arc::clone(&seat.who.from), body, key, if_offset };
+        self.append(entry, move |result| asker.answer(Outcome::Appended(result, redaction)));
+    }
+}
+
+/// An entry on its way to the bridge.
+pub(super) struct ToAppend {
+    pub(super) kind: Kind,
+    /// Who writes, as JSON.
+    pub(super) from: Arc<str>,
+    /// See [`Publish::body`].
+    pub(super) body: Arc<str>,
+    pub(super) key: Option<DedupeKey>,
+    /// See [`Append::if_offset`].
+    pub(super) if_offset: Option<u64>,
+}
+
+impl Room {
+    /// Hands an entry to the bridge; `done` hears how it ended, unless the bridge dies over it.
+    pub(super) fn append(&self, entry: ToAppend, done: impl FnOnce(Result<Appended, AppendError>) + Send + 'static) {
+        let ToAppend { kind, from, body, key, if_offset } = entry;
+        let draft = Draft { id: EntryId(Uuid::now_v7()), at: self.context.clock.wall(), kind, from, body };
+        let in_flight = InFlight::of(&self.in_flight);
         self.context.bridge.append.do_send(Append {
             log: self.key.clone(),
             place: self.settings.log,
             draft,
             key,
-            if_offset: publish.if_offset,
+            if_offset,
             audit: None,
             done: Box::new(move |result| {
                 drop(in_flight);
-                asker.answer(Outcome::Appended(result, redaction));
+                done(result);
             }),
         });
     }

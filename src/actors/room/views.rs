@@ -31,10 +31,10 @@ impl Handler<NewReader> for Room {
     type Result = ();
 
     fn handle(&mut self, NewReader { session, generation, reader }: NewReader, _: &mut Self::Context) {
-        if let Some(seat) = self.seats.get_mut(&session).filter(|seat| seat.generation == generation) {
+        if let Some(seat) = self.seats.get_mut(&session).filter(|seat| seat.who.generation == generation) {
             seat.view = self.redaction.view(&reader);
             seat.reader = reader.clone();
-            self.audience.regard(&seat.hub, seat.outbox, seat.view);
+            self.audience.regard(&seat.who.hub, seat.who.outbox, seat.view);
         }
         // A join that waits for a page of the log is answered by who it is then.
         if let Some(joining) = self.joining.get_mut(&(session, generation)) {
@@ -65,7 +65,7 @@ impl Room {
                 views.push(seat.view);
             }
             if visible_to.is_some() {
-                admitted.push((seat.hub.number, seat.outbox));
+                admitted.push((seat.who.hub.number, seat.who.outbox));
             }
         }
         let frames = frames(&opened, views, &self.redaction, encode);

@@ -1,18 +1,17 @@
 //! Who waits for an answer, and gets one however the one who was asked ends.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix::prelude::*;
-
-use super::{Answered, JoinDone, Outcome, Session};
+use super::{Answered, JoinDone, Outcome, SessionAddr};
 use crate::protocol::Refusal;
 
 /// Goes with a letter and everything that is made of it. When the last of that is dropped without an answer, because a
 /// room or the bridge panicked over it or ended with it in its mailbox, the session hears `unavailable` at once, and not
 /// by its own deadline ten seconds later.
 pub struct Asker {
-    session: Addr<Session>,
+    session: SessionAddr,
     ticket: u64,
     is_answered: Cell<bool>,
 }
@@ -23,13 +22,13 @@ const AGAIN: Duration = Duration::from_millis(100);
 impl Asker {
     /// The command `ticket` of `session`.
     #[must_use]
-    pub fn new(session: Addr<Session>, ticket: u64) -> Self {
-        Self { session, ticket, is_answered: Cell::new(false) }
+    pub fn new(session: &SessionAddr, ticket: u64) -> Self {
+        Self { session: Arc::clone(session), ticket, is_answered: Cell::new(false) }
     }
 
     /// Whose command it is.
     #[must_use]
-    pub fn session(&self) -> &Addr<Session> {
+    pub fn session(&self) -> &SessionAddr {
         &self.session
     }
 

@@ -3,7 +3,6 @@
 //! Rights are looked at here, before anything else; the room does the rest. What follows a `join` for the same room
 //! waits for its answer, so that commands act in the order sent.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -52,11 +51,11 @@ impl Session {
             Command::History(history) => self.history(id, history, ctx),
             Command::Notify(notify) => self.notify(id, *notify, ctx),
             Command::Inbox(query) => self.inbox(id, query, ctx),
-            Command::Mark(mark) => self.mark(id, mark, ctx),
+            Command::Mark(mark) => self.mark(id, mark),
             Command::Preferences { set } => self.preferences(id, set, ctx),
-            Command::Follow { room, follows } => self.follow(id, room, follows, ctx),
+            Command::Follow { room, follows } => self.follow(id, room, follows),
             Command::RefreshState { room } => self.refresh_state(id.as_ref(), &room),
-            Command::Refresh { token } => self.refresh(id.as_ref(), &token, ctx),
+            Command::Refresh { token } => self.refresh(id.as_ref(), &token),
             Command::Ping => match &id {
                 Some(id) => self.reply(&push::pong(id)),
                 None => self.gauge.answered(),
@@ -86,12 +85,12 @@ impl Session {
             open.goes_in_by_itself(ticket);
         }
         let located = before.and_then(|slot| slot.located);
-        let state = SlotState::Joining { ticket, queue: VecDeque::new(), was_in: located.is_some() };
+        let state = SlotState::joining(ticket, located.is_some());
         open.rooms.insert(join.room.clone(), Slot { state, located: located.clone() });
-        self.watch_deadlines(ctx);
+        self.watch_deadlines();
         match located {
             Some(located) => self.ask_to_join(ticket, id, join, false, located, ctx),
-            None => self.locate(&join.room.clone(), ctx, move |session, located, ctx| match located {
+            None => self.locate_near(&join.room.clone(), ctx, move |session, located, ctx| match located {
                 Ok(located) => session.ask_to_join(ticket, id, join, false, located, ctx),
                 Err(refusal) => session.finish(ticket, &refusal, ctx),
             }),
@@ -107,22 +106,15 @@ impl Session {
         located: Located,
         ctx: &mut Context<Self>,
     ) {
-        let (hub, outbox, device) = (self.context.hub.clone(), self.outbox_id, self.client.device);
+        let addr = Arc::clone(&self.addr);
         let Some(open) = self.open() else { return };
         let receive = join.receive.map(|receive| Receive::of(receive.entries, receive.presence, receive.signals));
         let letter = RoomJoin {
             room: join.room,
-            session: open.opened.session.clone(),
-            generation: open.opened.generation,
-            asker: Asker::new(ctx.address(), ticket),
+            who: Arc::clone(&open.who),
+            asker: Asker::new(&addr, ticket),
             id,
-            hub,
-            outbox,
-            user: Arc::clone(&open.identity.user),
-            from: Arc::clone(&open.from),
-            publisher: Arc::clone(&open.publisher),
             reader: open.reader.clone(),
-            device,
             since: join.since,
             is_quiet,
             presence: join.presence,
@@ -150,7 +142,13 @@ impl Session {
     fn join_elsewhere(&mut self, letter: RoomJoin, ctx: &mut Context<Self>) {
         let room = letter.room.clone();
         self.locate(&room, ctx, move |session, located, ctx| match located {
-            Ok(located) => session.post_join(letter, located, ctx),
+            Ok(located) => {
+                if let Some(open) = session.open() {
+                    let key = RoomKey::new(open.identity.tenant.clone(), letter.room.clone());
+                    session.context.places.note(key, &located);
+                }
+                session.post_join(letter, located, ctx);
+            }
             Err(refusal) => session.finish(letter.asker.ticket(), &refusal, ctx),
         });
     }
@@ -199,7 +197,7 @@ impl Session {
             Ok(located) => located,
             Err(refusal) => return self.refuse(id.as_ref(), &refusal),
         };
-        let now = self.node().clock.now();
+        let (now, addr) = (self.node().clock.now(), Arc::clone(&self.addr));
         let Some(open) = self.open() else { return };
         if let Err(refusal) = open.pay_in_room(&located.meters, Paid::Publish) {
             return self.refuse(id.as_ref(), &refusal);
@@ -211,13 +209,13 @@ impl Session {
         let letter = RoomPublish {
             session: open.opened.session.clone(),
             generation: open.opened.generation,
-            asker: Asker::new(ctx.address(), ticket),
+            asker: Asker::new(&addr, ticket),
             kind: written.kind,
             body: written.body,
             key: written.key,
             if_offset: written.if_offset,
         };
-        self.watch_deadlines(ctx);
+        self.watch_deadlines();
         if located.addr.try_send(letter).is_err() {
             self.finish(ticket, &busy(), ctx);
         }
@@ -284,11 +282,11 @@ impl Session {
         let Some(id) = id else { return self.gauge.answered() };
         let ticket = open.wait(Some(id.clone()), None, now);
         let reader = open.reader.clone();
-        self.watch_deadlines(ctx);
+        self.watch_deadlines();
         let room = history.room.clone();
         self.locate(&room, ctx, move |session, located, ctx| {
             let letter = RoomHistory {
-                asker: Asker::new(ctx.address(), ticket),
+                asker: Asker::new(&session.addr, ticket),
                 id,
                 reader,
                 part: history.part,
@@ -318,6 +316,27 @@ impl Session {
             return Err(Refusal::forbidden(format!("this user may not {verb} in this room")));
         }
         open.rooms.get(room).and_then(|slot| slot.located.clone()).ok_or_else(Refusal::not_joined)
+    }
+
+    /// As [`locate`](Self::locate), for a join, which comes back from a room that is gone: where the thread knows the room's
+    /// place, the Directory is not asked.
+    pub(super) fn locate_near(
+        &mut self,
+        room: &RoomName,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(&mut Self, Result<Located, Refusal>, &mut Context<Self>) + 'static,
+    ) {
+        let Some(open) = self.open().filter(|_| !room.is_personal()) else { return self.locate(room, ctx, then) };
+        let key = RoomKey::new(open.identity.tenant.clone(), room.clone());
+        if let Some(located) = self.context.places.get(&key) {
+            return then(self, Ok(located), ctx);
+        }
+        self.locate(room, ctx, move |session, located, ctx| {
+            if let Ok(located) = &located {
+                session.context.places.note(key, located);
+            }
+            then(session, located, ctx);
+        });
     }
 
     /// Asks the Directory for a room; `then` hears the refusal when it can't say, or has no room for one more.
@@ -361,40 +380,15 @@ impl Session {
     fn join_ended(&mut self, room: &RoomName, ticket: u64, is_in: Option<bool>, ctx: &mut Context<Self>) {
         let Some(open) = self.open() else { return };
         let Some(slot) = open.rooms.get_mut(room).filter(|slot| slot.is_joining(ticket)) else { return };
-        let SlotState::Joining { queue, was_in, .. } = std::mem::replace(&mut slot.state, SlotState::In) else {
-            return;
-        };
-        if !is_in.unwrap_or(was_in) {
+        let SlotState::Joining(joining) = std::mem::replace(&mut slot.state, SlotState::In) else { return };
+        if !is_in.unwrap_or(joining.was_in) {
             open.rooms.remove(room);
         }
-        for understood in queue {
+        for understood in joining.queue {
             if matches!(self.phase, Phase::Open(_)) {
                 self.perform(understood, ctx);
             }
         }
-    }
-
-    /// Sets a timer for the earliest deadline, if none is set.
-    pub(super) fn watch_deadlines(&mut self, ctx: &mut Context<Self>) {
-        let now = self.node().clock.now();
-        let Some(open) = self.open() else { return };
-        if open.deadline_timer.is_some() {
-            return;
-        }
-        let Some(earliest) = open.waiting.values().map(|waiting| waiting.deadline).min() else { return };
-        let wait = earliest.saturating_duration_since(now);
-        open.deadline_timer = Some(ctx.run_later(wait, |session, ctx| {
-            let now = session.node().clock.now();
-            let Some(open) = session.open() else { return };
-            open.deadline_timer = None;
-            let is_over = |waiting: &Waiting| now >= waiting.deadline;
-            let over: Vec<_> = open.waiting.iter().filter(|(_, waiting)| is_over(waiting)).map(|(t, _)| *t).collect();
-            for ticket in over {
-                let refusal = Refusal::unavailable("no answer in time; whether it was done is not known");
-                session.finish(ticket, &refusal, ctx);
-            }
-            session.watch_deadlines(ctx);
-        }));
     }
 }
 
@@ -410,12 +404,6 @@ impl Open {
         let waiting = Waiting { id, deadline, joining, writing: None, is_unasked: false, else_from: None };
         self.waiting.insert(self.last_ticket, waiting);
         self.last_ticket
-    }
-}
-
-impl Slot {
-    fn is_joining(&self, by: u64) -> bool {
-        matches!(&self.state, SlotState::Joining { ticket, .. } if *ticket == by)
     }
 }
 

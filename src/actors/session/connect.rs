@@ -1,18 +1,18 @@
 //! From a stranger to a session: `connect`, `refresh`, and the end of a token.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
+use super::few::Few;
 use super::inbox::{Me, me_of};
 use super::quota::Quota;
-use super::{Open, Phase, Session};
+use super::{Expiry, Open, Phase, Session};
 use crate::actors::directory::{OpenSession, Opened};
 use crate::actors::limits::too_fast;
-use crate::actors::room::join::Leave;
+use crate::actors::room::join::{Leave, Participant};
 use crate::actors::room::views::NewReader;
 use crate::auth::{Admitted, Identity, LEEWAY_MS, Refused};
 use crate::bridge::inbox::{Welcome, Welcomed};
@@ -32,6 +32,14 @@ const EXPIRING_AHEAD: Duration = Duration::from_mins(1);
 const FULL_PAUSE: Duration = Duration::from_secs(10);
 /// What a token's end is stretched by, because clocks differ.
 const LEEWAY: Duration = Duration::from_millis(LEEWAY_MS.unsigned_abs());
+
+/// What the store may have of who connects.
+enum Stored {
+    /// Nothing: they were drawn a moment ago.
+    Nothing,
+    /// Their inbox, and where the client was in its log.
+    Since(Option<Cursor>),
+}
 
 impl Session {
     pub(super) fn connect(&mut self, id: Option<CommandId>, connect: Connect, ctx: &mut Context<Self>) {
@@ -65,13 +73,18 @@ impl Session {
         }
         let quota = Quota::new(self.node().limits.session(), user, Arc::clone(&self.arrival.address));
         self.phase = Phase::Connecting;
-        let since = connect.since;
+        // A guest who brought no token was drawn a moment ago, so there is nothing to read of them.
+        let stored = if connect.token.is_some() || connect.since.is_some() {
+            Stored::Since(connect.since)
+        } else {
+            Stored::Nothing
+        };
         let (reply, opened) = oneshot::channel();
         let open = OpenSession {
             secret: connect.secret.as_ref().map(|secret| secret.expose().to_owned()),
             user: admitted.identity.key(),
             network: self.arrival.address.network,
-            addr: ctx.address(),
+            addr: Arc::clone(&self.addr),
             reply,
         };
         if self.node().directory.try_send(open).is_err() {
@@ -82,7 +95,7 @@ impl Session {
             return self.close(CloseCode::Full);
         }
         ctx.spawn(opened.into_actor(self).map(move |opened, session, ctx| match opened {
-            Ok(Ok(registration)) => session.opened(id, admitted, registration.claim(), quota, since, ctx),
+            Ok(Ok(registration)) => session.opened(id, admitted, registration.claim(), quota, stored, ctx),
             Ok(Err(full)) => {
                 let refusal = full.into_refusal();
                 session.audit_denied(&admitted.identity, "connect", refusal.code);
@@ -101,30 +114,32 @@ impl Session {
         admitted: Admitted,
         opened: Opened,
         quota: Quota,
-        since: Option<Cursor>,
+        stored: Stored,
         ctx: &mut Context<Self>,
     ) {
         let node = Arc::clone(self.node());
         let Admitted { identity, guest_token } = admitted;
-        let from = push::from_member(&identity.user.id, &opened.session);
-        let publisher = format!("user:{}", identity.user.id).into();
         let reader = identity.reader();
+        let who = self.participant(&identity, &opened);
         let open = Open {
             node,
             me: Me::Behind,
             identity,
             opened,
-            rooms: HashMap::new(),
-            waiting: HashMap::new(),
-            behind_writes: HashMap::new(),
+            who,
+            rooms: Few::default(),
+            waiting: Few::default(),
+            behind_writes: Few::default(),
             last_ticket: 0,
-            deadline_timer: None,
-            expiry_timers: Vec::new(),
+            alarm: None,
+            expiry: None,
             quota,
-            from,
-            publisher,
             reader,
             farewell: Farewell::Lost,
+        };
+        let Stored::Since(since) = stored else {
+            let welcomed = Welcomed::of_nobody(self.node().first_epoch);
+            return self.welcomed(id.as_ref(), open, guest_token.as_deref(), &welcomed, ctx);
         };
         let welcome = self.node().bridge.inboxes.welcome.send(Welcome { log: open.own_log(), since });
         // `open` goes along: if the connection ends meanwhile, its drop tells the Directory.
@@ -169,12 +184,12 @@ impl Session {
         self.outbox.connected();
         self.gauge.open();
         self.reply(&text);
-        self.watch_expiry(ctx);
+        self.watch_expiry();
         self.enter_when_worth_it(welcomed, is_inbox_open, ctx);
     }
 
     /// Takes a new token of the same user; rooms that it no longer allows are left.
-    pub(super) fn refresh(&mut self, id: Option<&CommandId>, token: &Hidden, ctx: &mut Context<Self>) {
+    pub(super) fn refresh(&mut self, id: Option<&CommandId>, token: &Hidden) {
         // A token is dear to check, so it counts as what else brings one.
         if !self.pays(id, Kind::Connect, 1) {
             return;
@@ -195,9 +210,10 @@ impl Session {
         }
         open.identity = identity;
         open.remember();
+        self.rename();
         self.leave_forbidden_rooms();
         self.tell_rooms_who_reads();
-        self.watch_expiry(ctx);
+        self.watch_expiry();
         if let Some(id) = id {
             let expires = self.open().and_then(|open| open.identity.expires);
             self.say(&push::refreshed(id, expires));
@@ -233,19 +249,53 @@ impl Session {
         }
     }
 
-    /// Tells the client ahead of its token's end, and ends the connection there.
-    fn watch_expiry(&mut self, ctx: &mut Context<Self>) {
-        let wall = self.node().clock.wall();
+    /// Who this connection is to its rooms.
+    fn participant(&self, identity: &Identity, opened: &Opened) -> Arc<Participant> {
+        Arc::new(Participant {
+            session: opened.session.clone(),
+            generation: opened.generation,
+            hub: self.context.hub.clone(),
+            outbox: self.outbox_id,
+            user: Arc::clone(&identity.user),
+            from: push::from_member(&identity.user.id, &opened.session),
+            publisher: format!("user:{}", identity.user.id).into(),
+            device: self.client.device,
+        })
+    }
+
+    /// A newer token may tell of another name; joins from now on bring it along.
+    fn rename(&mut self) {
         let Some(open) = self.open() else { return };
-        for timer in open.expiry_timers.drain(..) {
-            ctx.cancel_future(timer);
+        let (identity, opened) = (open.identity.clone(), open.opened.clone());
+        let who = self.participant(&identity, &opened);
+        if let Some(open) = self.open() {
+            open.who = who;
         }
-        let Some(left) = remaining(&open.identity, wall.0) else { return };
-        let warning = ctx.run_later(left.saturating_sub(EXPIRING_AHEAD), move |session, _| {
-            session.say(&push::expiring(left.min(EXPIRING_AHEAD)));
+    }
+
+    /// Tells the client ahead of its token's end, and ends the connection there.
+    fn watch_expiry(&mut self) {
+        let (now, wall) = (self.node().clock.now(), self.node().clock.wall());
+        let Some(open) = self.open() else { return };
+        open.expiry = remaining(&open.identity, wall.0).map(|left| Expiry {
+            warn_at: Some(now + left.saturating_sub(EXPIRING_AHEAD)),
+            end_at: now + left + LEEWAY,
         });
-        let end = ctx.run_later(left + LEEWAY, |session, _| session.close(CloseCode::Unauthorized));
-        open.expiry_timers.extend([warning, end]);
+        self.watch_deadlines();
+    }
+
+    /// Does what is due of [`watch_expiry`](Self::watch_expiry).
+    pub(super) fn look_at_expiry(&mut self) {
+        let (now, wall) = (self.node().clock.now(), self.node().clock.wall());
+        let Some(open) = self.open() else { return };
+        let Some(expiry) = &mut open.expiry else { return };
+        if now >= expiry.end_at {
+            return self.close(CloseCode::Unauthorized);
+        }
+        if expiry.warn_at.take_if(|at| now >= *at).is_some() {
+            let left = remaining(&open.identity, wall.0).unwrap_or_default();
+            self.say(&push::expiring(left.min(EXPIRING_AHEAD)));
+        }
     }
 }
 

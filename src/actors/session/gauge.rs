@@ -1,14 +1,15 @@
 //! The bound on what a session has taken from its connection and not answered.
 
 use std::cell::Cell;
+use std::task::{Context, Poll, ready};
 
-use tokio::sync::Notify;
+use crate::delivery::Bell;
 
 /// How much a session has taken from its connection and not answered. Shared with the connection's task on one thread.
 pub struct Gauge {
     taken: Cell<usize>,
     max: Cell<usize>,
-    has_room: Notify,
+    has_room: Bell,
 }
 
 /// Commands of one session under way at once.
@@ -17,16 +18,17 @@ pub(super) const IN_FLIGHT_MAX: usize = 64;
 impl Default for Gauge {
     /// Until it is connected, a session takes one message at a time: what follows `connect` waits for it.
     fn default() -> Self {
-        Self { taken: Cell::new(0), max: Cell::new(1), has_room: Notify::new() }
+        Self { taken: Cell::new(0), max: Cell::new(1), has_room: Bell::default() }
     }
 }
 
 impl Gauge {
-    /// Waits until one more may be taken.
-    pub async fn wait_for_room(&self) {
+    /// Ready when one more may be taken; else the task is woken when it may.
+    pub fn poll_room(&self, task: &Context<'_>) -> Poll<()> {
         while self.taken.get() >= self.max.get() {
-            self.has_room.notified().await;
+            ready!(self.has_room.poll_rung(task));
         }
+        Poll::Ready(())
     }
 
     /// One was taken.
@@ -37,12 +39,12 @@ impl Gauge {
     /// One was answered.
     pub(super) fn answered(&self) {
         self.taken.set(self.taken.get().saturating_sub(1));
-        self.has_room.notify_one();
+        self.has_room.ring();
     }
 
     /// The session is connected.
     pub(super) fn open(&self) {
         self.max.set(IN_FLIGHT_MAX);
-        self.has_room.notify_one();
+        self.has_room.ring();
     }
 }

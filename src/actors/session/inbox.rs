@@ -4,7 +4,6 @@
 //! has the session: so whatever comes later stirs it. Then the session goes in by the cursor that it was told, unasked and
 //! without a `joined`, and misses nothing between the two.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -74,9 +73,9 @@ impl Session {
         let Me::At(cursor) = open.me else { return };
         open.me = Me::In;
         let ticket = open.wait_unasked(cursor, now);
-        let state = SlotState::Joining { ticket, queue: VecDeque::new(), was_in: false };
+        let state = SlotState::joining(ticket, false);
         open.rooms.insert(RoomName::me(), Slot { state, located: None });
-        self.watch_deadlines(ctx);
+        self.watch_deadlines();
         let receive = Receive { entries: true, presence: false, signals: false };
         let join = Join { room: RoomName::me(), since: Some(cursor), presence: None, receive: Some(receive) };
         self.locate(&RoomName::me(), ctx, move |session, located, ctx| match located {
@@ -104,6 +103,7 @@ impl Session {
         }
         let now = self.node().clock.now();
         let (notifier, address) = (self.node().notifier.clone(), self.client.address);
+        let addr = Arc::clone(&self.addr);
         let Some(open) = self.open() else { return };
         if !open.may_notify(&notify) {
             self.audit_not_allowed(Facts::new().name("wanted", "notify"));
@@ -111,16 +111,16 @@ impl Session {
             return self.refuse(id.as_ref(), &refusal);
         }
         let ticket = open.wait(id, None, now);
-        let asker = Asker::new(ctx.address(), ticket);
+        let asker = Asker::new(&addr, ticket);
         let order = Order {
             tenant: open.identity.tenant.clone(),
-            from: open.from.clone(),
-            publisher: open.publisher.clone(),
+            from: Arc::clone(&open.who.from),
+            publisher: Arc::clone(&open.who.publisher),
             audit: open.draft(address, Act::Notify, Facts::new()),
             notify,
             done: Box::new(move |placed| asker.answer(Outcome::Notified(placed))),
         };
-        self.watch_deadlines(ctx);
+        self.watch_deadlines();
         if notifier.try_send(order).is_err() {
             self.finish(ticket, &busy(), ctx);
         }
@@ -144,7 +144,7 @@ impl Session {
 
     pub(super) fn preferences(&mut self, id: Option<CommandId>, set: Option<Arc<str>>, ctx: &mut Context<Self>) {
         match set {
-            Some(set) => self.change_inbox(id, InboxChange::Prefer(set), None, ctx),
+            Some(set) => self.change_inbox(id, InboxChange::Prefer(set), None),
             None => self.read_own(
                 id,
                 ctx,
@@ -154,16 +154,11 @@ impl Session {
         }
     }
 
-    pub(super) fn mark(
-        &mut self,
-        id: Option<CommandId>,
-        MarkCommand { mark, epoch }: MarkCommand,
-        ctx: &mut Context<Self>,
-    ) {
-        self.change_inbox(id, InboxChange::Mark(mark), epoch, ctx);
+    pub(super) fn mark(&mut self, id: Option<CommandId>, MarkCommand { mark, epoch }: MarkCommand) {
+        self.change_inbox(id, InboxChange::Mark(mark), epoch);
     }
 
-    pub(super) fn follow(&mut self, id: Option<CommandId>, room: RoomName, follows: bool, ctx: &mut Context<Self>) {
+    pub(super) fn follow(&mut self, id: Option<CommandId>, room: RoomName, follows: bool) {
         if !self.pays(id.as_ref(), Paid::Mark, 1) {
             return;
         }
@@ -171,37 +166,25 @@ impl Session {
             self.audit_forbidden("follow", &room);
             return self.refuse(id.as_ref(), &Refusal::forbidden("this user may not join this room"));
         }
-        self.change_paid(id, InboxChange::Follow { room, follows }, None, ctx);
+        self.change_paid(id, InboxChange::Follow { room, follows }, None);
     }
 
-    fn change_inbox(
-        &mut self,
-        id: Option<CommandId>,
-        change: InboxChange,
-        epoch: Option<Epoch>,
-        ctx: &mut Context<Self>,
-    ) {
+    fn change_inbox(&mut self, id: Option<CommandId>, change: InboxChange, epoch: Option<Epoch>) {
         if self.pays(id.as_ref(), Paid::Mark, 1) {
-            self.change_paid(id, change, epoch, ctx);
+            self.change_paid(id, change, epoch);
         }
     }
 
-    fn change_paid(
-        &mut self,
-        id: Option<CommandId>,
-        change: InboxChange,
-        epoch: Option<Epoch>,
-        ctx: &mut Context<Self>,
-    ) {
+    fn change_paid(&mut self, id: Option<CommandId>, change: InboxChange, epoch: Option<Epoch>) {
         let (now, at) = (self.node().clock.now(), self.node().clock.wall());
-        let address = self.client.address;
+        let (address, addr) = (self.client.address, Arc::clone(&self.addr));
         let Some(open) = self.open() else { return };
         let ticket = open.wait(id, None, now);
-        let asker = Asker::new(ctx.address(), ticket);
+        let asker = Asker::new(&addr, ticket);
         let audit = open.draft_of_change(address, &change);
         let change = ChangeInbox {
             log: open.own_log(),
-            from: open.from.clone(),
+            from: Arc::clone(&open.who.from),
             at,
             change,
             epoch,
@@ -210,7 +193,7 @@ impl Session {
         };
         // Bounded by what a session may have in flight, and by the bridge's own count.
         open.node.bridge.inboxes.change.do_send(change);
-        self.watch_deadlines(ctx);
+        self.watch_deadlines();
     }
 
     /// Reads something of the user's own log and answers with it. Without an id nobody would hear the answer.
@@ -231,8 +214,8 @@ impl Session {
         let Some(open) = self.open() else { return };
         let log = open.own_log();
         let ticket = open.wait(Some(id.clone()), None, now);
-        self.watch_deadlines(ctx);
-        let asker = Asker::new(ctx.address(), ticket);
+        self.watch_deadlines();
+        let asker = Asker::new(&self.addr, ticket);
         let reading = ask(&self.node().bridge.inboxes, log).into_actor(self);
         ctx.spawn(reading.map(move |read, _, _| {
             asker.answer(match read {

@@ -13,7 +13,7 @@
 //! What a session has taken from its connection and not answered is bounded by its [`Gauge`]; beyond it the connection
 //! is not read. Every command that waits for somebody else has a deadline.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use actix::prelude::*;
 use bytestring::ByteString;
 use tokio::sync::oneshot;
 
-use super::directory::{Located, Opened, SessionEnded};
+use super::directory::{Opened, SessionEnded};
 use super::limits::Arrival;
 use super::room::Gone;
-use super::room::join::Join;
+use super::room::join::{Join, Participant};
 use super::{Node, WorkerContext};
 use crate::auth::Identity;
 use crate::bridge::inbox::{InboxChanged, InboxError, Placed};
@@ -41,22 +41,27 @@ use crate::protocol::codes::CloseCode;
 use crate::protocol::command::{self, Command, CommandId, Incoming as Understood};
 use crate::protocol::{Refusal, push};
 
+mod alarms;
 mod asker;
 mod audit;
 mod commands;
 mod connect;
+mod few;
 mod gauge;
 mod inbox;
 mod order;
 mod quota;
+mod slot;
 
+pub use alarms::Alarms;
 pub use asker::Asker;
-
+use few::Few;
 pub use gauge::Gauge;
 use gauge::IN_FLIGHT_MAX;
 pub use inbox::InboxOpen;
 use inbox::Me;
 use quota::Quota;
+use slot::{Slot, SlotState};
 
 /// A text message from the client.
 #[derive(Message)]
@@ -160,8 +165,12 @@ const UNREADABLE_TIME: Duration = Duration::from_mins(1);
 /// Errors without an id that a session hears in a second.
 const BARE_ERRORS_MAX: u32 = 10;
 
+/// The address of a session. Cloning shares it: one of its own for each command would be two allocations more.
+pub type SessionAddr = Arc<Addr<Session>>;
+
 /// One client's session, while its connection stands.
 pub struct Session {
+    addr: SessionAddr,
     context: Rc<WorkerContext>,
     outbox: Rc<Outbox>,
     outbox_id: OutboxId,
@@ -191,33 +200,29 @@ struct Open {
     node: Arc<Node>,
     identity: Identity,
     opened: Opened,
-    rooms: HashMap<RoomName, Slot>,
-    waiting: HashMap<u64, Waiting>,
+    /// Who this is to its rooms.
+    who: Arc<Participant>,
+    rooms: Few<RoomName, Slot>,
+    waiting: Few<u64, Waiting>,
     /// What waits for writes of this session's, by room.
-    behind_writes: HashMap<RoomName, VecDeque<Understood>>,
+    behind_writes: Few<RoomName, VecDeque<Understood>>,
     last_ticket: u64,
-    deadline_timer: Option<SpawnHandle>,
-    expiry_timers: Vec<SpawnHandle>,
+    /// The earliest alarm that is set.
+    alarm: Option<Instant>,
+    expiry: Option<Expiry>,
     quota: Quota,
-    from: Arc<str>,
-    publisher: Arc<str>,
     reader: Reader,
     /// Where it is in its user's own room.
     me: Me,
     farewell: Farewell,
 }
 
-/// A room of the session's.
-struct Slot {
-    state: SlotState,
-    located: Option<Located>,
-}
-
-enum SlotState {
-    /// A join is on its way; what follows for this room waits for it.
-    Joining { ticket: u64, queue: VecDeque<Understood>, was_in: bool },
-    /// In it.
-    In,
+/// The end of a session's token.
+#[derive(Clone, Copy)]
+struct Expiry {
+    /// When the client is told of it; `None` once it was.
+    warn_at: Option<Instant>,
+    end_at: Instant,
 }
 
 /// A command that waits for somebody else.
@@ -244,8 +249,11 @@ impl Session {
         gauge: Rc<Gauge>,
         client: Client,
         arrival: Arrival,
-    ) -> Addr<Self> {
+    ) -> SessionAddr {
+        let actor = Context::new();
+        let addr = Arc::new(actor.address());
         let session = Self {
+            addr: Arc::clone(&addr),
             context: Rc::clone(context),
             outbox,
             outbox_id,
@@ -257,7 +265,8 @@ impl Session {
             bare_errors: (None, 0),
             is_stirred: false,
         };
-        session.start()
+        actor.run(session);
+        addr
     }
 
     fn open(&mut self) -> Option<&mut Open> {
@@ -467,9 +476,9 @@ impl Drop for Session {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let mut rooms = Vec::with_capacity(self.rooms.len());
-        for (name, slot) in &mut self.rooms {
-            let Some(located) = slot.located.take() else { continue };
+        let mut rooms = Vec::new();
+        for (name, slot) in self.rooms.take() {
+            let Some(located) = slot.located else { continue };
             located.addr.do_send(Gone {
                 session: self.opened.session.clone(),
                 generation: self.opened.generation,
@@ -477,7 +486,7 @@ impl Drop for Open {
             });
             // Nobody returns into a room by name that the client never asked for.
             if !name.is_personal() {
-                rooms.push((name.clone(), located.addr));
+                rooms.push((name, located));
             }
         }
         self.node.directory.do_send(SessionEnded {

@@ -17,8 +17,8 @@ impl Session {
     pub(super) fn queue_in_order(&mut self, understood: Understood) -> Option<Understood> {
         let Some(room) = understood.command.room() else { return Some(understood) };
         let Some(open) = self.open() else { return Some(understood) };
-        if let Some(Slot { state: SlotState::Joining { queue, .. }, .. }) = open.rooms.get_mut(room) {
-            queue.push_back(understood);
+        if let Some(Slot { state: SlotState::Joining(joining), .. }) = open.rooms.get_mut(room) {
+            joining.queue.push_back(understood);
             return None;
         }
         if let Some(queue) = open.behind_writes.get_mut(room) {
@@ -36,7 +36,7 @@ impl Session {
     /// Goes on with what waited for the session's writes into a room, once the last of them was answered.
     pub(super) fn write_ended(&mut self, room: &RoomName, ctx: &mut Context<Self>) {
         let Some(open) = self.open() else { return };
-        if !open.behind_writes.contains_key(room) || open.is_writing(room) {
+        if !open.behind_writes.contains(room) || open.is_writing(room) {
             return;
         }
         // One of these may wait again; the others then queue up behind it.

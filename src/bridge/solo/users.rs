@@ -131,6 +131,9 @@ impl Users {
         let count = self.order.len().min(BATCH_USERS);
         let users: Vec<_> = self.order.drain(..count).collect();
         self.has_dropped &= !self.order.is_empty();
+        if self.order.is_empty() {
+            self.order.shrink_to(BATCH_USERS);
+        }
         users.into_iter().filter_map(|user| self.waiting.remove_entry(&user)).collect()
     }
 

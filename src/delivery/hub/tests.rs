@@ -4,7 +4,6 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::delivery::outbox::OutboxLimits;
 use crate::domain::ids::UserId;
 use crate::domain::redaction::{Redaction, Rule};
 use crate::domain::visibility::Reader;
@@ -30,7 +29,7 @@ async fn listener(clock: &Clock, hub: &HubHandle, receive: Receive) -> (TcpStrea
     let client = TcpStream::connect(server.local_addr().unwrap()).await.unwrap();
     let (stream, _) = server.accept().await.unwrap();
     stream.writable().await.unwrap();
-    let outbox = Outbox::new(Rc::new(stream), OutboxLimits::default(), clock.now());
+    let outbox = Outbox::new(Rc::new(stream), Arc::default(), clock.now());
     outbox.connected();
     let id = Worker::current(clock).register(Rc::new(outbox));
     post(hub, Attach { room: ROOM, outbox: id, receive, view: View::WHOLE, first: Some(Frame::text("joined")) }, 8);

@@ -1,5 +1,6 @@
 //! Outboxes over real sockets, with time handed in.
 
+use std::future::poll_fn;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
@@ -25,7 +26,7 @@ impl Pair {
         let (stream, _) = listener.accept().await.unwrap();
         stream.writable().await.unwrap();
         let born = Clock::manual(Timestamp(0)).now();
-        Self { outbox: Outbox::new(Rc::new(stream), OutboxLimits::default(), born), client, born }
+        Self { outbox: Outbox::new(Rc::new(stream), Arc::default(), born), client, born }
     }
 
     /// Fills socket and queue while nobody reads.
@@ -43,6 +44,47 @@ impl Pair {
 
 fn wire(frame: &Frame) -> Vec<u8> {
     frame.pieces().flatten().copied().collect()
+}
+
+#[tokio::test]
+async fn a_frame_goes_through_when_nothing_waits_and_waits_its_turn_when_something_does() {
+    let mut pair = Pair::new().await;
+    let (first, second) = (Frame::text("first"), Frame::text("second"));
+    assert!(!pair.outbox.push_through(&first, pair.born).unwrap(), "it is on its way");
+    assert_eq!((pair.queued(), pair.outbox.queue.borrow().pieces.capacity()), (0, 0), "and was never queued");
+    assert!(pair.outbox.push(&second, pair.born));
+    assert!(!pair.outbox.push_through(&first, pair.born).unwrap(), "the flusher knows already");
+    assert_eq!(pair.queued(), second.len() + first.len());
+    pair.outbox.flush(pair.born).unwrap();
+    let mut read = vec![0; 2 * first.len() + second.len()];
+    pair.client.read_exact(&mut read).await.unwrap();
+    assert_eq!(read, [wire(&first), wire(&second), wire(&first)].concat());
+}
+
+#[tokio::test]
+async fn what_a_full_socket_did_not_take_of_a_frame_follows() {
+    let mut pair = Pair::new().await;
+    let frame = Frame::text(&"0123456789".repeat(1_000));
+    let mut pushed = 0;
+    while pair.queued() == 0 {
+        pushed += 1;
+        let is_due = pair.outbox.push_through(&frame, pair.born).unwrap();
+        assert_eq!(is_due, pair.queued() > 0, "the flusher finds out that the socket is full");
+    }
+    assert!(!pair.outbox.push_through(&frame, pair.born).unwrap());
+    pushed += 1;
+    let expected = wire(&frame).repeat(pushed);
+    let mut read = vec![0; expected.len()];
+    let mut at = 0;
+    let stream = Rc::clone(pair.outbox.stream.borrow().as_ref().unwrap());
+    while at < read.len() {
+        tokio::select! {
+            got = pair.client.read(&mut read[at..]) => at += got.unwrap(),
+            _ = stream.writable(), if pair.queued() > 0 => pair.outbox.flush(pair.born).unwrap(),
+        }
+    }
+    assert_eq!(read, expected);
+    assert_eq!(pair.queued(), 0);
 }
 
 #[tokio::test]
@@ -118,7 +160,7 @@ async fn a_slow_reader_still_gets_whole_frames_and_the_code() {
     let stream = pair.outbox.stream.borrow().clone().unwrap();
     let mut got = Vec::new();
     let writing = async {
-        assert_eq!(pair.outbox.write_on(&stream, &clock).await.unwrap(), Farewell::Lost);
+        assert_eq!(poll_fn(|task| pair.outbox.poll_write_on(&stream, &clock, task)).await.unwrap(), Farewell::Lost);
         SockRef::from(&*stream).shutdown(Shutdown::Write).unwrap();
     };
     let ((), read) = tokio::join!(writing, pair.client.read_to_end(&mut got));

@@ -1,7 +1,8 @@
 //! Preferences as JSON: how they are told, stored and changed.
 //!
 //! A change is a *merge*: it names what becomes another, `null` removes a key (which is the default again), and objects
-//! merge in turn, so `{"topics":{"kpi":"mute","old":null}}` leaves all other topics alone.
+//! merge in turn, so `{"topics":{"kpi":"mute","old":null}}` leaves all other topics alone. For `durations` null is a value
+//! of its own: toasts that stay.
 
 use serde_json::{Map, Value, json};
 
@@ -209,9 +210,11 @@ fn truth(key: &str, value: &Value, default: bool) -> Result<bool, BadPreferences
 }
 
 fn factor(key: &str, value: &Value) -> Result<f64, BadPreferences> {
-    let factor = if value.is_null() { Some(1.0) } else { value.as_f64() };
+    if value.is_null() {
+        return Ok(f64::INFINITY);
+    }
     let wrong = || BadPreferences::Value { key: key.into(), rule: "a factor from 0.1 to 10, or null" };
-    factor.filter(|factor| (0.1..=10.0).contains(factor)).ok_or_else(wrong)
+    value.as_f64().filter(|factor| (0.1..=10.0).contains(factor)).ok_or_else(wrong)
 }
 
 fn volume(key: &str, value: &Value) -> Result<Option<Volume>, BadPreferences> {
@@ -235,6 +238,9 @@ fn at_most(key: &'static str, keys: usize, most: usize) -> Result<(), BadPrefere
 
 /// A whole factor without a fraction, as people write it.
 fn number(factor: f64) -> Value {
+    if factor.is_infinite() {
+        return Value::Null;
+    }
     #[expect(clippy::cast_possible_truncation, reason = "a factor is at most 10")]
     if factor.fract() == 0.0 { json!(factor as i64) } else { json!(factor) }
 }

@@ -36,7 +36,8 @@ pub const FOLLOWS_MAX: usize = 1_000;
 pub struct Preferences {
     /// Whether there are toasts at all, but for critical ones. Default: yes.
     pub toasts: bool,
-    /// How much longer toasts stay than their senders said: a factor of 0.1 to 10, for clients to apply. Default: 1.
+    /// How much longer toasts stay than their senders said: a factor of 0.1 to 10, for clients to apply, or
+    /// infinite for toasts that stay. Default: 1.
     pub durations: f64,
     /// Levels that are muted, by the number of [`Level::ALL`]'s order. Default: none.
     pub muted_levels: [bool; 4],

@@ -305,6 +305,22 @@ fn a_set_names_each_key_once_and_keeps_its_digits() {
 }
 
 #[test]
+fn a_set_names_a_thousand_keys_at_the_most() {
+    let of = |set: usize, removed: usize| {
+        let set: Vec<_> = (0..set).map(|n| format!(r#""s{n}":1"#)).collect();
+        let removed: Vec<_> = (0..removed).map(|n| format!(r#""r{n}""#)).collect();
+        parse(&format!(r#"{{"type":"set","room":"a","set":{{{}}},"remove":[{}]}}"#, set.join(","), removed.join(",")))
+    };
+    for (set, removed) in [(1_000, 0), (600, 400), (0, 1_000)] {
+        assert!(of(set, removed).is_ok(), "{set} and {removed}");
+        for (set, removed) in [(set + 1, removed), (set, removed + 1)] {
+            let rejected = of(set, removed).unwrap_err();
+            assert_eq!(rejected.refusal.code, ErrorCode::OverLimit, "{set} and {removed}");
+        }
+    }
+}
+
+#[test]
 fn a_track_names_an_action_and_may_say_more() {
     let text = r#"{"type":"track","room":"a","action":"filtered","target":"kpi:revenue","metadata":{"n": 1.0}}"#;
     let Command::Track(track) = command_of(text) else { panic!("no track") };

@@ -87,7 +87,7 @@ pub(super) fn written(appended: &Appended) -> String {
 
 /// As a room refuses while its readers are far behind, so nothing is taken in that could not go out.
 pub(super) fn can_take_more(node: &Node) -> Result<(), Refusal> {
-    let is_behind = node.hubs.all().iter().any(crate::delivery::HubHandle::is_behind);
+    let is_behind = node.hubs.all().iter().any(|hub| hub.is_behind());
     let refused = || Refusal::unavailable("this node is far behind with its readers").after(Duration::from_secs(1));
     (!is_behind).then_some(()).ok_or_else(refused)
 }

@@ -3,13 +3,13 @@
  * the room is the client's, and a component is in it for as long as it is mounted.
  */
 
-import { createContext, createElement, useContext, useEffect } from "react";
+import { createContext, createElement, useContext, useEffect } from "./react.js";
 
 import { UsageError } from "../errors.js";
 
 /** @typedef {import("../client.js").Client<any>} Client */
 /** @typedef {import("../room.js").Room<any>} Room */
-/** @typedef {{ name: string, initialState?: Readonly<Record<string, any>>, options?: import("../types.js").RoomOptions }} RoomFacts */
+/** @typedef {{ name: string, initialState?: Readonly<Record<string, any>> | undefined, options?: import("../types.js").RoomOptions | undefined }} RoomFacts */
 
 const ClientContext = createContext(/** @type {Client | null} */ (null));
 export const RoomContext = createContext(/** @type {RoomFacts | null} */ (null));
@@ -38,15 +38,14 @@ export function CopresenceProvider({ client, room, autoConnect = true, children 
  * @param {RoomFacts & { children?: import("react").ReactNode }} props `initialState` is shown until the room's own is
  *   here, on the server too; `options` are those of the room's first use
  */
-export function RoomProvider({ name, initialState, options, children }) {
-  const facts = { name, ...(initialState && { initialState }), ...(options && { options }) };
+export function RoomProvider({ children, ...facts }) {
   return createElement(RoomContext.Provider, { value: facts }, createElement(Inside, null, children));
 }
 
 /** @returns {Client} */
 export function useClient() {
   const client = useContext(ClientContext);
-  if (!client) throw new UsageError("this hook needs a <CopresenceProvider client={…}> above");
+  if (!client) throw new UsageError("this hook needs a <CopresenceProvider> above");
   return client;
 }
 
@@ -67,11 +66,11 @@ export function useRoom(name) {
 }
 
 /** The room without joining it. @param {string} [name] @returns {Room} */
-function useRoomObject(name) {
+export function useRoomObject(name) {
   const facts = useContext(RoomContext);
   const client = useClient();
   const wanted = name ?? facts?.name;
-  if (wanted === undefined) throw new UsageError("this hook needs a room: its name, or a <RoomProvider name=…> above");
+  if (wanted === undefined) throw new UsageError("this hook needs a room, or a <RoomProvider> above");
   return client.room(wanted, wanted === facts?.name ? facts?.options : undefined);
 }
 

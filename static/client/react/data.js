@@ -1,16 +1,16 @@
 /** Lists of documents that stay current, under the names that were asked for. */
 
-import { useMemo } from "react";
-
-import { useClient, useRoom } from "./context.js";
+import { Emitter } from "../emitter.js";
+import { Store } from "../store.js";
 import { useConnectionStatus } from "./connection.js";
-import { useLatest, useSnapshot } from "./read.js";
+import { useClient, useRoom } from "./context.js";
+import { useMemo } from "./react.js";
+import { bound, useLatest, useSelected } from "./read.js";
 
 /** @template T @typedef {import("../types.js").CollectionSnapshot<T>} Snapshot */
-/** @template T @typedef {import("../types.js").CollectionOptions<T> & { room?: string }} Options */
-/** @typedef {"onCreated" | "onUpdated" | "onDeleted"} Kind */
+/** @template T @typedef {import("../types.js").CollectionOptions<T>} Options */
 
-const KINDS = /** @type {const} */ (["onCreated", "onUpdated", "onDeleted"]);
+const KINDS = /** @type {const} */ (["Created", "Updated", "Deleted"]);
 
 /**
  * A collection's documents: asked for by `fetch`, then kept current by the room's events, and by asking again while nothing
@@ -18,27 +18,23 @@ const KINDS = /** @type {const} */ (["onCreated", "onUpdated", "onDeleted"]);
  *
  * @template [T=any]
  * @param {string} collection
- * @param {Options<T>} [options]
+ * @param {Options<T> & { room?: string }} [options]
  */
 export function useRealtimeData(collection, options = {}) {
   const client = useClient();
   const names = useMemo(() => [collection], [collection]);
-  const { lists, snapshot } = useLists(names, options.room, () => options);
+  const [lists, { [collection]: snapshot }] = useLists(names, options.room, () => options);
   const connectionStatus = useConnectionStatus();
-  const { data, lastUpdate, isLoading, error } = /** @type {Snapshot<T>} */ (snapshot[collection]);
+  const { data, ...more } = /** @type {Snapshot<T>} */ (snapshot);
   const functions = useMemo(() => ({
-    enableRealtime: () => client.enableRealtime(),
-    disableRealtime: () => client.disableRealtime(),
-    reconnect: () => client.reconnect(),
-    refetch: () => lists.refetch(),
-    onDataCreated: (/** @type {(item: T) => void} */ handler) => lists.on("onCreated", handler),
-    onDataUpdated: (/** @type {(item: T) => void} */ handler) => lists.on("onUpdated", handler),
-    onDataDeleted: (/** @type {(id: string) => void} */ handler) => lists.on("onDeleted", handler),
+    ...bound(client, ["enableRealtime", "disableRealtime", "reconnect"]),
+    refetch: lists.refetch,
+    onDataCreated: (/** @type {(item: T) => void} */ handler) => lists.on("Created", handler),
+    onDataUpdated: (/** @type {(item: T) => void} */ handler) => lists.on("Updated", handler),
+    onDataDeleted: (/** @type {(id: string) => void} */ handler) => lists.on("Deleted", handler),
   }), [client, lists]);
-  return {
-    ...functions, data: /** @type {T[]} */ (data), lastUpdate, isLoading, error, connectionStatus,
-    isConnected: connectionStatus.state === "connected", isRealtimeEnabled: connectionStatus.realtime,
-  };
+  const { state, realtime: isRealtimeEnabled } = connectionStatus;
+  return { ...functions, ...more, data: /** @type {T[]} */ (data), connectionStatus, isConnected: state === "connected", isRealtimeEnabled };
 }
 
 /**
@@ -49,120 +45,73 @@ export function useRealtimeData(collection, options = {}) {
  *   initialData?: Record<string, any[]> }} [options]
  * @returns {Readonly<Record<string, Snapshot<any>>>} by name
  */
-export function useRealtimeCollections(names, options = {}) {
+export function useRealtimeCollections(names, { room, fetch, initialData = {}, ...options } = {}) {
   const key = JSON.stringify(names);
   const stable = useMemo(() => /** @type {string[]} */ (JSON.parse(key)), [key]);
-  return useLists(stable, options.room, (name) => {
-    const { fetch, getId, pollInterval, initialData } = options;
-    const initial = initialData && Object.hasOwn(initialData, name) ? initialData[name] : undefined;
-    return { ...(fetch && { fetch: () => fetch(name) }), ...(getId && { getId }), ...(pollInterval && { pollInterval }), ...(initial && { initialData: initial }) };
-  }).snapshot;
+  return useLists(stable, room, (name) => ({
+    ...options, fetch: fetch && (() => fetch(name)), initialData: Object.hasOwn(initialData, name) ? initialData[name] : undefined,
+  }))[1];
 }
 
-/** @param {readonly string[]} names @param {string | undefined} roomName @param {(name: string) => Options<any>} optionsOf */
+/** @param {string[]} names @param {string | undefined} roomName @param {(name: string) => Options<any>} optionsOf */
 function useLists(names, roomName, optionsOf) {
   const room = useRoom(roomName);
   const latest = useLatest(optionsOf);
-  // The first render's `initialData` counts; everything else is asked for when it is needed.
-  const lists = useMemo(() => new Lists(room, names, optionsOf, () => latest.current), [room, names, latest]);
-  return { lists, snapshot: useSnapshot(lists, lists.initial) };
+  const lists = useMemo(() => listsOf(room, names, latest), [room, names, latest]);
+  return /** @type {const} */ ([lists, useSelected(lists)]);
 }
 
 /**
  * Collections that begin with the first listener: to make one fetches and joins, which rendering must not.
+ *
+ * @param {import("../room.js").Room<any>} room
+ * @param {string[]} names
+ * @param {{ current: (name: string) => Options<any> }} latest the first render's `initialData` counts, and of functions the newest
  */
-class Lists {
-  #room;
-  #names;
-  #latest;
-  #snapshot;
-  #listeners = 0;
-  /** @type {import("../types.js").Collection<any>[]} */
-  #open = [];
-  /** @type {(() => void)[]} */
-  #offs = [];
-  /** @type {Record<Kind, Set<(what: any) => void>>} */
-  #handlers = { onCreated: new Set(), onUpdated: new Set(), onDeleted: new Set() };
-
-  /**
-   * @param {import("../room.js").Room<any>} room
-   * @param {readonly string[]} names
-   * @param {(name: string) => Options<any>} first
-   * @param {() => (name: string) => Options<any>} latest
-   */
-  constructor(room, names, first, latest) {
-    this.#room = room;
-    this.#names = names;
-    this.#latest = latest;
-    /** @type {Readonly<Record<string, Snapshot<any>>>} what is shown on a server, too */
-    this.initial = Object.freeze(Object.fromEntries(names.map((name) => {
-      const { initialData, fetch } = first(name);
-      return [name, Object.freeze({ data: initialData ?? [], lastUpdate: null, isLoading: Boolean(fetch) && !initialData, error: null })];
-    })));
-    this.#snapshot = this.initial;
-  }
-
-  getSnapshot = () => this.#snapshot;
-
-  /** @param {() => void} listener */
-  subscribe = (listener) => {
-    this.#listeners += 1;
-    if (this.#open.length === 0) this.#begin();
-    const offs = this.#open.map((each) => each.subscribe(() => {
-      this.#read();
-      listener();
-    }));
-    return () => {
-      for (const off of offs) off();
-      this.#listeners -= 1;
-      // StrictMode takes every effect back once: whoever returns within the tick finds the list as it was.
-      setTimeout(() => this.#listeners === 0 && this.#end());
-    };
-  };
-
-  /** @param {Kind} kind @param {(what: any) => void} handler */
-  on(kind, handler) {
-    this.#handlers[kind].add(handler);
-    return () => void this.#handlers[kind].delete(handler);
-  }
-
-  async refetch() {
-    await Promise.all(this.#open.map((each) => each.refetch()));
-  }
-
-  #begin() {
-    this.#open = this.#names.map((name) => {
-      const now = () => this.#latest()(name);
-      const { initialData, pollInterval, fetch, getId } = now();
-      return this.#room.collection(name, {
-        ...(initialData && { initialData }),
-        ...(pollInterval && { pollInterval }),
-        // Functions written inline are others each render; the newest counts.
-        ...(fetch && { fetch: async () => (await now().fetch?.()) ?? [] }),
-        ...(getId && { getId: (/** @type {any} */ item) => (now().getId ?? getId)(item) }),
+function listsOf(room, names, latest) {
+  const emitter = new Emitter();
+  /** @type {[name: string, list: import("../types.js").Collection<any>][]} */
+  let open = [];
+  let listeners = 0;
+  /** @type {Store<Record<string, Snapshot<any>>>} */
+  const shown = new Store(Object.fromEntries(names.map((name) => {
+    const { initialData, fetch } = latest.current(name);
+    return [name, { data: initialData ?? [], lastUpdate: null, isLoading: Boolean(fetch && !initialData), error: null }];
+  })));
+  const read = () => shown.set(Object.fromEntries(open.map(([name, list]) => [name, list.getSnapshot()])));
+  const begin = () => {
+    open = names.map((name) => {
+      const { fetch, getId, ...options } = latest.current(name);
+      const list = room.collection(name, {
+        ...options,
+        fetch: fetch && (() => (latest.current(name).fetch ?? fetch)()),
+        getId: getId && ((/** @type {any} */ item) => (latest.current(name).getId ?? getId)(item)),
       });
+      list.subscribe(read);
+      for (const kind of KINDS) list[`on${kind}`]((/** @type {any} */ what) => emitter.emit(kind, what));
+      return [name, list];
     });
-    for (const each of this.#open) {
-      for (const kind of KINDS) {
-        this.#offs.push(each[kind]((/** @type {any} */ what) => {
-          for (const handler of [...this.#handlers[kind]]) handler(what);
-        }));
-      }
-    }
-    this.#read();
-  }
-
-  #end() {
-    for (const off of this.#offs) off();
-    for (const each of this.#open) each.dispose();
-    this.#offs = [];
-    this.#open = [];
-  }
-
-  #read() {
-    const now = this.#open.map((each) => each.getSnapshot());
-    if (this.#names.some((name, at) => this.#snapshot[name] !== now[at])) {
-      this.#snapshot = Object.freeze(Object.fromEntries(this.#names.map((name, at) => [name, /** @type {Snapshot<any>} */ (now[at])])));
-    }
-  }
+    read();
+  };
+  return {
+    getSnapshot: shown.getSnapshot,
+    getServerSnapshot: shown.getServerSnapshot,
+    subscribe: (/** @type {() => void} */ listener) => {
+      const off = shown.subscribe(listener);
+      listeners += 1;
+      if (open.length === 0) begin();
+      return () => {
+        off();
+        listeners -= 1;
+        // StrictMode takes every effect back once: whoever returns within the tick finds the lists as they were.
+        setTimeout(() => {
+          if (listeners === 0) for (const [, list] of open.splice(0)) list.dispose();
+        });
+      };
+    },
+    on: (/** @type {typeof KINDS[number]} */ kind, /** @type {(what: any) => void} */ handler) => emitter.on(kind, handler),
+    refetch: async () => {
+      await Promise.all(open.map(([, list]) => list.refetch()));
+    },
+  };
 }

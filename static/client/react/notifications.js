@@ -1,52 +1,36 @@
 /** Toasts, inbox and preferences. */
 
-import { useMemo } from "react";
-
 import { useClient } from "./context.js";
-import { useSnapshot } from "./read.js";
+import { useMemo } from "./react.js";
+import { bound, useSelected } from "./read.js";
 
 /** @typedef {import("../types.js").Notification} Notification */
-/** @typedef {import("../notifications.js").Notifications} System */
 
 const METHODS = /** @type {const} */ ([
   "showNotification", "hideNotification", "clearAllNotifications", "updatePreferences", "clearHistory", "markRead", "markUnread",
   "markSeen", "archive", "unarchive", "snooze", "undo", "acknowledge", "act", "loadMore", "follow", "unfollow", "mute", "hold",
   "release", "from",
 ]);
-/** What a server renders. @type {ReturnType<System["getSnapshot"]>} */
-const NOTHING = Object.freeze({
-  notifications: Object.freeze([]), history: Object.freeze([]), unreadCount: 0, unseenCount: 0, hasMore: false,
-  preferences: { toasts: true, durations: 1, levels: {}, topics: {}, rooms: {}, quiet_hours: null, digest: false, follows: [] },
-});
 
 /** The notification system as it was asked for and beyond, free to be taken apart. */
 export function useNotifications() {
   const system = useClient().notifications;
-  const shown = useSnapshot(system, NOTHING);
-  const methods = useMemo(() => bound(system), [system]);
-  return useMemo(() => ({
-    ...shown,
-    ...methods,
-    // Asked for as plain arrays; nobody's to change.
-    notifications: /** @type {Notification[]} */ (shown.notifications),
-    history: /** @type {Notification[]} */ (shown.history),
-  }), [shown, methods]);
+  /** @type {any} asked for as plain arrays; nobody's to change */
+  const shown = useSelected(system);
+  return useMemo(() => /** @type {Shown & ReturnType<typeof bound<typeof system, typeof METHODS[number]>>} */ ({ ...shown, ...bound(system, METHODS) }), [shown, system]);
 }
+
+/** @typedef {Omit<import("../notifications.js").NotificationsSnapshot, "notifications" | "history"> & { notifications: Notification[], history: Notification[] }} Shown */
 
 /**
- * The inbox, newest first.
+ * The inbox, newest first, beside everything that `useNotifications()` has.
  *
  * @param {{ filter?: "unread" | ((notification: Notification) => boolean) }} [options]
+ * @returns {ReturnType<typeof useNotifications> & { items: Notification[] }}
  */
 export function useInbox({ filter } = {}) {
-  const { history, unreadCount, unseenCount, hasMore, markRead, markUnread, markSeen, archive, unarchive, snooze, undo, acknowledge, act, loadMore } = useNotifications();
-  const items = filter ? history.filter(filter === "unread" ? isUnread : filter) : history;
-  return { items, unreadCount, unseenCount, hasMore, markRead, markUnread, markSeen, archive, unarchive, snooze, undo, acknowledge, act, loadMore };
-}
-
-/** @param {System} system @returns {Pick<System, METHODS[number]>} */
-function bound(system) {
-  return /** @type {any} */ (Object.fromEntries(METHODS.map((name) => [name, system[name].bind(system)])));
+  const system = useNotifications();
+  return { ...system, items: filter ? system.history.filter(filter === "unread" ? isUnread : filter) : system.history };
 }
 
 /** @param {Notification} notification */

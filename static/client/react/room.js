@@ -1,10 +1,9 @@
 /** What a room holds: shared state, who is there, where they point, what they did. */
 
-import { useCallback, useContext, useEffect, useMemo, useRef } from "react";
-
 import { Store } from "../store.js";
 import { RoomContext, useRoom } from "./context.js";
-import { shallowEqual, useSelected, useSnapshot } from "./read.js";
+import { useCallback, useContext, useEffect, useMemo, useRef } from "./react.js";
+import { shallowEqual, useSelected } from "./read.js";
 
 /** @typedef {import("../types.js").Member} Member */
 /** @typedef {import("../types.js").ActiveUser} ActiveUser */
@@ -13,14 +12,8 @@ import { shallowEqual, useSelected, useSnapshot } from "./read.js";
 /** @typedef {import("../types.js").CursorPosition} CursorPosition */
 /** @typedef {import("../types.js").Published} Published */
 
-/** What a server renders. */
-const NOTHING = Object.freeze({});
-/** @type {readonly UserAction[]} */
-const NO_ACTIONS = Object.freeze([]);
-/** @type {PresenceSnapshot} */
-const NOBODY = Object.freeze({ self: null, others: Object.freeze([]), members: Object.freeze([]), count: 0, large: false, stale: false });
-/** @type {ReadonlyMap<string, CursorPosition>} */
-const NO_CURSORS = new Map();
+/** A state with nothing in it. @type {Readonly<Record<string, any>>} */
+const NOTHING = {};
 /** Whoever has not pressed a key for so long has stopped typing. */
 const TYPING_MS = 3_000;
 
@@ -39,13 +32,14 @@ export function useRoomState(what, isEqual) {
   const source = useMemo(() => ({
     // Before the first picture of the room there is nothing better than what the page came with.
     getSnapshot: () => (room.cursor === null && Object.keys(room.state.all()).length === 0 ? initial : room.state.all()),
+    getServerSnapshot: () => initial,
     subscribe: (/** @type {() => void} */ listener) => {
       const offs = [room.subscribe(listener), room.state.subscribe(listener)];
       return () => offs.forEach((off) => void off());
     },
   }), [room, initial]);
   const select = typeof what === "function" ? what : (/** @type {Readonly<Record<string, any>>} */ state) => (Object.hasOwn(state, what) ? state[what] : undefined);
-  const value = useSelected(source, initial, select, isEqual);
+  const value = useSelected(source, select, isEqual);
   const key = typeof what === "string" ? what : null;
   const set = useCallback((/** @type {any} */ next) => quiet(room.state.set(key === null ? next : { [key]: next })), [room, key]);
   return [value, set];
@@ -53,7 +47,7 @@ export function useRoomState(what, isEqual) {
 
 /** @returns {Member | null} this user as others see them */
 export function useSelf() {
-  return useSelected(useRoom().presence, NOBODY, selfOf);
+  return useSelected(useRoom().presence, selfOf);
 }
 
 /**
@@ -63,7 +57,7 @@ export function useSelf() {
  * @returns {R}
  */
 export function useOthers(select, isEqual = shallowEqual) {
-  return useSelected(useRoom().presence, NOBODY, ({ others }) => (select ? select(others) : /** @type {any} */ (others)), isEqual);
+  return useSelected(useRoom().presence, ({ others }) => (select ? select(others) : /** @type {any} */ (others)), isEqual);
 }
 
 /**
@@ -77,10 +71,10 @@ export function useMyPresence() {
   const mine = ownState(room);
   const update = useCallback((/** @type {Partial<S>} */ patch) => {
     const next = Object.fromEntries(Object.entries({ ...mine.getSnapshot(), ...patch }).filter(([, value]) => value !== undefined));
-    mine.set(Object.freeze(next));
+    mine.set(next);
     room.presence.update({ state: next });
   }, [room, mine]);
-  return [/** @type {S} */ (useSnapshot(mine, NOTHING)), update];
+  return [/** @type {S} */ (useSelected(mine)), update];
 }
 
 /**
@@ -120,7 +114,7 @@ export function useTyping(field) {
  */
 export function useCursors() {
   const { cursors } = useRoom();
-  const others = useSelected(cursors, NO_CURSORS, peopleOf, samePeople);
+  const others = useSelected(cursors, peopleOf, samePeople);
   const view = useMemo(() => cursorView(cursors), [cursors]);
   useEffect(() => cursors.subscribe(view.place), [cursors, view]);
   return { area: view.area, others, pointer: view.pointer };
@@ -128,17 +122,19 @@ export function useCursors() {
 
 /** Where one session points; renders with each of its moves, and with nobody else's. @param {string} session @returns {CursorPosition | null} */
 export function useCursor(session) {
-  return useSelected(useRoom().cursors, NO_CURSORS, (all) => all.get(session) ?? null);
+  return useSelected(useRoom().cursors, (all) => all.get(session) ?? null);
 }
 
 /** What people did, newest first. */
 export function useActivity() {
   const { activity } = useRoom();
-  const items = useSnapshot(activity, NO_ACTIONS);
+  const items = useSelected(activity);
   return useMemo(() => ({
     items,
-    track: (/** @type {string} */ action, /** @type {string} */ target, /** @type {unknown} */ metadata) => quiet(activity.track(action, target, metadata)),
-    more: (/** @type {number} */ limit) => activity.more(limit),
+    /** @param {string} action @param {string} [target] @param {unknown} [metadata] */
+    track: (action, target, metadata) => quiet(activity.track(action, target, metadata)),
+    /** @param {number} [limit] */
+    more: (limit) => activity.more(limit),
   }), [activity, items]);
 }
 
@@ -146,13 +142,14 @@ export function useActivity() {
 export function useUserActivity({ room: name } = {}) {
   const room = useRoom(name);
   const { presence, activity } = room;
-  const members = useSelected(presence, NOBODY, membersOf, shallowEqual);
+  const members = useSelected(presence, membersOf, shallowEqual);
   const activeUsers = useMemo(() => members.map(asked), [members]);
-  const userActions = /** @type {UserAction[]} */ (useSnapshot(activity, NO_ACTIONS));
+  const userActions = /** @type {UserAction[]} */ (useSelected(activity));
   return useMemo(() => ({
     activeUsers,
     userActions,
-    trackAction: (/** @type {string} */ action, /** @type {any} */ metadata) => void quiet(activity.track(action, undefined, metadata)),
+    /** @param {string} action @param {any} [metadata] */
+    trackAction: (action, metadata) => void quiet(activity.track(action, undefined, metadata)),
     onUserJoined: (/** @type {(user: ActiveUser) => void} */ handler) => presence.on("join", (member) => handler(asked(member))),
     onUserLeft: (/** @type {(userId: string) => void} */ handler) => presence.on("leave", ({ user }) => handler(user)),
     onUserAction: (/** @type {(action: UserAction) => void} */ handler) => activity.on("action", handler),

@@ -1,26 +1,28 @@
 /**
- * `<cp-activity limit="20" kinds="opened closed" group>`: what people did, newest first, and older ones on demand. Not read
- * out: it is there to be looked up.
+ * `<cp-activity limit="20" kinds="opened saved" group>`: what people did, newest first, and older ones on demand. Not read
+ * out: it is there to be looked up. `kinds` are the actions that are shown; with `group` the same one several times in a row
+ * by the same person is one line with a count.
  */
 
-import { ago, define, h, keyed, timeOf, Widget, write } from "./base.js";
+import { button, define, h, keyed, Widget } from "./base.js";
 
 /** @typedef {import("../types.js").UserAction} UserAction */
-/** @typedef {UserAction & { times: number }} Line */
 
 export class CpActivity extends Widget {
   static joins = true;
   static observedAttributes = ["room", "limit", "kinds", "group"];
-  static labels = { list: "Activity", empty: "Nothing has happened yet", more: "Show older", someone: "Somebody", times: "{count} times" };
+  static labels = { list: "Activity", empty: "Nothing has happened yet", more: "Show older", someone: "Somebody", times: "× {count}" };
   static css = `
 :host{display:block}
-.select{display:flex;flex-wrap:wrap;gap:0 6px;width:100%;border:0;text-align:start;padding:4px}`;
+.entry{display:flex;flex-wrap:wrap;gap:0 6px;width:100%;border:0;text-align:start;padding:4px;overflow-wrap:anywhere}
+.avatar{font-weight:600}
+.time{color:var(--_muted);margin-inline-start:auto;font-variant-numeric:tabular-nums}`;
 
   #pages = 1;
   #hasMore = true;
-  #list = h("ul", "list", { ariaLabel: "" });
-  #empty = h("div", "empty");
-  #more = h("button", "more", { onclick: () => this.#older() });
+  #list = h("ul", "list");
+  #empty = h("p", "empty muted");
+  #more = button("more", () => this.#older());
 
   constructor() {
     super();
@@ -30,21 +32,22 @@ export class CpActivity extends Widget {
   begin() {
     this.#pages = 1;
     this.#hasMore = true;
-    this.watch(this.room.activity, this.room.presence);
+    this.watch(this.joined.activity, this.joined.presence);
   }
 
   render() {
-    const { activity, presence } = this.room;
-    const lines = this.#lines(activity.items);
+    const { items } = this.joined.activity;
+    const names = new Map(this.joined.presence.members.map(({ user, name }) => [user, name]));
+    const lines = this.#lines(items);
     const shown = lines.slice(0, this.#limit * this.#pages);
+    this.#list.ariaLabel = this.say("list");
+    this.#empty.textContent = this.say("empty");
     this.#empty.hidden = lines.length > 0;
-    this.#more.hidden = activity.items.length < this.#limit || (!this.#hasMore && shown.length === lines.length);
-    keyed(this.#list, shown, ({ id }) => id, (line) => this.#make(line), (element, { userId, times, timestamp }) => {
-      // Who has left keeps the name under which they were seen.
-      const { name } = presence.members.find(({ user }) => user === userId) ?? {};
-      if (name || !element.cpName.textContent) write(element.cpName, name ?? this.say("someone"));
-      write(element.cpTimes, times > 1 ? this.say("times", { count: times }) : "");
-      write(element.cpTime, ago(timestamp));
+    this.#more.textContent = this.say("more");
+    this.#more.hidden = items.length < this.#limit || (!this.#hasMore && shown.length === lines.length);
+    // By the oldest of a line, which stays the same while newer ones join it.
+    keyed(this.#list, shown, (line) => String(line.at(-1)?.id), () => h("li", "item"), (element, line) => {
+      this.#draw(element, line, names);
     });
   }
 
@@ -52,34 +55,41 @@ export class CpActivity extends Widget {
     return Math.max(1, this.number("limit", 20));
   }
 
-  /** Of the kinds that are wanted, with what somebody does again and again as one line. @param {readonly UserAction[]} items */
+  /** @param {readonly UserAction[]} items @returns {[UserAction, ...UserAction[]][]} what stands in a line each */
   #lines(items) {
-    const kinds = this.getAttribute("kinds")?.match(/[^\s,]+/g);
-    /** @type {Line[]} */
+    const kinds = this.getAttribute("kinds")?.match(/\S+/g);
+    /** @type {[UserAction, ...UserAction[]][]} */
     const lines = [];
     for (const item of items) {
       if (kinds && !kinds.includes(item.action)) continue;
       const last = lines.at(-1);
-      if (last && this.hasAttribute("group") && last.userId === item.userId && last.action === item.action && last.target === item.target) last.times += 1;
-      else lines.push({ ...item, times: 1 });
+      if (this.hasAttribute("group") && last && last[0].userId === item.userId && last[0].action === item.action) last.push(item);
+      else lines.push([item]);
     }
     return lines;
   }
 
-  /** @param {Line} line */
-  #make({ times: _, ...entry }) {
-    const { action, target, timestamp } = entry;
-    const cpName = h("bdi", "name avatar");
-    const cpTimes = h("span", "muted");
-    const cpTime = timeOf(timestamp);
-    const button = h("button", "select", { onclick: () => this.tell("select", { entry }) }, cpName, h("bdi", "", {}, target ? `${action} ${target}` : action), cpTimes, cpTime);
-    return Object.assign(h("li", "item", {}, button), { cpName, cpTimes, cpTime });
+  /** @param {any} element @param {[UserAction, ...UserAction[]]} line newest first @param {Map<string, string>} names */
+  #draw(element, line, names) {
+    const [entry] = line;
+    const { id, userId, action, target, timestamp } = entry;
+    // Who has left keeps the name under which they were seen.
+    element.cpName = names.get(userId) ?? element.cpName;
+    const name = element.cpName ?? this.say("someone");
+    const state = `${id} ${line.length} ${name}`;
+    if (element.cpShown === state) return;
+    element.cpShown = state;
+    const hadFocus = element.contains(this.root.activeElement);
+    const what = line.length > 1 ? `${action} ${this.say("times", { count: line.length })}` : target ? `${action} ${target}` : action;
+    const time = h("time", "time", { dateTime: timestamp.toISOString() }, timestamp.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+    element.replaceChildren(button("entry", () => this.tell("select", { entry }), h("span", "avatar", { dir: "auto" }, name), h("span", "", { dir: "auto" }, what), time));
+    if (hadFocus) element.firstChild.focus();
   }
 
   async #older() {
     this.#pages += 1;
     this.update();
-    this.#hasMore = await this.room.activity.more(this.#limit).catch(() => true);
+    this.#hasMore = await this.joined.activity.more(this.#limit).catch(() => true);
     this.update();
   }
 }

@@ -3,7 +3,7 @@
  * them. Decoration for the eye alone: hidden from screen readers, and `off` neither shows nor sends.
  */
 
-import { define, h, keyed, paint, Widget, write } from "./base.js";
+import { colorOf, define, h, keyed, Widget } from "./base.js";
 
 /** @typedef {import("../types.js").CursorPosition} CursorPosition */
 
@@ -12,17 +12,17 @@ const SNAP_MS = 500;
 
 export class CpCursors extends Widget {
   static joins = true;
-  static observedAttributes = ["room", "off"];
+  static observedAttributes = ["room", "names", "hide-after", "off"];
   static css = `
 :host{display:block;position:relative}
 .layer{position:absolute;inset:0;overflow:hidden;pointer-events:none;z-index:1}
-.cursor{position:absolute;transition:opacity .3s}
-.shape{display:block;width:var(--_cursor-size);height:var(--_cursor-size);background:var(--_color);clip-path:polygon(0 0,100% 40%,45% 50%,35% 100%)}
+.cursor{position:absolute;inset:0;transform:translate(var(--_x),var(--_y));transition:opacity 300ms}
+.cursor::before{content:"";display:block;width:var(--cp-cursor-size,16px);aspect-ratio:1;background:var(--_color);clip-path:polygon(0 0,100% 40%,45% 50%,35% 100%)}
 .idle{opacity:0}
-.label{position:absolute;top:14px;left:12px;border-radius:6px;padding:0 6px;font-size:12px;white-space:nowrap;max-width:12em;overflow:hidden;text-overflow:ellipsis}
-:host(:not([names=always]):not(:hover)) .label{visibility:hidden}`;
+.label{position:absolute;top:14px;inset-inline-start:12px;background:var(--_color);color:var(--_ink);border-radius:6px;padding:0 6px;font-size:12px;white-space:nowrap;max-width:12em;overflow:hidden;text-overflow:ellipsis}
+:host(:not([names=always]):not(:hover)) .label{visibility:hidden}
+@media (forced-colors:active){.cursor::before{background:CanvasText}.label{border:1px solid}}`;
 
-  // Places are those of the pointer, from the left, whichever way is written.
   #layer = h("div", "layer", { dir: "ltr", ariaHidden: "true" });
 
   constructor() {
@@ -30,26 +30,25 @@ export class CpCursors extends Widget {
     this.root.append(h("slot"), this.#layer);
   }
 
-  /** @param {string} name */
-  attributeChangedCallback(name) {
-    if (name === "off") this.restart();
-    else super.attributeChangedCallback(name);
-  }
-
   begin() {
     this.#layer.replaceChildren();
     if (this.hasAttribute("off")) return;
-    this.watch(this.room.cursors, this.room.presence);
-    this.onEnd(this.room.cursors.attach(this));
+    const { cursors, presence } = this.joined;
+    this.watch(cursors, presence);
+    this.onEnd(cursors.attach(this));
   }
 
   render() {
-    const { cursors, presence } = this.room;
-    const make = () => h("div", "cursor", {}, h("span", "shape"), h("bdi", "label ink"));
-    keyed(this.#layer, this.hasAttribute("off") ? [] : [...cursors.others.values()], ({ session }) => session, make, (element, position) => {
-      const member = presence.members.find(({ user }) => user === position.user);
-      paint(element, member ?? position);
-      write(element.lastChild, member?.name ?? position.user);
+    if (this.hasAttribute("off")) return;
+    const { cursors, presence } = this.joined;
+    const members = new Map(presence.members.map((member) => [member.user, member]));
+    const make = () => h("div", "cursor", {}, h("span", "label"));
+    keyed(this.#layer, [...cursors.others.values()], ({ session }) => session, make, (element, position) => {
+      const member = members.get(position.user);
+      const { color, ink } = colorOf(member ?? position);
+      element.firstChild.textContent = member?.name ?? position.user;
+      element.style.setProperty("--_color", color);
+      element.style.setProperty("--_ink", ink);
       if (element.cpAt !== position.at) this.#move(element, position);
     });
   }
@@ -59,7 +58,10 @@ export class CpCursors extends Widget {
     element.cpAt = at;
     // Along the way that it took between the last two, in the time that this took: late by one, but smooth.
     const ms = interval > 0 && interval <= SNAP_MS ? Math.round(interval) : 0;
-    Object.assign(element.style, { transition: ms > 0 ? `left ${ms}ms linear, top ${ms}ms linear, opacity 300ms` : "", left: `${x * 100}%`, top: `${y * 100}%` });
+    // By transform, which moves nothing else: left and top would lay the page out anew for each step, and count as its jumps.
+    element.style.transition = ms > 0 ? `transform ${ms}ms linear, opacity 300ms` : "";
+    element.style.setProperty("--_x", `${x * 100}%`);
+    element.style.setProperty("--_y", `${y * 100}%`);
     element.classList.remove("idle");
     clearTimeout(element.cpTimer);
     element.cpTimer = setTimeout(() => element.classList.add("idle"), this.number("hide-after", 10_000));

@@ -1,265 +1,260 @@
 /**
- * `<cp-inbox open filter="unread" page-size="20" badge="unseen">`: a bell with the server's number, and behind it everything
- * that was told. ↑ and ↓ go from one to the next, Enter opens, E archives, U makes unread again, Escape closes.
+ * `<cp-inbox open filter="unread" page-size="20" badge="unseen">`: a bell, and behind it what came while nobody looked.
+ *
+ * The panel is a dialog that keeps nobody in: the page goes on beside it, Escape and the bell close it, and the focus goes
+ * back to the bell. One stop for Tab in the list: ↑ and ↓ walk, Enter opens, E archives, U turns read into unread. The
+ * badge is the server's own number. What an app puts inside the element (such as preferences) stands under the list.
  */
 
-import { ago, define, h, iconOf, keyed, timeOf, Widget, write } from "./base.js";
+import { button, define, h, keyed } from "./base.js";
+import { NOTICE_CSS, NOTICE_LABELS, Notices } from "./notice.js";
 
 /** @typedef {import("../types.js").Notification} Notification */
+/** @typedef {import("../types.js").NotificationAction} Action */
 
+/** As long as an archived one can be taken back. */
 const UNDO_MS = 10_000;
+const HOUR_MS = 3_600_000;
+/** Seconds of each unit, the largest that fits is said. @type {[Intl.RelativeTimeFormatUnit, number][]} */
+const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
 
-export class CpInbox extends Widget {
+export class CpInbox extends Notices {
   static observedAttributes = ["open", "filter", "page-size", "badge"];
   static labels = {
-    inbox: "Notifications", unread: "{count} unread", filter: "Show", all: "All", onlyUnread: "Unread", readAll: "Mark all read", settings: "Preferences", close: "Close",
-    empty: "Nothing here", older: "Show older", put: "{count} put away", read: "All read", back: "Undo",
-    markRead: "Mark read", markUnread: "Mark unread", archive: "Archive", menu: "More: {x}", acknowledge: "Acknowledge",
-    hour: "Snooze for an hour", tomorrow: "Snooze until tomorrow", week: "Snooze for a week",
-    follow: "Follow {x}", unfollow: "Unfollow {x}", mute: "Mute {x}", unmute: "Unmute {x}",
-    info: "Information", success: "Success", warning: "Warning", error: "Error",
+    ...NOTICE_LABELS, title: "Notifications", count: "{title}, {count} unread", close: "Close", all: "All", unread: "Unread", readAll: "Mark all read", archive: "Archive", read: "Mark read",
+    again: "Mark unread", snooze: "In an hour", acknowledge: "Acknowledge", more: "Show more", empty: "Nothing here.", archived: "Archived.", readed: "Marked as read.",
+    snoozed: "Comes back in an hour.", undo: "Undo", now: "now", failed: "That did not work: {why}",
   };
-  static css = `
-.bell{position:relative;padding:7px;height:36px;anchor-name:--bell}
-.shape{display:block;width:20px;height:20px;background:currentColor;clip-path:path("M10 1c-3 0-5 2-5 6v4l-2 3v1h14v-1l-2-3V7c0-4-2-6-5-6zM8 16a2 2 0 0 0 4 0z")}
-.badge{position:absolute;top:-6px;inset-inline-end:-6px;min-width:20px;padding:0 5px;border-radius:10px;background:var(--_bad);color:var(--_surface);font:700 12px/20px var(--_font)}
-.panel{position-anchor:--bell;width:420px;max-height:min(640px,85dvh);padding:0;overflow:hidden;flex-direction:column}
-.panel:popover-open{display:flex}
-.row{padding:6px 8px 6px 16px}
-.tabs{padding-inline:8px;border-block-end:1px solid var(--_line)}
-.undo{background:var(--_bg)}
-.undo:has([hidden]){padding:0}
-.head .title,.undo span{flex:1;font-size:16px}
-.tool,.tab,.open,.close,.settings{border:0}
-.shelf{overflow-y:auto}
-.empty{padding:32px;text-align:center}
-.item{position:relative;padding-block-end:4px;border-inline-start:3px solid #0000;border-block-end:1px solid var(--_line)}
-.unread{border-inline-start-color:var(--_tone)}
-.open{display:grid;grid-template-columns:auto 1fr auto;justify-items:start;gap:0 8px;text-align:start;width:100%;padding:8px 12px 4px;border-radius:0;outline-offset:-2px}
-.item:not(.unread) :is(.open,.name){color:var(--_muted);font-weight:400}
-.message{grid-column:2/-1}
-.actions{padding-inline-start:28px}
-.menu .tool{display:block;width:100%;text-align:start}
-.older{margin:8px}
-@media(hover:hover){.tools .tool{font-size:12px;min-height:24px;padding:2px 6px}.tools{gap:0;position:absolute;top:4px;inset-inline-end:4px;background:var(--_surface);border-radius:8px;padding:0;outline:1px solid var(--_line)}.item:not(:hover,:focus-within,:has(:popover-open)) .tools{display:none}}
-@media(max-width:600px){.panel{position-area:none;inset:auto 0 0;margin:0;width:auto;border-end-start-radius:0;border-end-end-radius:0}}`;
+  static css = `${NOTICE_CSS}
+:host{display:inline-block;position:relative}
+.bell{position:relative;width:36px;height:36px;padding:0;display:grid;place-items:center;background:var(--_surface)}
+.bell::before{content:"";width:20px;height:20px;background:currentColor;clip-path:path("M10 2C6.8 2 4.7 4.4 4.7 7.4c0 4.2-2.2 5.2-2.2 7.2h15c0-2-2.2-3-2.2-7.2C15.3 4.4 13.2 2 10 2zM7.8 16a2.2 2.2 0 0 0 4.4 0z")}
+.badge{position:absolute;top:-6px;inset-inline-end:-6px;min-width:20px;padding:0 5px;border-radius:99px;background:var(--_bad);color:var(--_surface);font:600 12px/20px system-ui}
+.panel{position:absolute;z-index:var(--_z);top:calc(100% + 8px);right:0;width:min(400px,calc(100vw - 24px));max-height:min(620px,80vh);overflow:auto;outline-offset:-2px}
+.left{right:auto;left:0}
+.panel>.row:not(.sr){padding:8px 12px}
+.head,.undo{position:sticky;inset-block:0;background:inherit;z-index:1}
+h2,.said{font:inherit;margin:0;flex:1}
+h2,[aria-selected=true]{font-weight:600}
+[aria-selected=true]{background:var(--_bg)}
+.head button,.tabs button,.own{border-color:transparent}
+.readall{margin-inline-start:auto}
+.readall,.own,time,.is-read .title{color:var(--_muted)}
+li{border-top:1px solid var(--_line);border-inline-start:3px solid var(--_accent);outline-offset:-2px}
+.is-read{border-inline-start-color:transparent}
+.is-read .title{font-weight:400}
+time,.actions button{font-size:13px}
+.own{padding-inline:4px}
+.own:first-child{margin-inline-start:-5px}
+@media (forced-colors:active){.bell::before{background:CanvasText}}
+@media (max-width:480px){.panel.panel{position:fixed;inset:auto 0 0;width:auto;max-height:85vh;border-end-start-radius:0;border-end-end-radius:0}}`;
 
-  #system = /** @type {import("../notifications.js").Notifications} */ (/** @type {unknown} */ (null));
-  #isOpen = false;
-  #pages = 1;
-  /** What "unread" has shown stays there when it is read, so that nothing vanishes under somebody's hands. @type {Set<string>} */
-  #kept = new Set();
-  /** How what was done last is taken back, for as long as that is offered. @type {(() => unknown) | null} */
-  #back = null;
-  /** @type {string[]} put away since the offer began */
-  #away = [];
+  /** The item that Tab stops at. */
+  #at = "";
+  /** How many are shown at most. */
+  #limit = 0;
   #timer = 0;
-  #seen = 0;
+  #wasOpen = false;
 
-  #slot = h("slot", "", { name: "preferences", onslotchange: () => this.update() });
   #badge = h("span", "badge", { ariaHidden: "true" });
-  #bell = h("button", "bell", {}, h("slot", "", { name: "bell" }, h("span", "shape")), this.#badge);
-  #readAll = h("button", "readAll", { onclick: () => this.#markAll() });
-  #settings = h("button", "settings", { ariaLabel: "", onclick: () => this.#turn(this.#form.hidden) }, "⚙");
-  #close = h("button", "close", { ariaLabel: "" }, "✕");
-  #all = h("button", "tab all", { onclick: () => this.setAttribute("filter", "all") });
-  #unread = h("button", "tab onlyUnread", { onclick: () => this.setAttribute("filter", "unread") });
-  #tabs = h("div", "tabs row filter", { role: "group", ariaLabel: "" }, this.#all, this.#unread);
-  #done = h("span", "", { role: "status" });
-  #undo = h("button", "back", { onclick: () => {
-    this.#back?.();
-    this.#offer("", null);
-  } });
-  #bar = h("div", "undo row", {}, this.#done, this.#undo);
-  #list = h("ul", "list", { onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event) });
-  #empty = h("div", "empty");
-  #more = h("button", "older", { onclick: () => this.#older() });
-  #shelf = h("div", "shelf", {}, this.#list, this.#empty, this.#more);
-  #form = h("div", "shelf", { hidden: true }, this.#slot);
-  #panel = h("div", "panel inbox", {
-    role: "dialog", ariaLabel: "", popover: "auto", tabIndex: -1,
-    // Escape and a click elsewhere close what is a popover; whoever was inside goes on at the bell.
-    onbeforetoggle: () => {
-      if (this.#isOpen && this.root.activeElement?.closest(".panel")) this.#bell.focus();
-    },
-    ontoggle: (/** @type {ToggleEvent} */ { newState }) => this.#toggled(newState === "open"),
-  }, h("div", "head row", {}, h("span", "title inbox", { role: "heading", ariaLevel: "2" }), this.#readAll, this.#settings, this.#close), this.#tabs, this.#bar, this.#shelf, this.#form);
+  #bell = button("bell", () => this.toggleAttribute("open"), this.#badge);
+  #heading = h("h2");
+  #close = button("", () => this.removeAttribute("open"), "✕");
+  #tabs = ["all", "unread"].map((name) => Object.assign(button("", () => this.setAttribute("filter", name)), { role: "tab", name }));
+  #readAll = button("readall", () => this.#do(() => this.#read("all"), "readed"));
+  #list = h("ul", "list", { role: "list", onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event), onclick: (/** @type {any} */ { target }) => this.#open(target.closest("button,li")?.cpShown) });
+  #empty = h("p", "empty row muted");
+  #more = button("", () => this.#older());
+  #said = h("span", "said", { role: "status" });
+  #undo = button("", () => {
+    this.#do(() => this.core.notifications.undo());
+    this.#report();
+  });
+  #foot = h("div", "undo row", {}, this.#said, this.#undo);
+  #panel = h("section", "panel card", { role: "dialog", tabIndex: -1, hidden: true, onkeydown: (/** @type {KeyboardEvent} */ { key }) => key === "Escape" && this.removeAttribute("open") },
+    h("div", "head row", {}, this.#heading, this.#close),
+    h("div", "tabs row", {}, h("div", "", { role: "tablist", onkeydown: (/** @type {KeyboardEvent} */ event) => this.#turn(event) }, ...this.#tabs), this.#readAll),
+    this.#list, this.#empty, h("div", "row", {}, this.#more), h("slot"), this.#foot);
 
   constructor() {
     super();
-    this.#bell.popoverTargetElement = this.#close.popoverTargetElement = this.#panel;
+    this.#bell.ariaHasPopup = "dialog";
     this.root.append(this.#bell, this.#panel);
   }
 
-  /** @param {string} name */
-  attributeChangedCallback(name) {
-    if (name === "filter") this.#kept.clear();
-    if (name === "open" && this.isConnected) this.#panel.togglePopover(this.hasAttribute("open"));
-    this.update();
-  }
-
-  /** @param {import("./base.js").Client} client */
-  begin({ notifications }) {
-    this.#system = notifications;
-    this.#list.replaceChildren();
-    this.watch(notifications);
-    this.listen("visibilitychange", () => this.update());
-    // "5 minutes ago" is six a minute later.
-    const clock = setInterval(() => this.update(), 60_000);
-    this.onEnd(() => clearInterval(clock));
-    this.#panel.togglePopover(this.hasAttribute("open"));
+  begin() {
+    this.#limit = this.number("page-size", 20);
+    this.watch(this.core.notifications);
+    this.onEnd(() => clearTimeout(this.#timer));
+    this.listen(window, "resize", () => this.update());
+    this.listen(document, "pointerdown", (event) => event.composedPath().includes(this) || this.removeAttribute("open"));
+    this.#report();
   }
 
   render() {
-    const { history, unreadCount, unseenCount, hasMore } = this.#system.getSnapshot();
+    const { history, unreadCount, unseenCount, hasMore } = this.core.notifications.getSnapshot();
     const count = this.getAttribute("badge") === "unread" ? unreadCount : unseenCount;
-    this.#badge.hidden = !count;
+    const isOpen = this.hasAttribute("open");
+    const filter = this.getAttribute("filter") === "unread" ? "unread" : "all";
+    const fitting = filter === "all" ? history : history.filter(({ read }) => !read);
+    const items = fitting.slice(0, this.#limit);
+    const title = this.say("title");
+    this.#badge.hidden = count === 0;
     this.#badge.textContent = count > 99 ? "99+" : String(count);
-    this.#bell.ariaLabel = this.say("inbox") + (unreadCount ? `, ${this.say("unread", { count: unreadCount })}` : "");
-    if (!this.#isOpen) return;
-
-    // Who has the list before them has seen what is in it, once for each number that there is.
-    if (unseenCount !== this.#seen && !document.hidden) {
-      this.#seen = unseenCount;
-      if (unseenCount) this.#call("markSeen");
+    this.#bell.ariaLabel = unreadCount > 0 ? this.say("count", { title, count: unreadCount }) : title;
+    this.#bell.ariaExpanded = String(isOpen);
+    this.#heading.textContent = this.#panel.ariaLabel = title;
+    this.#close.ariaLabel = this.say("close");
+    this.#readAll.textContent = this.say("readAll");
+    this.#readAll.hidden = unreadCount === 0;
+    this.#undo.textContent = this.say("undo");
+    this.#empty.textContent = this.say("empty");
+    this.#empty.hidden = items.length > 0;
+    this.#more.textContent = this.say("more");
+    /** @type {HTMLElement} */ (this.#more.parentNode).hidden = !hasMore && fitting.length <= items.length;
+    for (const tab of this.#tabs) {
+      tab.textContent = this.say(tab.name);
+      tab.ariaSelected = String(tab.name === filter);
+      tab.tabIndex = tab.name === filter ? 0 : -1;
     }
-    const isFiltered = this.getAttribute("filter") === "unread";
-    const fits = history.filter(({ id, read }) => !isFiltered || !read || this.#kept.has(id));
-    const shown = fits.slice(0, this.#pages * this.#size);
-    if (isFiltered) for (const { id } of shown) this.#kept.add(id);
-    this.#all.ariaPressed = String(!isFiltered);
-    this.#unread.ariaPressed = String(isFiltered);
-    this.#readAll.hidden = history.every(({ read }) => read);
-    this.#settings.hidden = !this.#slot.assignedElements()[0];
-    this.#undo.hidden = !this.#back;
-    this.#empty.hidden = !!shown[0];
-    this.#more.hidden = !hasMore && !fits[shown.length];
-
-    const current = this.root.activeElement?.closest(".item");
-    const at = current ? [...this.#list.children].indexOf(current) : 0;
-    keyed(this.#list, shown, ({ id }) => id, () => h("li", "item"), (line, notification) => this.#draw(line, notification));
-    // What had the focus is gone: the next one has it, so that one E after the other works.
-    if (current && !current.isConnected) this.#focus(Math.min(at, shown.length - 1));
-  }
-
-  get #size() {
-    return this.number("page-size", 20) || 1;
-  }
-
-  /** @param {any} line @param {Notification} notification */
-  #draw(line, notification) {
-    const { id, type, title, message, timestamp, read, critical, acked, room, topic, offset } = notification;
-    const { follows, topics } = this.#system.preferences;
-    const follow = room && follows.includes(room) ? "unfollow" : "follow";
-    const mute = topic && topics[topic] === "mute" ? "unmute" : "mute";
-    if (line.cpShown === notification && line.cpAbout === follow + mute) return write(line.querySelector("time"), ago(timestamp));
-    Object.assign(line, { cpShown: notification, cpAbout: follow + mute }).dataset.type = type;
-    line.classList.toggle("unread", !read);
-    /** @param {string} label @param {() => unknown} onclick @param {string} [x] */
-    const tool = (label, onclick, x) => h("button", "tool", { onclick }, this.say(label, { x }));
-    const snooze = (/** @type {string} */ label, /** @type {number} */ until) => tool(label, () => this.#putAway(notification, "snooze", new Date(until)));
-    const menu = h("div", "menu", { popover: "auto" },
-      snooze("hour", Date.now() + 36e5), snooze("tomorrow", new Date().setHours(33, 0, 0, 0)), snooze("week", Date.now() + 6048e5),
-      room && tool(follow, () => this.#call(follow, room), room),
-      topic && tool(mute, () => this.#call("updatePreferences", { topics: { [topic]: mute === "mute" ? mute : "all" } }), topic));
-    const hadFocus = line.contains(this.root.activeElement);
-    line.replaceChildren(
-      h("button", "open", { onclick: () => this.tell("select", { notification }) && !read && this.#mark(id, "markRead"), ariaKeyShortcuts: "E U" },
-        iconOf(type, this.say(type)), h("bdi", "name", {}, title), timeOf(timestamp), message && h("bdi", "message", {}, message)),
-      h("div", "actions", {}, critical && !acked && h("button", "action", { onclick: () => this.#call("acknowledge", id) }, this.say("acknowledge")), ...this.actions(notification)),
-      h("div", "tools actions", {}, tool(read ? "markUnread" : "markRead", () => this.#mark(id, read ? "markUnread" : "markRead")),
-        tool("archive", () => this.#putAway(notification, "archive")),
-        // What is of this page alone nobody can bring back, or keep for later.
-        ...(offset == null ? [] : [h("button", "tool", { popoverTargetElement: menu, ariaLabel: this.say("menu", { x: title }) }, "⋯"), menu])));
-    if (hadFocus) line.firstChild.focus();
-  }
-
-  /** @param {string} id @param {"markRead" | "markUnread"} as */
-  #mark(id, as) {
-    if (as === "markRead") this.tell("read", { ids: [id] });
-    this.#call(as, [id]);
-  }
-
-  #markAll() {
-    this.tell("read", { ids: "all" });
-    // Up to the newest that this page has shown: what comes meanwhile stays unread.
-    const marked = this.#call("markRead", "all");
-    this.#offer(this.say("read"), () => marked?.then(() => this.#call("undo")));
-  }
-
-  /** @param {Notification} notification @param {string} how @param {Date} [until] */
-  #putAway({ id, offset }, how, until) {
-    this.#call(how, [id], until);
-    if (offset == null) return;
-    const ids = (this.#away = [...this.#away, id]);
-    this.#offer(this.say("put", { count: ids.length }), () => this.#call("unarchive", ids));
-    this.#away = ids;
-  }
-
-  /** @param {string} text @param {(() => unknown) | null} back */
-  #offer(text, back) {
-    clearTimeout(this.#timer);
-    if (!back && this.#undo === this.root.activeElement) this.#panel.focus();
-    this.#away = [];
-    this.#back = back;
-    write(this.#done, text);
-    // Not taken away from under a pointer or the focus.
-    if (back) this.#timer = setTimeout(() => (this.#bar.matches(":hover,:focus-within") ? this.#offer(text, back) : this.#offer("", null)), UNDO_MS);
-    this.update();
-  }
-
-  #older() {
-    this.#pages += 1;
-    if (this.#system.history.length < this.#pages * this.#size) this.#call("loadMore");
-    this.update();
+    const held = this.#focused();
+    const { children } = this.#list;
+    const place = [...children].indexOf(held);
+    keyed(this.#list, items, ({ id }) => id, () => h("li", "item"), (element, item) => this.draw(element, item));
+    // What had the focus went: its neighbour takes it.
+    if (held && !held.isConnected) /** @type {HTMLElement} */ (children[Math.min(place, items.length - 1)] ?? this.#panel).focus();
+    if (!items.some(({ id }) => id === this.#at)) this.#at = items[0]?.id ?? "";
+    this.#stop();
+    const { left, right } = this.getBoundingClientRect();
+    // To where there is room.
+    this.#panel.classList.toggle("left", left + right < innerWidth);
+    this.#panel.hidden = !isOpen;
+    if (isOpen !== this.#wasOpen) this.#opened(isOpen);
   }
 
   /** @param {boolean} isOpen */
-  #toggled(isOpen) {
-    this.#isOpen = isOpen;
-    this.toggleAttribute("open", isOpen);
+  #opened(isOpen) {
+    this.#wasOpen = isOpen;
     this.tell(isOpen ? "open" : "close");
-    this.#kept.clear();
-    this.#seen = 0;
-    this.#pages = 1;
-    this.#turn(false);
-    if (isOpen) this.#panel.focus();
+    if (isOpen) {
+      this.#panel.focus();
+      this.core.notifications.markSeen().catch(() => {});
+    } else if (this.root.activeElement || document.activeElement === document.body) this.#bell.focus();
+  }
+
+  /** @param {any} element @param {Notification} item */
+  draw(element, item) {
+    element.querySelector("time")?.replaceWith(this.#time(item));
+    element.classList.toggle("is-read", item.read);
+    super.draw(element, item);
+  }
+
+  /** @param {Notification} item */
+  extras(item) {
+    const { id, read, critical, acked } = item;
+    const { notifications } = this.core;
+    const own = (/** @type {string} */ label, /** @type {() => Promise<unknown>} */ act, said = "") => button(label === "acknowledge" ? "primary" : "own", () => this.#do(act, said), this.say(label));
+    return [
+      this.#time(item), ...(critical && !acked ? [own("acknowledge", () => notifications.acknowledge(id))] : []),
+      read ? own("again", () => notifications.markUnread([id])) : own("read", () => this.#read([id])),
+      own("archive", () => notifications.archive([id]), "archived"), own("snooze", () => notifications.snooze([id], new Date(Date.now() + HOUR_MS)), "snoozed"),
+    ];
+  }
+
+  /** @param {Notification} item */
+  #time({ timestamp }) {
+    return h("time", "", { dateTime: timestamp.toISOString(), title: timestamp.toLocaleString() }, ago(timestamp, this.say("now")));
+  }
+
+  /** @param {string[] | "all"} ids */
+  #read(ids) {
+    this.tell("read", { ids });
+    return this.core.notifications.markRead(ids);
+  }
+
+  /** Does it, and offers to take it back. @param {() => Promise<unknown>} act @param {string} [said] */
+  #do(act, said) {
+    act().then(() => said && this.#report(this.say(said), true), ({ message }) => this.#report(this.say("failed", { why: message })));
+  }
+
+  /** @param {string} [text] nothing puts the row away @param {boolean} [canUndo] */
+  #report(text = "", canUndo = false) {
+    clearTimeout(this.#timer);
+    if (this.root.activeElement === this.#undo && !canUndo) this.#panel.focus();
+    this.#said.textContent = text;
+    this.#undo.hidden = !canUndo;
+    this.#foot.classList.toggle("sr", !text);
+    if (text) this.#timer = setTimeout(() => this.#report(), UNDO_MS);
+  }
+
+  #older() {
+    this.#limit += this.number("page-size", 20);
+    const { history, hasMore } = this.core.notifications.getSnapshot();
+    if (hasMore && history.length < this.#limit) this.#do(() => this.core.notifications.loadMore());
     this.update();
   }
 
-  /** To the preferences that the page has put here, and back. @param {boolean} isForm */
-  #turn(isForm) {
-    this.#form.hidden = !isForm;
-    this.#shelf.hidden = this.#tabs.hidden = isForm;
-    this.#settings.ariaExpanded = String(isForm);
+  /** @param {Notification} item @param {Action} action */
+  act(item, action) {
+    this.#do(() => this.#read([item.id]));
+    super.act(item, action);
+  }
+
+  /** @returns {any} the line that the focus is in */
+  #focused() {
+    return this.root.activeElement?.closest("li");
+  }
+
+  /** Tab stops at one line and at what is in it. */
+  #stop() {
+    for (const line of /** @type {Iterable<any>} */ (this.#list.children)) {
+      for (const each of [line, ...line.querySelectorAll("button")]) each.tabIndex = line.cpKey === this.#at ? 0 : -1;
+    }
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const line = /** @type {any} */ (event.target).closest(".item");
+    const line = this.#focused();
+    if (!line || event.ctrlKey || event.altKey || event.metaKey) return;
+    const { notifications } = this.core;
+    const item = line.cpShown;
     const key = event.key.toLowerCase();
-    const last = this.#list.children.length - 1;
-    const at = [...this.#list.children].indexOf(line);
-    const to = { arrowdown: Math.min(at + 1, last), arrowup: Math.max(at - 1, 0), home: 0, end: last }[key];
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    if (to !== undefined) this.#focus(to);
-    else if (key === "e") this.#putAway(line.cpShown, "archive");
-    else if (key === "u") this.#mark(line.cpShown.id, "markUnread");
-    else return;
-    event.preventDefault();
+    /** @type {Record<string, any>} */
+    const steps = { arrowdown: line.nextElementSibling, arrowup: line.previousElementSibling, home: this.#list.firstElementChild, end: this.#list.lastElementChild };
+    if (key in steps) {
+      event.preventDefault();
+      const next = steps[key];
+      if (!next) return;
+      this.#at = next.cpKey;
+      this.#stop();
+      next.focus();
+    } else if (key === "enter" && this.root.activeElement === line) this.#open(item);
+    else if (key === "e") this.#do(() => notifications.archive([item.id]), "archived");
+    else if (key === "u") this.#do(() => (item.read ? notifications.markUnread([item.id]) : this.#read([item.id])));
   }
 
-  /** @param {number} at none is the panel */
-  #focus(at) {
-    /** @type {HTMLElement} */ (this.#list.children[at]?.firstChild ?? this.#panel).focus();
+  /** @param {Notification | undefined} item nothing for a button's own place */
+  #open(item) {
+    if (!item || !this.tell("select", { notification: item })) return;
+    const link = item.actions?.find(({ url }) => url);
+    if (link) this.act(item, link);
+    else this.#do(() => this.#read([item.id]));
   }
 
-  /** What goes wrong the client tells as `error`, and takes back on screen. @param {string} name @param {...unknown} given @returns {Promise<unknown> | undefined} */
-  #call(name, ...given) {
-    const answer = /** @type {any} */ (this.#system)[name](...given);
-    answer?.catch(() => {});
-    return answer;
+  /** @param {KeyboardEvent} event */
+  #turn({ key }) {
+    if (!/^Arrow[LR]/.test(key)) return;
+    const next = this.#tabs.find(({ ariaSelected }) => ariaSelected !== "true");
+    next?.click();
+    next?.focus();
   }
+}
+
+/** @param {Date} date @param {string} now what stands for less than a minute */
+function ago(date, now) {
+  const seconds = (date.getTime() - Date.now()) / 1_000;
+  const [unit, length] = UNITS.find(([, each]) => -seconds >= each) ?? [];
+  return unit && length ? new Intl.RelativeTimeFormat(document.documentElement.lang || undefined, { numeric: "auto", style: "short" }).format(Math.round(seconds / length), unit) : now;
 }
 
 define("cp-inbox", CpInbox);

@@ -8,5 +8,5 @@ export { CpStatus } from "./status.js";
 export { CpActivity } from "./activity.js";
 export { CpAvatars } from "./avatars.js";
 export { CpCursors } from "./cursors.js";
-export { CpToasts } from "./toasts.js";
 export { CpInbox } from "./inbox.js";
+export { CpToasts } from "./toasts.js";

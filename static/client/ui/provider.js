@@ -4,7 +4,10 @@
  */
 
 import { createClient } from "../index.js";
-import { Base, define, retryWaiting } from "./base.js";
+import { define, retryWaiting, takeGiven } from "./base.js";
+
+/** @type {typeof HTMLElement} */
+const Base = globalThis.HTMLElement ?? class {};
 
 export class CpProvider extends Base {
   static observedAttributes = ["theme"];
@@ -25,6 +28,7 @@ export class CpProvider extends Base {
 
   connectedCallback() {
     this.style.display = "contents";
+    takeGiven(this, "client");
     if (this.#client) return;
     const [url, tokenUrl, room, guest] = ["url", "token-url", "room", "guest-name"].map((name) => this.getAttribute(name));
     this.#client = createClient({

@@ -1,6 +1,6 @@
 /** `<cp-status compact details delay="1500">`: whether this page is live. Never by colour alone; a blip shows nothing. */
 
-import { define, h, Widget, write } from "./base.js";
+import { button, define, h, Widget } from "./base.js";
 
 /** @typedef {import("../types.js").ConnectionStatus} Status */
 
@@ -11,61 +11,76 @@ export class CpStatus extends Widget {
     off: "Realtime is off", paused: "Paused by the server", retry: "Try now", details: "Connection details", latency: "Round trip {ms} ms", queued: "{count} waiting to be sent",
   };
   static css = `
-.row{flex-wrap:nowrap}
-.pill{display:flex;align-items:center;gap:var(--_gap);border-radius:99px;padding:3px 12px 3px 10px}
-.dot{background:var(--_warn)}
+:host{display:inline-block;position:relative}
+.pill{display:inline-flex;align-items:center;gap:6px;background:var(--_surface);border:1px solid var(--_line);border-radius:99px;padding:2px 10px;min-height:28px}
+.dot{width:10px;height:10px;border-radius:50%;background:var(--_warn)}
 [data-state=connected] .dot{background:var(--_ok)}
-:is([data-state=offline],[data-state=failed]) .dot{background:var(--_bad);border-radius:2px}
+[data-state=offline] .dot,[data-state=failed] .dot{background:var(--_bad);border-radius:2px}
 [data-state=disconnected] .dot{background:none;border:2px solid var(--_muted)}
-.details.button{anchor-name:--more}
-.popover{position-anchor:--more}`;
+.popover{position:absolute;top:100%;inset-inline-start:0;margin-top:4px;z-index:var(--_z);padding:8px 12px;width:max-content;max-width:80vw}
+@media (forced-colors:active){.dot{background:CanvasText}}`;
 
-  /** @type {Status | null} what is shown, which lags behind by `delay` when it gets worse */
-  #shown = null;
+  /** @type {Status} what is shown, which lags behind by `delay` when it gets worse */
+  #shown = /** @type {any} */ (null);
   #timer = 0;
-
-  #dot = h("span", "dot", { ariaHidden: "true" });
+  #isOpen = false;
   #label = h("span", "label", { role: "status" });
-  #pill = h("span", "pill", {}, this.#dot, this.#label);
-  #popover = h("div", "popover details", { role: "group", ariaLabel: "", popover: "auto", ontoggle: (/** @type {any} */ event) => this.tell("toggle", { open: event.newState === "open" }) });
-  #more = h("button", "button details", { ariaLabel: "", popoverTargetElement: this.#popover }, "…");
-  #retry = h("button", "button retry", { onclick: () => this.tell("retry") && this.client.reconnect().catch(() => {}) });
+  #pill = h("span", "pill", {}, h("span", "dot", { ariaHidden: "true" }), this.#label);
+  #more = button("button", () => this.#toggle(!this.#isOpen), "…");
+  #retry = button("button", () => this.tell("retry") && this.core.reconnect().catch(() => {}));
+  #popover = h("div", "popover card", { role: "group", hidden: true });
 
   constructor() {
     super();
-    this.root.append(h("div", "row", {}, this.#pill, this.#more, this.#retry), this.#popover);
+    this.root.append(h("div", "row", {
+      onkeydown: (/** @type {KeyboardEvent} */ { key }) => {
+        if (key !== "Escape" || !this.#isOpen) return;
+        this.#toggle(false);
+        this.#more.focus();
+      },
+    }, this.#pill, this.#more, this.#retry), this.#popover);
   }
 
-  /** @param {import("./base.js").Client} client */
-  begin(client) {
-    this.#shown = client.status;
+  begin() {
+    const { core } = this;
+    const show = () => {
+      this.#shown = core.status;
+      this.update();
+    };
+    show();
     this.onEnd(() => clearTimeout(this.#timer));
-    this.onEnd(client.subscribe(() => {
+    this.onEnd(core.subscribe(() => {
       clearTimeout(this.#timer);
-      const show = () => {
-        this.#shown = client.status;
-        this.update();
-      };
       // Good news at once, bad news when it lasts.
-      const isWorse = this.#shown?.state === "connected" && client.status.state === "reconnecting";
-      if (isWorse) this.#timer = setTimeout(show, this.number("delay", 1_500));
+      if (this.#shown.state === "connected" && core.status.state === "reconnecting") this.#timer = setTimeout(show, this.number("delay", 1_500));
       else show();
     }));
   }
 
   render() {
-    const status = /** @type {Status} */ (this.#shown);
-    const { state, realtime, latency, queued } = status;
-    const text = this.say(status.paused ? "paused" : realtime ? state : "off");
+    const { state, realtime, paused, transport, latency, queued, reason } = this.#shown;
+    const text = this.say(paused ? "paused" : realtime ? state : "off");
     const isCompact = this.hasAttribute("compact");
-    write(this.#label, text);
-    this.#label.className = isCompact ? "sr" : "label";
-    this.#pill.title = isCompact ? text : "";
+    // Written anew only when it is another word, or it would be read out again.
+    if (this.#label.textContent !== text) this.#label.textContent = text;
+    this.#label.classList.toggle("sr", isCompact);
     this.#pill.dataset.state = state;
-    this.#retry.hidden = !realtime || /^connect/.test(state);
+    this.#pill.title = isCompact ? text : "";
+    this.#retry.textContent = this.say("retry");
+    this.#retry.hidden = !realtime || /^conn/.test(state);
     this.#more.hidden = !this.hasAttribute("details");
-    const facts = [status.transport, latency !== null && this.say("latency", { ms: Math.round(latency) }), queued > 0 && this.say("queued", { count: queued }), status.reason];
-    this.#popover.replaceChildren(...facts.filter(Boolean).map((fact) => h("div", "", {}, fact || "")));
+    this.#more.ariaLabel = this.#popover.ariaLabel = this.say("details");
+    this.#more.ariaExpanded = String(this.#isOpen);
+    this.#popover.hidden = !this.#isOpen || this.#more.hidden;
+    const facts = [transport, latency !== null && this.say("latency", { ms: Math.round(latency) }), queued > 0 && this.say("queued", { count: queued }), reason];
+    this.#popover.replaceChildren(...facts.filter(Boolean).map((fact) => h("div", "", {}, String(fact))));
+  }
+
+  /** @param {boolean} open */
+  #toggle(open) {
+    this.#isOpen = open;
+    this.tell("toggle", { open });
+    this.update();
   }
 }
 

@@ -1,138 +1,107 @@
 /**
- * `<cp-toasts position="bottom-end" max="3" duration-scale="1" hotkey="F8">`: what wants attention, for its time.
+ * `<cp-toasts position="bottom-end" max="3" duration-scale="2" hotkey="F8">`: what wants attention, for its time.
  *
  * What is read out are two lines that are in the page from the start; the toasts beside them hold the buttons. Nothing takes
- * the focus; the hotkey goes there, Escape puts one away. Clocks stand still while somebody looks, or looks elsewhere.
+ * the focus; the hotkey goes there, Escape puts one away. Clocks stand still while somebody looks, or looks elsewhere, and
+ * with them the bars that show how long each stays.
  */
 
-import { define, h, iconOf, keyed, Widget } from "./base.js";
+import { button, define, h, keyed } from "./base.js";
+import { NOTICE_CSS, NOTICE_LABELS, Notices } from "./notice.js";
 
 /** @typedef {import("../types.js").Notification} Notification */
 
-/** Whoever comes back to what stood still gets at least so long to read it. */
-const RESUME_MS = 2_000;
-
-export class CpToasts extends Widget {
-  static observedAttributes = ["position", "max", "duration-scale", "hotkey"];
-  static labels = { region: "Notifications ({hotkey})", close: "Dismiss: {title}", more: "{count} more", info: "Information", success: "Success", warning: "Warning", error: "Error" };
-  static css = `
-:host{position:fixed;z-index:var(--_z);inset-block-end:16px;inset-inline-end:16px;width:min(var(--_toast-width),100vw - 32px);pointer-events:none}
+export class CpToasts extends Notices {
+  static observedAttributes = ["position", "max", "hotkey", "duration-scale"];
+  static labels = { ...NOTICE_LABELS, region: "Notifications ({hotkey})", close: "Dismiss: {title}", more: "{count} more" };
+  static css = `${NOTICE_CSS}
+:host{position:fixed;z-index:var(--_z);bottom:16px;inset-inline-end:16px;width:min(var(--cp-toast-width,360px),calc(100vw - 32px));pointer-events:none}
 :host([position^=top]){inset-block:16px auto}
 :host([position$=start]){inset-inline:16px auto}
 :host([position$=center]){inset-inline:0;margin-inline:auto}
-.region{display:grid;gap:var(--_gap)}
-.toast{position:relative;overflow:hidden;pointer-events:auto;display:grid;grid-template-columns:auto 1fr auto;gap:4px 10px;border-inline-start:4px solid var(--_tone);animation:in var(--_speed)}
-.text{display:grid;justify-items:start}
-.actions{grid-column:2/-1}
-.close{border:0;padding:0;margin:-4px -6px 0 0;align-self:start}
-.progress{position:absolute;inset:auto 0 0;height:2px;background:var(--_tone);opacity:.6;transform-origin:0}
-.more{margin-block-start:var(--_gap);width:fit-content;padding-block:2px}
-@keyframes in{from{opacity:0;translate:0 8px}}`;
+ul{display:grid;gap:var(--_gap)}
+li{pointer-events:auto;position:relative;overflow:hidden;animation:in var(--_speed)}
+.close{border:0;padding:0;margin:-4px -4px 0 0;color:var(--_muted)}
+.progress{position:absolute;inset:auto 0 0;height:3px;background:var(--_tone);transform-origin:left;animation:run linear both}
+:host(:dir(rtl)) .progress{transform-origin:right}
+:is(.hover,.focus,.hidden) .progress{animation-play-state:paused}
+.more{width:fit-content;padding:2px 12px;margin-top:var(--_gap)}
+.more:empty{display:none}
+@media (prefers-reduced-motion:reduce){.progress{display:none}}
+@keyframes in{from{opacity:0;transform:translateY(8px)}}
+@keyframes run{to{transform:scaleX(0)}}`;
 
-  /** Why the clocks stand still. @type {Set<string>} */
-  #holders = new Set();
+  /** @type {Set<string>} what was read out, and told by `cp-show` */
+  #told = new Set();
   #polite = h("div", "sr", { role: "status" });
   #urgent = h("div", "sr", { role: "alert" });
-  #list = h("ul", "region", { onpointerenter: () => this.#hold("hover"), onpointerleave: () => this.#hold("hover", false) });
-  #more = h("div", "more");
+  #list = h("ul", "region", {
+    onpointerenter: () => this.#hold("hover", true), onpointerleave: () => this.#hold("hover", false), onfocusin: () => this.#hold("focus", true), onfocusout: () => this.#hold("focus", false),
+  });
+  #more = h("div", "more card");
   #region = h("section", "", { tabIndex: -1 }, this.#list, this.#more);
 
   constructor() {
     super();
-    this.#list.addEventListener("focusin", () => this.#hold("focus"));
-    this.#list.addEventListener("focusout", () => this.#hold("focus", false));
     this.root.append(this.#polite, this.#urgent, this.#region);
   }
 
-  /** @param {import("./base.js").Client} client */
-  begin({ notifications }) {
-    // The bars are the clocks here; the client's own would know neither the scale nor what is looked at.
-    notifications.hold("cp-toasts");
-    this.onEnd(() => notifications.release("cp-toasts"));
-    this.watch(notifications);
+  begin() {
+    this.watch(this.core.notifications);
     const look = () => this.#hold("hidden", document.hidden);
-    this.listen("visibilitychange", look);
+    this.listen(document, "visibilitychange", look);
     look();
-    this.listen("keydown", (event) => this.#key(event));
+    this.listen(document, "keydown", (event) => this.#key(event));
+    this.onEnd(() => ["hover", "focus", "hidden"].forEach((reason) => this.#hold(reason, false)));
   }
 
   render() {
-    const all = this.client.notifications.getSnapshot().notifications;
-    const max = this.number("max", 3);
-    const hotkey = this.#hotkey;
-    this.#region.ariaLabel = this.say("region", { hotkey });
+    const { notifications } = this.core;
+    notifications.durationScale = this.number("duration-scale", 1) || Infinity;
+    const all = notifications.getSnapshot().notifications;
+    const shown = all.slice(-this.number("max", 3)).reverse();
+    const rest = all.length - shown.length;
     const hadFocus = this.root.activeElement;
-    /** @type {Notification[]} */
-    const fresh = [];
-    const make = (/** @type {Notification} */ notification) => {
-      fresh.unshift(notification);
-      return h("li", "toast");
-    };
-    keyed(this.#list, [...all].reverse(), ({ id }) => id, make, (element, notification) => this.#draw(element, notification));
-    // Those that wait behind the others go with their time, too: nobody wants an hour of them one after the other.
-    [...this.#list.children].forEach((element, at) => /** @type {HTMLElement} */ (element).hidden = at >= max);
+    this.#region.ariaLabel = this.say("region", { hotkey: this.#hotkey });
+    keyed(this.#list, shown, ({ id }) => id, () => h("li", "toast card"), (element, item) => this.draw(element, item));
     // The button under the focus went with its toast: the region keeps the place.
-    if (hadFocus && !this.root.activeElement && all.length > 0) this.#region.focus();
-    if (!this.#list.contains(this.root.activeElement)) this.#hold("focus", false);
-    if (all.length === 0) this.#hold("hover", false);
-    this.#more.hidden = all.length <= max;
-    this.#more.textContent = this.say("more", { count: all.length - max });
-    for (const { id, type, title, message } of fresh) {
-      (type === "error" ? this.#urgent : this.#polite).textContent = `${title} ${message}`.trim();
-      this.tell("show", { id });
-    }
+    if (hadFocus && !this.root.activeElement && shown.length > 0) this.#region.focus();
+    if (shown.length === 0) for (const reason of ["hover", "focus"]) this.#hold(reason, false);
+    this.#more.textContent = rest > 0 ? this.say("more", { count: rest }) : "";
+    for (const each of all) if (!this.#told.has(each.id)) this.#tell(each);
+    this.#told = new Set(all.map(({ id }) => id));
   }
 
   get #hotkey() {
     return this.getAttribute("hotkey") ?? "F8";
   }
 
-  /** @param {any} element @param {Notification} notification */
-  #draw(element, notification) {
-    if (element.cpShown === notification) return;
-    element.cpShown = notification;
-    const { id, type, title, message } = notification;
-    element.dataset.type = type;
-    const actions = this.actions(notification);
-    const progress = h("span", "progress");
-    element.replaceChildren(
-      iconOf(type, this.say(type)),
-      h("div", "text", {}, h("bdi", "title", {}, title), h("bdi", "message", {}, message)),
-      h("button", "close", { onclick: () => this.#dismiss(id, "button"), ariaLabel: this.say("close", { title }) }, "✕"),
-      ...(actions.length > 0 ? [h("div", "actions", {}, ...actions)] : []), progress);
-    const time = this.#timeOf(notification);
-    progress.hidden = time === Infinity;
-    if (progress.hidden) return;
-    const clock = progress.animate({ scale: ["1", "0 1"] }, { duration: time, id: "clock" });
-    clock.onfinish = () => this.#dismiss(id, "time");
-    if (this.#holders.size > 0) clock.pause();
+  /** @param {string} reason @param {boolean} isHeld */
+  #hold(reason, isHeld) {
+    this.#list.classList.toggle(reason, isHeld);
+    if (isHeld) this.core.notifications.hold(reason);
+    else this.core.notifications.release(reason);
   }
 
-  /** ms that it stays, as the client has them. @param {Notification} notification */
-  #timeOf({ duration, type, critical, actions = [] }) {
-    const stays = critical || actions.length > 0 || type === "error";
-    return (duration ?? (stays ? Infinity : type === "warning" ? 8_000 : 5_000)) * this.number("duration-scale", 1) * (this.client.notifications.preferences.durations ?? Infinity);
+  /** @param {Notification} item */
+  extras({ id, title }) {
+    const close = button("close", () => this.#dismiss(id, "button"), "✕");
+    close.ariaLabel = this.say("close", { title });
+    const left = this.core.notifications.timeLeft(id);
+    const bar = h("div", "progress");
+    bar.style.animationDuration = `${left}ms`;
+    return left < Infinity ? [close, bar] : [close];
   }
 
-  /** @param {string} reason @param {boolean} [isHeld] */
-  #hold(reason, isHeld = true) {
-    const before = this.#holders.size;
-    if (isHeld) this.#holders.add(reason);
-    else this.#holders.delete(reason);
-    if (!before === !this.#holders.size) return;
-    for (const clock of /** @type {any[]} */ (this.#list.getAnimations({ subtree: true }))) {
-      if (clock.id !== "clock") continue;
-      if (isHeld) clock.pause();
-      else {
-        clock.currentTime = Math.min(clock.currentTime, clock.effect.getTiming().duration - RESUME_MS);
-        clock.play();
-      }
-    }
+  /** @param {Notification} item */
+  #tell({ id, type, title, message }) {
+    (type === "error" ? this.#urgent : this.#polite).textContent = `${title} ${message}`.trim();
+    this.tell("show", { id });
   }
 
   /** @param {string} id @param {string} by */
   #dismiss(id, by) {
-    this.client.notifications.hideNotification(id);
+    this.core.notifications.hideNotification(id);
     this.tell("dismiss", { id, by });
   }
 

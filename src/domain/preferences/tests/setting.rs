@@ -70,13 +70,23 @@ fn a_merge_changes_what_it_names_and_nothing_else() {
 #[test]
 fn null_takes_a_key_back_to_its_default() {
     let all = preferences(EVERYTHING);
-    let mut bare = all;
-    for key in ["toasts", "durations", "levels", "topics", "rooms", "quiet_hours", "digest"] {
+    let mut bare = merged(&all, r#"{"durations":1}"#).unwrap();
+    for key in ["toasts", "levels", "topics", "rooms", "quiet_hours", "digest"] {
         bare = merged(&bare, &format!("{{\"{key}\":null}}")).unwrap();
         assert_eq!(told(&bare)[key], defaults()[key], "{key}");
     }
     assert_eq!(bare, Preferences::default());
     assert_eq!(preferences(r#"{"levels":{"info":null}}"#), Preferences::default());
+}
+
+#[test]
+fn durations_of_null_are_toasts_that_stay() {
+    let staying = merged(&preferences(EVERYTHING), r#"{"durations":null}"#).unwrap();
+    assert!(staying.durations.is_infinite());
+    assert_eq!(told(&staying)["durations"], Value::Null);
+    assert_eq!(Preferences::from_json(&staying.to_json()), Ok(staying.clone()), "over a restart, too");
+    assert_eq!(staying.keys_other_than(&preferences(EVERYTHING)), ["durations"]);
+    assert_eq!(told(&merged(&staying, r#"{"durations":2}"#).unwrap())["durations"], json!(2));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{Field, Fields, cut, missing};
 use crate::domain::ids::UserId;
-use crate::domain::state::{Change, KEY_CHARS_MAX};
+use crate::domain::state::{Change, KEY_CHARS_MAX, KEYS_MAX};
 use crate::domain::visibility::VisibleTo;
 use crate::protocol::refusal::Refusal;
 
@@ -66,6 +66,10 @@ impl Fields<'_> {
         change.removed = removed.unwrap_or_default().into_iter().map(Into::into).collect();
         if change.keys().next().is_none() {
             return Err(Refusal::bad_message("set or remove must name a key"));
+        }
+        // No state has more, and each that is removed is remembered, whether or not it was there.
+        if change.keys().count() > KEYS_MAX {
+            return Err(Refusal::over_limit("set and remove name at most 1,000 keys together"));
         }
         if change.keys().any(|key| !(1..=KEY_CHARS_MAX).contains(&key.chars().count())) {
             return Err(Refusal::bad_message("a key in set or remove must be 1 to 200 characters"));
