@@ -62,7 +62,7 @@ time,.actions button{font-size:13px}
   #close = button("", () => this.removeAttribute("open"), "✕");
   #tabs = ["all", "unread"].map((name) => Object.assign(button("", () => this.setAttribute("filter", name)), { role: "tab", name }));
   #readAll = button("readall", () => this.#do(() => this.#read("all"), "readed"));
-  #list = h("ul", "list", { role: "list", onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event) });
+  #list = h("ul", "list", { role: "list", onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event), onclick: (/** @type {any} */ { target }) => this.#open(target.closest("button,li")?.cpShown) });
   #empty = h("p", "empty row muted");
   #more = button("", () => this.#older());
   #said = h("span", "said", { role: "status" });
@@ -228,13 +228,17 @@ time,.actions button{font-size:13px}
       this.#at = next.cpKey;
       this.#stop();
       next.focus();
-    } else if (key === "enter" && this.root.activeElement === line) {
-      const link = item.actions?.find((/** @type {Action} */ { url }) => url);
-      if (!this.tell("select", { notification: item })) return;
-      if (link) this.act(item, link);
-      else this.#do(() => this.#read([item.id]));
-    } else if (key === "e") this.#do(() => notifications.archive([item.id]), "archived");
+    } else if (key === "enter" && this.root.activeElement === line) this.#open(item);
+    else if (key === "e") this.#do(() => notifications.archive([item.id]), "archived");
     else if (key === "u") this.#do(() => (item.read ? notifications.markUnread([item.id]) : this.#read([item.id])));
+  }
+
+  /** @param {Notification | undefined} item nothing for a button's own place */
+  #open(item) {
+    if (!item || !this.tell("select", { notification: item })) return;
+    const link = item.actions?.find(({ url }) => url);
+    if (link) this.act(item, link);
+    else this.#do(() => this.#read([item.id]));
   }
 
   /** @param {KeyboardEvent} event */
