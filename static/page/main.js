@@ -77,8 +77,13 @@ function start(settings) {
   room.subscribe(() => settle(room));
   room.state.subscribe(() => settle(room));
   client.on("connection:lost", ({ reason }) => announcer.say(`The connection was lost: ${reason}`));
-  client.on("connection:failed", ({ error }) => problem(`The connection ended: ${ENDS[client.status.code ?? 0] ?? error.message}.`));
-  for (const event of ["connection:established", "connection:restored"]) client.on(event, () => problem(""));
+  let isOver = false;
+  client.subscribe(() => {
+    const { state, code, error } = client.status;
+    if ((state === "failed") === isOver) return;
+    isOver = !isOver;
+    problem(isOver ? `The connection ended: ${ENDS[code ?? 0] ?? error?.message ?? "the server says no more"}.` : "");
+  });
   proof.onHealed = ({ downtime, recovered, lost }) => {
     const words = `${count(recovered)} recovered, ${count(lost)} lost`;
     announcer.say(`Live again: ${words}`);

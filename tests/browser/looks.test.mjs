@@ -267,7 +267,8 @@ test("before the server answers there are skeletons of the right size, and the p
   assert.deepEqual(await window.page.evaluate(faintTexts), []);
   assert.deepEqual(await findings(window.page), []);
   await window.picture("loading", false);
-  const boxes = () => window.page.locator(".tile, .card").evaluateAll((all) => all.map((each) => each.getBoundingClientRect().toJSON()));
+  // The page's own; elements have cards as well.
+  const boxes = () => window.page.evaluate(() => [...document.querySelectorAll(".tile, .card")].map((each) => each.getBoundingClientRect().toJSON()));
   const before = await boxes();
   isAway = false;
   await window.page.getByRole("button", { name: "Try now" }).click();
