@@ -86,8 +86,8 @@ for (const colorScheme of ["light", "dark"]) {
     await page.setViewportSize({ width: 900, height: 640 });
     assert.deepEqual(await sticksOut(page), [], "right to left");
     // What others write goes its own way, from the side where the page begins.
-    const [title, close] = await Promise.all([".title", ".close"].map((part) => page.locator(`cp-toasts ${part}`).first().boundingBox()));
-    assert.ok(title.x + title.width > close.x + 200, `the title ends at ${title.x + title.width}, beside ${close.x}`);
+    const [title, button] = await Promise.all([".title", ".close"].map((part) => page.locator(`cp-toasts ${part}`).first().boundingBox()));
+    assert.ok(title.x + title.width > button.x + 200, `the title ends at ${title.x + title.width}, beside ${button.x}`);
     const toast = await page.locator("cp-toasts li").first().boundingBox();
     assert.ok(toast.x < 100, `right to left, toasts are at ${toast.x}`);
     assert.equal(await page.locator("cp-toasts .progress").first().evaluate((bar) => getComputedStyle(bar).transformOrigin.startsWith("0px")), false);
