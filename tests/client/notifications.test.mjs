@@ -270,6 +270,31 @@ test("durations of one, two and none: as long, twice as long, until it is put aw
   }
 });
 
+test("a page scales durations over what is preferred, and sees what is left, which stands still with the clock", async () => {
+  const { system, clock } = await online();
+  system.durationScale = 2;
+  system.showNotification({ id: "one", title: "one" });
+  assert.equal(system.timeLeft("one"), 10_000);
+  await clock.tick(4_000);
+  assert.equal(system.timeLeft("one"), 6_000);
+  system.hold("hover");
+  await clock.tick(60_000);
+  assert.equal(system.timeLeft("one"), 6_000);
+  system.release("hover");
+  await clock.tick(5_999);
+  assert.equal(system.notifications.length, 1);
+  await clock.tick(1);
+  assert.equal(system.notifications.length, 0);
+  system.durationScale = Infinity;
+  system.showNotification({ id: "two", title: "two" });
+  assert.equal(system.timeLeft("two"), Infinity);
+  system.durationScale = 2;
+  system.updatePreferences({ durations: null });
+  await settle();
+  system.showNotification({ id: "three", title: "three" });
+  assert.equal(system.timeLeft("three"), Infinity, "for ever is for ever, times two");
+});
+
 test("toasts follow the focus, and what ended in one tab has ended in all", async () => {
   const { server, world, clock } = stage();
   const { entry } = inboxOf(server);

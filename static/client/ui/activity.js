@@ -81,7 +81,7 @@ export class CpActivity extends Widget {
     element.cpShown = state;
     const hadFocus = element.contains(this.root.activeElement);
     const what = line.length > 1 ? `${action} ${this.say("times", { count: line.length })}` : target ? `${action} ${target}` : action;
-    const time = h("time", "time", { dateTime: timestamp.toISOString() }, timestamp.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+    const time = h("time", "time", { dateTime: timestamp.toISOString() }, timestamp.toLocaleTimeString([], { timeStyle: "short" }));
     element.replaceChildren(button("entry", () => this.tell("select", { entry }), h("span", "avatar", { dir: "auto" }, name), h("span", "", { dir: "auto" }, what), time));
     if (hadFocus) element.firstChild.focus();
   }

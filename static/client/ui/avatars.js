@@ -1,6 +1,6 @@
 /** `<cp-avatars max="5" size self follow>`: who is in the room, as a list with names and what each is up to. */
 
-import { button, colorOf, define, h, isSafe, keyed, Widget } from "./base.js";
+import { button, define, h, isSafe, keyed, paint, Widget } from "./base.js";
 
 /** @typedef {import("../types.js").Member} Member */
 
@@ -20,13 +20,14 @@ img{position:absolute;inset:0;width:100%;height:100%;border-radius:50%;object-fi
 [data-status=away]{filter:saturate(.4)}
 [data-status=away] .status{background:var(--_surface);border-color:var(--_muted)}
 [aria-pressed=true]{outline:3px solid var(--_accent)}
-.tooltip{position:absolute;z-index:var(--_z);top:100%;inset-inline-start:0;padding:2px 10px;width:max-content;max-width:200px;visibility:hidden}
-ul:not(.quiet) li:is(:hover,:focus-within) .tooltip{visibility:visible}
+.tooltip{position:absolute;z-index:var(--_z);top:100%;left:0;padding:2px 10px;width:max-content;max-width:40vw;display:none}
+.end .tooltip{left:auto;right:0}
+ul:not(.quiet) li:is(:hover,:focus-within) .tooltip{display:block}
 .overflow{color:var(--_muted);padding-inline:4px}
 .stale{opacity:.85}`;
 
   #followed = "";
-  #list = h("ul", "list", { onpointerleave: () => this.#list.classList.remove("quiet") });
+  #list = h("ul", "list", { onpointerenter: () => this.#place(), onfocusin: () => this.#place() });
 
   constructor() {
     super();
@@ -35,7 +36,7 @@ ul:not(.quiet) li:is(:hover,:focus-within) .tooltip{visibility:visible}
 
   begin() {
     this.watch(this.joined.presence);
-    // What covers something can be put away; any other key brings it back.
+    // What covers something can be put away; any other key, and a pointer that comes anew, brings it back.
     this.listen(document, "keydown", ({ key }) => this.#list.classList.toggle("quiet", key === "Escape"));
   }
 
@@ -58,11 +59,18 @@ ul:not(.quiet) li:is(:hover,:focus-within) .tooltip{visibility:visible}
     });
   }
 
+  /** Tooltips go to where there is room. */
+  #place() {
+    const { left, right } = this.getBoundingClientRect();
+    this.#list.classList.remove("quiet");
+    this.#list.classList.toggle("end", left + right > innerWidth);
+  }
+
   /** @param {string} user */
   #make(user) {
     // A picture that does not load, or that the page's policy forbids, leaves the initials.
     const picture = h("img", "", { alt: "", hidden: true, onerror: () => (picture.hidden = true) });
-    return h("li", "", {}, button("avatar", () => this.#select(user), picture, h("span", "status")), h("span", "tooltip card", { ariaHidden: "true" }));
+    return h("li", "", {}, button("avatar", () => this.#select(user), picture, h("span", "status")), h("span", "tooltip raised", { ariaHidden: "true" }));
   }
 
   /** @param {any} item @param {Member} member */
@@ -70,15 +78,13 @@ ul:not(.quiet) li:is(:hover,:focus-within) .tooltip{visibility:visible}
     const { user, name, status } = member;
     const isFollow = this.hasAttribute("follow") && !this.#isSelf(user);
     const text = this.say(isFollow ? "follow" : "member", { name: this.#isSelf(user) ? this.say("you", { name }) : name, status: this.say(status) });
-    const { color, ink } = colorOf(member);
     const url = isSafe(member.avatar) ? String(member.avatar) : "";
     const picture = avatar.firstChild;
     avatar.dataset.status = status;
     avatar.dataset.initials = initials(name);
     avatar.ariaLabel = tooltip.textContent = text;
     avatar.ariaPressed = isFollow ? String(this.#followed === user) : null;
-    avatar.style.setProperty("--_color", color);
-    avatar.style.setProperty("--_ink", ink);
+    paint(avatar, member);
     if ((picture.getAttribute("src") ?? "") === url) return;
     picture.hidden = !url;
     picture.src = url;

@@ -25,7 +25,7 @@ ul{list-style:none;margin:0;padding:0}
 button{font:inherit;color:inherit;background:none;border:1px solid var(--_line);border-radius:8px;padding:2px 10px;min-height:28px;min-width:28px;cursor:pointer;transition:background var(--_speed)}
 :where(button):hover{background:var(--_bg)}
 :focus-visible{outline:2px solid var(--_accent);outline-offset:2px}
-.card{background:var(--_surface);border:1px solid var(--_line);border-radius:var(--_radius);box-shadow:var(--_shadow);overflow-wrap:anywhere}
+.raised{background:var(--_surface);border:1px solid var(--_line);border-radius:var(--_radius);box-shadow:var(--_shadow);overflow-wrap:anywhere}
 .row{display:flex;flex-wrap:wrap;align-items:center;gap:var(--_gap)}
 .muted{color:var(--_muted)}
 .sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
@@ -241,14 +241,15 @@ export function takeGiven(element, ...names) {
 
 const COLORS = ["#00639b", "#8a3ab9", "#a33b20", "#1a6b2f", "#8a5300", "#9c2a5b", "#3d5afe", "#00695c", "#5d4037", "#455a64"];
 
-/** @param {{ user: string, color?: string }} member @returns {{ color: string, ink: string }} with a text colour that reads on it */
-export function colorOf({ user, color }) {
+/** Gives an element its member's colour, and one for text that reads on it. @param {HTMLElement} element @param {{ user: string, color?: string }} member */
+export function paint({ style }, { user, color }) {
   let sum = 0;
   for (const letter of user) sum = (sum * 31 + /** @type {number} */ (letter.codePointAt(0))) % 997;
   const own = /^#[0-9a-f]{6}$/i.test(color ?? "") ? /** @type {string} */ (color) : /** @type {string} */ (COLORS[sum % COLORS.length]);
-  const [r, g, b] = [1, 3, 5].map((at) => (Number.parseInt(own.slice(at, at + 2), 16) / 255) ** 2.2);
+  const [r = 0, g = 0, b = 0] = [1, 3, 5].map((at) => (Number.parseInt(own.slice(at, at + 2), 16) / 255) ** 2.2);
+  style.setProperty("--_color", own);
   // Where black and white read equally well on a colour.
-  return { color: own, ink: 0.2126 * /** @type {number} */ (r) + 0.7152 * /** @type {number} */ (g) + 0.0722 * /** @type {number} */ (b) > 0.18 ? "#000" : "#fff" };
+  style.setProperty("--_ink", 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.18 ? "#000" : "#fff");
 }
 
 /** @param {string} name @param {CustomElementConstructor} element */

@@ -3,7 +3,7 @@
  * them. Decoration for the eye alone: hidden from screen readers, and `off` neither shows nor sends.
  */
 
-import { colorOf, define, h, keyed, Widget } from "./base.js";
+import { define, h, keyed, paint, Widget } from "./base.js";
 
 /** @typedef {import("../types.js").CursorPosition} CursorPosition */
 
@@ -45,10 +45,8 @@ export class CpCursors extends Widget {
     const make = () => h("div", "cursor", {}, h("span", "label"));
     keyed(this.#layer, [...cursors.others.values()], ({ session }) => session, make, (element, position) => {
       const member = members.get(position.user);
-      const { color, ink } = colorOf(member ?? position);
       element.firstChild.textContent = member?.name ?? position.user;
-      element.style.setProperty("--_color", color);
-      element.style.setProperty("--_ink", ink);
+      paint(element, member ?? position);
       if (element.cpAt !== position.at) this.#move(element, position);
     });
   }

@@ -41,7 +41,7 @@ h2,[aria-selected=true]{font-weight:600}
 .readall{margin-inline-start:auto}
 .readall,.own,time,.is-read .title{color:var(--_muted)}
 li{border-top:1px solid var(--_line);border-inline-start:3px solid var(--_accent);outline-offset:-2px}
-.is-read{border-inline-start-color:transparent}
+.is-read{border-inline-start:0;padding-inline-start:15px}
 .is-read .title{font-weight:400}
 time,.actions button{font-size:13px}
 .own{padding-inline:4px}
@@ -71,9 +71,9 @@ time,.actions button{font-size:13px}
     this.#report();
   });
   #foot = h("div", "undo row", {}, this.#said, this.#undo);
-  #panel = h("section", "panel card", { role: "dialog", tabIndex: -1, hidden: true, onkeydown: (/** @type {KeyboardEvent} */ { key }) => key === "Escape" && this.removeAttribute("open") },
+  #panel = h("section", "panel raised", { role: "dialog", tabIndex: -1, hidden: true, onkeydown: (/** @type {KeyboardEvent} */ { key }) => key === "Escape" && this.removeAttribute("open") },
     h("div", "head row", {}, this.#heading, this.#close),
-    h("div", "tabs row", {}, h("div", "", { role: "tablist", onkeydown: (/** @type {KeyboardEvent} */ event) => this.#turn(event) }, ...this.#tabs), this.#readAll),
+    h("div", "tabs row", {}, h("div", "row", { role: "tablist", onkeydown: (/** @type {KeyboardEvent} */ event) => this.#turn(event) }, ...this.#tabs), this.#readAll),
     this.#list, this.#empty, h("div", "row", {}, this.#more), h("slot"), this.#foot);
 
   constructor() {

@@ -13,6 +13,7 @@ li{display:grid;grid-template-columns:auto 1fr auto;gap:2px 10px;padding:12px}
 [data-type=info]{--_tone:var(--_info)}[data-type=success]{--_tone:var(--_ok)}[data-type=warning]{--_tone:var(--_warn)}[data-type=error]{--_tone:var(--_bad)}
 .icon{color:var(--_tone);background:color-mix(in srgb,var(--_tone) 12%,transparent);border-radius:50%;width:22px;font:700 13px/22px system-ui;text-align:center;grid-row:span 2;align-self:start}
 .title{font-weight:600}
+.title,.message{justify-self:start}
 .message{color:var(--_muted)}
 .message,.actions{grid-column:2 / -1}
 .actions{display:flex;flex-wrap:wrap;gap:4px 6px;margin-top:4px}

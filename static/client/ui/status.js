@@ -18,7 +18,7 @@ export class CpStatus extends Widget {
 [data-state=offline] .dot,[data-state=failed] .dot{background:var(--_bad);border-radius:2px}
 [data-state=disconnected] .dot{background:none;border:2px solid var(--_muted)}
 .popover{position:absolute;top:100%;inset-inline-start:0;margin-top:4px;z-index:var(--_z);padding:8px 12px;width:max-content;max-width:80vw}
-@media (forced-colors:active){.dot{background:CanvasText}}`;
+@media (forced-colors:active){.dot.dot{background:CanvasText}}`;
 
   /** @type {Status} what is shown, which lags behind by `delay` when it gets worse */
   #shown = /** @type {any} */ (null);
@@ -28,7 +28,7 @@ export class CpStatus extends Widget {
   #pill = h("span", "pill", {}, h("span", "dot", { ariaHidden: "true" }), this.#label);
   #more = button("button", () => this.#toggle(!this.#isOpen), "…");
   #retry = button("button", () => this.tell("retry") && this.core.reconnect().catch(() => {}));
-  #popover = h("div", "popover card", { role: "group", hidden: true });
+  #popover = h("div", "popover raised", { role: "group", hidden: true });
 
   constructor() {
     super();

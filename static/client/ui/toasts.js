@@ -38,7 +38,7 @@ li{pointer-events:auto;position:relative;overflow:hidden;animation:in var(--_spe
   #list = h("ul", "region", {
     onpointerenter: () => this.#hold("hover", true), onpointerleave: () => this.#hold("hover", false), onfocusin: () => this.#hold("focus", true), onfocusout: () => this.#hold("focus", false),
   });
-  #more = h("div", "more card");
+  #more = h("div", "more raised");
   #region = h("section", "", { tabIndex: -1 }, this.#list, this.#more);
 
   constructor() {
@@ -63,7 +63,7 @@ li{pointer-events:auto;position:relative;overflow:hidden;animation:in var(--_spe
     const rest = all.length - shown.length;
     const hadFocus = this.root.activeElement;
     this.#region.ariaLabel = this.say("region", { hotkey: this.#hotkey });
-    keyed(this.#list, shown, ({ id }) => id, () => h("li", "toast card"), (element, item) => this.draw(element, item));
+    keyed(this.#list, shown, ({ id }) => id, () => h("li", "toast raised"), (element, item) => this.draw(element, item));
     // The button under the focus went with its toast: the region keeps the place.
     if (hadFocus && !this.root.activeElement && shown.length > 0) this.#region.focus();
     if (shown.length === 0) for (const reason of ["hover", "focus"]) this.#hold(reason, false);
