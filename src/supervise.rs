@@ -18,8 +18,9 @@ use crate::clock::Clock;
 const BUDGET: u32 = 5;
 const BUDGET_TIME: Duration = Duration::from_mins(1);
 
-/// Letters that a mailbox takes by `try_send` until its actor says otherwise.
-const MAILBOX: usize = 16;
+/// Letters that a mailbox takes by `try_send` until its actor says otherwise. A room's first joiners come before it has begun,
+/// and all sessions of a thread share one address, so it is as many as a room takes later.
+const MAILBOX: usize = 4_096;
 
 /// The exit code for a defect of ours (`EX_SOFTWARE` of `sysexits.h`).
 const INTERNAL_ERROR: i32 = 70;

@@ -15,6 +15,19 @@ const PUBLISHERS: usize = 100;
 const EACH: usize = 5;
 const JOINERS: usize = 10;
 
+/// A room is asked by all of them before it has begun to work.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_that_opens_a_room_at_one_moment_is_let_in_whole() {
+    let node = Node::start(NodeConfig::default()).await;
+    let mut clients = join_all((0..150).map(async |number| Client::user(&node, &format!("fan-{number}")).await)).await;
+    // All of them have asked before the first one looks for its answer.
+    let asked =
+        join_all(clients.iter_mut().map(|client| client.command(json!({ "type": "join", "room": ROOM })))).await;
+    for (client, id) in clients.iter_mut().zip(asked) {
+        assert_eq!(client.reply(id).await.kind(), "joined");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_publish_while_others_join_and_everybody_hears_everything_once_in_one_order() {
     let node = Arc::new(Node::start(NodeConfig::default()).await);
