@@ -188,9 +188,11 @@ function afterPaint() {
 function loadUplot() {
   const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: "/vendor/uplot/uPlot.min.css" });
   const script = Object.assign(document.createElement("script"), { src: "/vendor/uplot/uPlot.iife.min.js" });
+  // Drawn before its styles are there, the plot would jump to its place.
+  const all = [sheet, script].map((each) => new Promise((resolve, reject) => {
+    each.onload = resolve;
+    each.onerror = reject;
+  }));
   document.head.append(sheet, script);
-  return new Promise((resolve, reject) => {
-    script.onload = resolve;
-    script.onerror = reject;
-  });
+  return Promise.all(all);
 }
