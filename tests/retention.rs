@@ -101,7 +101,8 @@ async fn entries_go_when_they_are_too_old_also_where_nobody_writes_or_listens() 
     let node = Node::start(NodeConfig::default().rooms("match = '*'\nkeep_s = 1\nretire_after_s = 0")).await;
     let (mut ada, _) = Client::user_in(&node, "ada", "lobby").await;
     ada.publish("lobby", "note", json!(1)).await;
-    ada.publish("lobby", "note", json!(2)).await;
+    // Its key still counts, or the log could be forgotten whole before the join below, and have another epoch.
+    ada.publish_keyed("lobby", "key", json!(2)).await;
     ada.ask(json!({"type": "leave", "room": "lobby"})).await;
     let history = kept_from(&mut ada, "lobby", 3).await;
     assert_eq!(
