@@ -345,22 +345,26 @@ mod tests {
         let (stream, _) = listener.accept().await.unwrap();
         let client = Client { address: IpAddr::V4(Ipv4Addr::LOCALHOST), device: Device::Other, name_is_ours: true };
         let arrival = context.node.limits.arrive(client.address).unwrap();
-        // A masked text frame whose mask is nothing.
-        let connect = br#"{"type":"connect","id":1}"#;
-        let mut unread = vec![0x81, 0x80 | u8::try_from(connect.len()).unwrap(), 0, 0, 0, 0];
-        unread.extend(connect);
+        // Masked text frames whose mask is nothing.
+        let mut unread = Vec::new();
+        for text in [r#"{"type":"connect","id":1}"#, r#"{"type":"join","id":2,"room":"lobby"}"#] {
+            unread.extend([0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0]);
+            unread.extend(text.as_bytes());
+        }
         let task = actix_rt::spawn({
             let context = Rc::clone(context);
             async move { Connection::begin(context, stream, client, arrival, None).run(unread.into()).await }
         });
         let mut heard = Vec::new();
-        while !heard.ends_with(b"}") {
+        while !String::from_utf8_lossy(&heard).contains(r#""type":"joined""#) {
             assert!(client_end.read_buf(&mut heard).await.unwrap() > 0);
         }
         let connected = String::from_utf8_lossy(&heard).into_owned();
         let (_, user) = connected.split_once(r#""user":{"id":""#).unwrap();
         let user = UserId::parse(user.split('"').next().unwrap()).unwrap();
         assert_eq!((context.worker.connections(), is_gone(context, &user).await), (1, false));
+        // Of the join, which was answered long before its deadline.
+        assert_eq!(context.alarms.count(), 1);
 
         // What unwinding does to it: everything that it has is dropped where it stands.
         task.abort();
@@ -370,6 +374,6 @@ mod tests {
             while !is_gone(context, &user).await {}
         });
         ended.await.expect("the socket and the session end within 10 s");
-        assert_eq!(context.worker.connections(), 0);
+        assert_eq!((context.worker.connections(), context.alarms.count()), (0, 0));
     }
 }

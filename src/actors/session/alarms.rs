@@ -18,7 +18,7 @@ use crate::protocol::Refusal;
 #[rtype(result = "()")]
 pub(super) struct Alarm;
 
-/// The alarms of one thread. A timer for each session, set and left to run out for every few commands, would be the larger
+/// The alarms of one thread, at most one for each session. A timer for each session, set and left to run out for every few commands, would be the larger
 /// part of what an idle one costs.
 pub struct Alarms {
     clock: Clock,
@@ -26,6 +26,12 @@ pub struct Alarms {
     set: RefCell<BTreeMap<(Instant, u64), WeakAddr<Session>>>,
     last_number: Cell<u64>,
     is_running: Cell<bool>,
+}
+
+/// An alarm that is set. Dropping it cancels it, because a token may hold for a year, and its session for a minute.
+pub(super) struct SetAlarm {
+    key: (Instant, u64),
+    alarms: Rc<Alarms>,
 }
 
 /// Alarms are looked at so often while there are any, which is how late one may be.
@@ -43,13 +49,21 @@ impl Alarms {
         })
     }
 
-    /// Wakes the session at `at`, once; if it has ended by then, nobody.
-    pub(super) fn set(self: &Rc<Self>, at: Instant, session: &Addr<Session>) {
+    /// Wakes the session at `at`, once, unless the alarm is dropped before.
+    pub(super) fn set(self: &Rc<Self>, at: Instant, session: &Addr<Session>) -> SetAlarm {
         self.last_number.set(self.last_number.get() + 1);
-        self.set.borrow_mut().insert((at, self.last_number.get()), session.downgrade());
+        let key = (at, self.last_number.get());
+        self.set.borrow_mut().insert(key, session.downgrade());
         if !self.is_running.replace(true) {
             actix_rt::spawn(Rc::clone(self).run());
         }
+        SetAlarm { key, alarms: Rc::clone(self) }
+    }
+
+    /// How many are set.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.set.borrow().len()
     }
 
     async fn run(self: Rc<Self>) {
@@ -77,16 +91,22 @@ impl Alarms {
     }
 }
 
+impl Drop for SetAlarm {
+    fn drop(&mut self) {
+        self.alarms.set.borrow_mut().remove(&self.key);
+    }
+}
+
 impl Session {
-    /// Sets an alarm for the earliest deadline, unless one is set that comes before it.
+    /// Sets the alarm for the earliest deadline, unless it is set for a time before that.
     pub(super) fn watch_deadlines(&mut self) {
         let (addr, alarms) = (Arc::clone(&self.addr), Rc::clone(&self.context.alarms));
         let Some(open) = self.open() else { return };
         let expiry = open.expiry.map(|expiry| expiry.warn_at.unwrap_or(expiry.end_at));
         let earliest = open.waiting.values().map(|waiting| waiting.deadline).chain(expiry).min();
-        let Some(earliest) = earliest.filter(|at| open.alarm.is_none_or(|set| *at < set)) else { return };
-        open.alarm = Some(earliest);
-        alarms.set(earliest, &addr);
+        if let Some(at) = earliest.filter(|at| open.alarm.as_ref().is_none_or(|set| *at < set.key.0)) {
+            open.alarm = Some(alarms.set(at, &addr));
+        }
     }
 
     /// Ends the commands that have waited for too long.
@@ -106,10 +126,8 @@ impl Handler<Alarm> for Session {
     type Result = ();
 
     fn handle(&mut self, _: Alarm, ctx: &mut Self::Context) {
-        let now = self.node().clock.now();
         let Some(open) = self.open() else { return };
-        // One that was set for later is still to come, and does no harm.
-        open.alarm = open.alarm.filter(|at| *at > now);
+        open.alarm = None;
         self.end_overdue(ctx);
         self.look_at_expiry();
         self.watch_deadlines();

@@ -54,6 +54,7 @@ mod quota;
 mod slot;
 
 pub use alarms::Alarms;
+use alarms::SetAlarm;
 pub use asker::Asker;
 use few::Few;
 pub use gauge::Gauge;
@@ -207,8 +208,8 @@ struct Open {
     /// What waits for writes of this session's, by room.
     behind_writes: Few<RoomName, VecDeque<Understood>>,
     last_ticket: u64,
-    /// The earliest alarm that is set.
-    alarm: Option<Instant>,
+    /// The alarm that is set for the earliest of what it waits for.
+    alarm: Option<SetAlarm>,
     expiry: Option<Expiry>,
     quota: Quota,
     reader: Reader,
