@@ -79,22 +79,32 @@ export class Polling {
     if (this.#isOn) this.#cancel = this.#host.env.after(this.#host.options.pollInterval ?? POLL_MS, () => void this.#round());
   }
 
-  /** @param {Room} room */
+  /** Two of these may be under way: what was asked from a cursor that has moved since is asked again. @param {Room} room */
   async #ask(room) {
     const path = `/rooms/${encodeURIComponent(room.name)}`;
-    for (let isMore = room.cursor !== null; isMore; ) {
-      const before = /** @type {import("./types.js").Cursor} */ (room.cursor);
-      const page = await this.#call(`${path}/history?after=${before.offset}&limit=${PAGE}`);
+    let isOld = false;
+    while (this.#isOn) {
+      const before = room.cursor;
+      const isPicture = before === null || isOld;
+      const page = await this.#call(isPicture ? path : `${path}/history?after=${before.offset}&limit=${PAGE}`);
+      // Realtime is on again: what is pushed is ahead of this.
+      if (!this.#isOn) return;
+      if (room.cursor !== before) {
+        isOld = false;
+        continue;
+      }
+      if (isPicture) return room.takeFetched({ recovered: false, reason: before ? "too_old" : undefined, entries: [], ...page });
       const { epoch, offset } = page.cursor ?? {};
       // Another life of the log, or a start that is gone: no part of it is shown as the whole.
-      if (epoch !== before.epoch || page.oldest > before.offset + 1 || offset < before.offset) break;
+      isOld = epoch !== before.epoch || page.oldest > before.offset + 1 || offset < before.offset;
       const last = page.entries?.at?.(-1);
+      if (isOld) continue;
       if (!last) return;
-      room.takeFetched({ room: room.name, recovered: true, cursor: { epoch: before.epoch, offset: last.offset, entry: last.id }, entries: page.entries, more: true });
-      if (page.more !== true) return;
-      isMore = room.cursor !== before;
+      room.takeFetched({ room: room.name, recovered: true, cursor: { epoch, offset: last.offset, entry: last.id }, entries: page.entries, more: true });
+      // A page that leads nowhere says nothing, and a picture does.
+      isOld = room.cursor?.offset === before.offset;
+      if (page.more !== true && !isOld) return;
     }
-    room.takeFetched({ recovered: false, reason: room.cursor ? "too_old" : undefined, entries: [], ...(await this.#call(path)) });
   }
 
   /** @param {string} path @param {Record<string, unknown>} [body] of a write @returns {Promise<any>} */

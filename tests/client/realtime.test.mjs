@@ -65,3 +65,61 @@ test("while realtime is off data come by fetch: what is behind the cursor, or a 
   assert.equal(asked.length, before);
   assert.equal(server.heardOf("connect").length, 1);
 });
+
+test("answers that come out of order move no room back, and none is taken once realtime is on", async () => {
+  const { server, world, clock } = stage();
+  /** @type {{ behind: number, answer: () => void }[]} in the order in which they were asked */
+  const waiting = [];
+  const fetch = (url, { method = "GET" }) => {
+    const { searchParams, pathname } = new URL(url);
+    const room = server.room("r");
+    const behind = Number(searchParams.get("after") ?? 0);
+    // As it is when it is asked, whenever it arrives.
+    const body = pathname.endsWith("/history")
+      ? { cursor: server.cursor("r"), oldest: room.first, entries: room.entries.filter(({ offset }) => offset > behind), more: false }
+      : method === "POST" ? { offset: 1, entry: "1", duplicate: false } : { room: "r", count: 0, members: [], state: room.state, cursor: server.cursor("r") };
+    return new Promise((resolve) => waiting.push({ behind, answer: () => resolve({ ok: true, status: 200, json: async () => body }) }));
+  };
+  const next = async () => {
+    for (let turn = 0; turn < 1_000 && waiting.length === 0; turn += 1) await settle();
+    return waiting.shift();
+  };
+  const client = createClient(world.options({ room: "r", environment: { fetch } }));
+  const heard = record(client, "note", "reset");
+  const notes = () => heard.map(({ name, data }) => (name === "note" ? data : name));
+  client.disableRealtime();
+  (await next()).answer();
+  const say = (n) => server.append("r", { type: "event", event: "note", data: n });
+  await settle();
+  await clock.tick(30_000);
+  (await next()).answer();
+  await settle();
+  say(1);
+  await clock.tick(30_000);
+  const late = await next();
+  assert.deepEqual([late.behind, notes()], [0, []]);
+  say(2);
+  // A write asks at once what is new, beside the round that is still under way.
+  const written = client.room("r").publish("note", "own");
+  (await next()).answer();
+  await written;
+  const early = await next();
+  early.answer();
+  await settle();
+  assert.deepEqual(notes(), [1, 2]);
+  late.answer();
+  await settle();
+  const again = await next();
+  assert.equal(again.behind, 2);
+  assert.deepEqual(notes(), [1, 2]);
+  say(3);
+  client.enableRealtime();
+  await settle();
+  assert.deepEqual(notes(), [1, 2, 3]);
+  again.answer();
+  await settle();
+  say(4);
+  await settle();
+  assert.deepEqual(notes(), [1, 2, 3, 4]);
+  assert.equal(client.room("r").counts.gaps, 0);
+});
