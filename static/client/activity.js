@@ -60,9 +60,16 @@ export class RoomActivity extends Readable {
 
   /** @param {Entry[]} entries in any order; those that are there stay as they are @returns {UserAction[]} those that were not */
   merge(entries) {
-    const known = new Set(this.items.map(({ offset }) => offset));
-    const fresh = entries.filter(({ type, offset }) => type === "activity" && !known.has(offset)).map(readAction);
-    if (fresh.length > 0) this.show([...this.items, ...fresh].sort((a, b) => b.offset - a.offset).slice(0, ITEMS_MAX));
+    const { items } = this;
+    const newest = items[0]?.offset ?? 0;
+    const fresh = entries.filter(({ type, offset }) => type === "activity" && (offset > newest || !items.some((item) => item.offset === offset))).map(readAction);
+    const [first] = fresh;
+    if (first) {
+      const all = [...fresh, ...items];
+      // Nearly always there is one, and it is the newest.
+      if (fresh.length > 1 || first.offset < newest) all.sort((a, b) => b.offset - a.offset);
+      this.show(all.slice(0, ITEMS_MAX));
+    }
     return fresh;
   }
 }

@@ -12,7 +12,7 @@ import { isCount, isObject, readDate, readList, readText } from "./recovery.js";
 
 /**
  * @typedef {object} Roster
- * @property {ReadonlyMap<string, Member>} byUser
+ * @property {ReadonlyMap<string, Member>} byUser in the order of their names
  * @property {number} count also where the room is too large for a list
  * @property {boolean} large
  */
@@ -34,11 +34,13 @@ export function applyPresence(roster, message) {
   const large = (message.large ?? roster.large) === true;
   const isWhole = message.type === "joined" || Array.isArray(message.members) || message.large === true;
   /** @type {Map<string, Member>} */
-  const byUser = new Map(isWhole ? [] : roster.byUser);
-  if (!isWhole) for (const user of readList(message.left)) byUser.delete(user);
+  const found = new Map(isWhole ? [] : roster.byUser);
+  if (!isWhole) for (const user of readList(message.left)) found.delete(user);
   for (const list of isWhole ? [message.members] : [message.joined, message.updated]) {
-    for (const member of readMembers(list)) byUser.set(member.user, member);
+    for (const member of readMembers(list)) found.set(member.user, member);
   }
+  // They are nearly in order already, which costs a sort next to nothing.
+  const byUser = new Map([...found].sort(([, a], [, b]) => a.name.localeCompare(b.name) || (a.user < b.user ? -1 : 1)));
   // Before the first list nobody has "come": they were there. Between a list and a mere number there is nothing to tell.
   const isTold = roster !== NOBODY && !roster.large && !large;
   return { roster: { byUser, count: isCount(message.count) ? message.count : byUser.size, large }, difference: compare(isTold ? roster.byUser : byUser, byUser) };
@@ -49,7 +51,11 @@ function compare(before, after) {
   const all = [...after.values()];
   return {
     joined: all.filter(({ user }) => !before.has(user)),
-    updated: all.filter((member) => before.has(member.user) && JSON.stringify(before.get(member.user)) !== JSON.stringify(member)),
+    updated: all.filter((member) => {
+      const known = before.get(member.user);
+      // Most are the very same object.
+      return known && known !== member && JSON.stringify(known) !== JSON.stringify(member);
+    }),
     left: [...before.values()].filter(({ user }) => !after.has(user)),
   };
 }

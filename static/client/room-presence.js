@@ -102,6 +102,6 @@ export class RoomPresence extends Readable {
  * @returns {PresenceSnapshot}
  */
 function snapshot({ byUser, count, large }, selfId = "", stale = false) {
-  const members = [...byUser.values()].sort((a, b) => a.name.localeCompare(b.name) || (a.user < b.user ? -1 : 1));
+  const members = [...byUser.values()];
   return { self: byUser.get(selfId) ?? null, others: members.filter(({ user }) => user !== selfId), members, count, large, stale };
 }
