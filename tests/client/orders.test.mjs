@@ -1,0 +1,45 @@
+/** Answers, tabs and promises in the orders that a slow machine brings them in: whatever comes second, nothing is lost or shown twice. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { createClient } from "../../static/client/index.js";
+import { connected, record, settle, stage } from "./fake-server.mjs";
+
+/** Lets everything happen until it is so, as what is loaded when it is needed takes as long as the disk does. @param {() => unknown} isSo */
+async function until(isSo) {
+  for (let turn = 0; turn < 1_000 && !isSo(); turn += 1) await settle();
+  assert.ok(isSo(), String(isSo));
+}
+
+/** A promise of which the test says when it ends. */
+function held() {
+  let end;
+  const promise = new Promise((resolve) => (end = resolve));
+  return { promise, end };
+}
+
+test("realtime switched off, on and off while a fetch is under way asks no more often than before", async () => {
+  const { server, world, clock } = stage();
+  /** @type {(() => void)[]} */
+  const waiting = [];
+  const body = () => ({ room: "r", count: 0, members: [], state: {}, cursor: server.cursor("r"), oldest: 1, entries: [], more: false });
+  const fetch = () => new Promise((resolve) => waiting.push(() => resolve({ ok: true, status: 200, json: async () => body() })));
+  const answerAll = async () => {
+    for (; waiting.length > 0; await settle()) waiting.shift()?.();
+  };
+  const client = createClient(world.options({ room: "r", environment: { fetch } }));
+  void client.room("r").join();
+  client.disableRealtime();
+  await until(() => waiting.length === 1);
+  client.enableRealtime();
+  await settle();
+  client.disableRealtime();
+  await until(() => waiting.length === 2);
+  await answerAll();
+  for (let round = 0; round < 3; round += 1) {
+    await clock.tick(30_000);
+    assert.equal(waiting.length, 1);
+    await answerAll();
+  }
+});
