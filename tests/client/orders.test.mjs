@@ -43,3 +43,37 @@ test("realtime switched off, on and off while a fetch is under way asks no more 
     await answerAll();
   }
 });
+
+test("a tab that stops and begins anew while it learns to share shares once", async () => {
+  for (let turns = 0; turns < 20; turns += 1) {
+    const { world, clock } = stage();
+    const tab = world.shared();
+    const { BroadcastChannel } = tab.environment;
+    let workers = 0;
+    tab.environment.SharedWorker = class {
+      port = { postMessage() {} };
+      constructor() {
+        workers += 1;
+      }
+    };
+    let isFirst = true;
+    // Made right before the loading begins, so the stop comes so many turns into it.
+    tab.environment.BroadcastChannel = class extends BroadcastChannel {
+      constructor(name) {
+        super(name);
+        if (isFirst) void stopAndBegin();
+        isFirst = false;
+      }
+    };
+    const client = createClient(tab.options({ tabs: { worker: true } }));
+    const stopAndBegin = async () => {
+      for (let turn = 0; turn < turns; turn += 1) await null;
+      client.disconnect();
+      workers = 0;
+      client.connect().catch(() => {});
+    };
+    client.connect().catch(() => {});
+    await clock.tick(10);
+    assert.equal(workers, 1, `stopped after ${turns} turns`);
+  }
+});
