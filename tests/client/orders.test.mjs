@@ -77,3 +77,25 @@ test("a tab that stops and begins anew while it learns to share shares once", as
     assert.equal(workers, 1, `stopped after ${turns} turns`);
   }
 });
+
+test("a reset while documents are being fetched has them fetched again", async () => {
+  const { server, world, clock } = stage();
+  const client = createClient(world.options({ room: "r" }));
+  await connected(client, clock);
+  await client.room("r").join();
+  let stored = [{ id: "a", n: 1 }];
+  const answers = [];
+  const list = client.room("r").collection("docs", { fetch: () => new Promise((resolve) => { const now = stored; answers.push(() => resolve(now)); }) });
+  await settle();
+  assert.equal(answers.length, 1);
+  stored = [{ id: "a", n: 2 }];
+  Object.assign(server.room("r"), { epoch: "e2", entries: [] });
+  server.cut();
+  await clock.tick(1_000);
+  assert.equal(client.room("r").status, "joined");
+  for (let n = 0; n < 2; n += 1) {
+    answers.shift()?.();
+    await settle();
+  }
+  assert.deepEqual(list.data, [{ id: "a", n: 2 }]);
+});
