@@ -393,6 +393,8 @@ export class Engine {
     // Behind the joins, so that what waits follows them.
     this.outbox.release();
     this.#drain();
+    // Set while the connection was made with the one before.
+    if (this.identity.isNew) this.refresh().catch(this.onError);
     const lostAt = this.#lostAt;
     this.#lostAt = null;
     if (isQuiet) return;

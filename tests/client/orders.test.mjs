@@ -44,6 +44,38 @@ test("realtime switched off, on and off while a fetch is under way asks no more 
   }
 });
 
+test("a token that is set while the one before is asked for is the one that is said", async () => {
+  const { server, world } = stage();
+  const old = held();
+  const client = createClient(world.options({ token: () => old.promise }));
+  const connecting = client.connect();
+  await settle();
+  await client.setToken("user:grace");
+  old.end("user:ada");
+  await connecting;
+  assert.deepEqual(server.heardOf("connect").map(({ token }) => token), ["user:grace"]);
+  assert.equal(client.user.id, "grace");
+  assert.deepEqual(server.heardOf("refresh"), []);
+});
+
+test("a token that is set while connect is being answered is said as soon as it is", async () => {
+  const { server, world } = stage();
+  const client = createClient(world.options({ token: "user:ada" }));
+  /** @type {(() => void)[]} */
+  const waiting = [];
+  server.script("connect", (message, connection) => {
+    waiting.push(() => server.answer(message, connection));
+    return null;
+  }, 1);
+  const connecting = client.connect();
+  await until(() => waiting.length === 1);
+  await client.setToken("user:ada:new");
+  waiting[0]();
+  await connecting;
+  await settle();
+  assert.deepEqual(server.heardOf("refresh").map(({ token }) => token), ["user:ada:new"]);
+});
+
 test("a tab that stops and begins anew while it learns to share shares once", async () => {
   for (let turns = 0; turns < 20; turns += 1) {
     const { world, clock } = stage();
