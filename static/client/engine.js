@@ -408,7 +408,7 @@ export class Engine {
     const { connection, outbox, turn } = this;
     if (connection.tabs.role === "alone" || !outbox.isShared) return outbox.open();
     turn.listen(`copresence outbox ${this.url} ${this.user?.id ?? null}`);
-    if (!connection.isLeader || turn.isOurs) return;
+    if (!connection.isLeader) return void outbox.offer();
     turn.take(() => outbox.open(), () => {
       outbox.close();
       if (this.isLive()) this.#drain();

@@ -44,6 +44,42 @@ test("realtime switched off, on and off while a fetch is under way asks no more 
   }
 });
 
+test("what a new tab says before it is connected is sent by the tab that leads", async () => {
+  const { server, world, clock } = stage();
+  const leader = createClient(world.shared().options({ room: "r" }));
+  await connected(leader, clock);
+  leader.room("r").join();
+  await clock.tick(100);
+  const tab = world.shared();
+  const late = createClient(tab.options({ room: "r" }));
+  const published = late.room("r").publish("note", "early").then(({ offset }) => offset);
+  await clock.tick(1_000);
+  assert.deepEqual(server.room("r").entries.map(({ data }) => data), ["early"]);
+  assert.equal(await published, 1);
+  assert.equal(late.outbox.size, 0);
+});
+
+test("what the tab that leads sent for one that could not hear of it yet is answered there all the same", async () => {
+  const { server, world, clock } = stage();
+  const token = "user:ada";
+  const leader = createClient(world.shared().options({ room: "r", token }));
+  await connected(leader, clock);
+  await leader.room("r").join();
+  const brought = held();
+  const late = createClient(world.shared().options({ room: "r", token: () => brought.promise }));
+  const published = late.room("r").publish("note", "early");
+  await settle();
+  // Whoever leads looks into the store when it comes back, and finds it there.
+  server.cut();
+  await clock.tick(5_000);
+  assert.deepEqual(server.room("r").entries.map(({ data }) => data), ["early"]);
+  brought.end(token);
+  await clock.tick(1_000);
+  assert.equal(late.status.tab.role, "follower");
+  assert.deepEqual(await published, { offset: 1, entry: "n-1", duplicate: true });
+  assert.deepEqual([late.outbox.size, leader.outbox.size, server.room("r").entries.length], [0, 0, 1]);
+});
+
 test("a token that is set while the one before is asked for is the one that is said", async () => {
   const { server, world } = stage();
   const old = held();
