@@ -61,7 +61,7 @@ export class Engine {
   #isPaused = false;
   /** Somebody said goodbye: nothing but connect() brings it back. */
   #isStopped = false;
-  /** @type {number | null} when the connection was lost, in `now()` */
+  /** @type {number | null} when the connection was lost, in `now()`, until its return is told */
   #lostAt = null;
   /** @type {{ resolve: () => void, reject: (error: unknown) => void }[]} who waits in connect() */
   #connecting = [];
@@ -395,10 +395,8 @@ export class Engine {
     this.#drain();
     // Set while the connection was made with the one before.
     if (this.identity.isNew) this.refresh().catch(this.onError);
-    const lostAt = this.#lostAt;
-    this.#lostAt = null;
     if (isQuiet) return;
-    if (lostAt !== null) return void this.#restore(timestamp, this.env.now() - lostAt);
+    if (this.#lostAt !== null) return void this.#restore(timestamp, this.#lostAt);
     this.emit("connection:established", { timestamp });
     this.emit("connect", { timestamp });
   }
@@ -426,14 +424,18 @@ export class Engine {
     this.setRealtime(this.#kept.get("realtime") !== false);
   }
 
-  /** Told when the rooms are back, because only then it is known whether everything came. @param {Date} timestamp @param {number} downtime ms */
-  async #restore(timestamp, downtime) {
+  /** Told when the rooms are back, because only then it is known whether everything came. @param {Date} timestamp @param {number} lostAt */
+  async #restore(timestamp, lostAt) {
+    const downtime = this.env.now() - lostAt;
     const used = [...this.rooms.values()].filter((room) => room.isUsed);
     const back = await Promise.all(used.map(async (room) => {
       const joined = await room.join().catch(() => null);
       room.leave();
       return joined?.recovered === true;
     }));
+    // Cut short: the next return tells of itself.
+    if (lostAt !== this.#lostAt) return;
+    this.#lostAt = null;
     const restored = { timestamp, downtime, recovered: back.every(Boolean) };
     this.emit("connection:restored", restored);
     this.emit("reconnect", restored);

@@ -167,3 +167,32 @@ test("a reset while documents are being fetched has them fetched again", async (
   }
   assert.deepEqual(list.data, [{ id: "a", n: 2 }]);
 });
+
+test("a return that was cut short is not told, and the next one is told once", async () => {
+  const { server, world, clock } = stage();
+  const client = createClient(world.options({ room: "r" }));
+  const told = record(client, "connection:lost", "connection:restored", "connection:established");
+  const names = () => told.map(({ name }) => name.slice("connection:".length));
+  await connected(client, clock);
+  await client.room("r").join();
+  server.script("join", () => null, 2);
+  server.cut();
+  await clock.tick(1_000);
+  assert.equal(client.isConnected, true);
+  client.disconnect();
+  await connected(client, clock);
+  assert.deepEqual(names(), ["established", "lost", "established"]);
+  server.cut();
+  await clock.tick(1_000);
+  assert.equal(client.room("r").status, "joined");
+  assert.deepEqual(names(), ["established", "lost", "established", "lost", "restored"]);
+  // Lost again before its room was back: told together, by what then held.
+  server.script("join", () => null, 1);
+  server.cut();
+  await clock.tick(1_000);
+  Object.assign(server.room("r"), { epoch: "e2", entries: [] });
+  server.cut();
+  await clock.tick(2_000);
+  assert.deepEqual(names().slice(5), ["lost", "lost", "restored"]);
+  assert.equal(told.at(-1).data.recovered, false);
+});
