@@ -19,6 +19,8 @@ export class Collection extends Readable {
   #emitter = new Emitter();
   /** What was heard while a fetch was under way: it may not be in the answer yet. @type {((list: readonly T[]) => readonly T[])[] | null} */
   #heard = null;
+  /** Somebody asked, and no question begun since then answers it. */
+  #isAsked = false;
   #end = new AbortController();
   #cancelPoll = () => {};
 
@@ -80,23 +82,27 @@ export class Collection extends Readable {
     return this.#emitter.on("deleted", handler);
   }
 
-  /** Asks again; one question at a time. */
+  /** Asks again; one question at a time, and once more behind one that was under way, whose answer may be older. */
   async refetch() {
+    this.#isAsked = true;
     if (!this.#fetch || this.#heard) return;
-    this.#heard = [];
     this.#show({ isLoading: true });
-    try {
-      let data = /** @type {readonly T[]} */ (await this.#fetch());
-      for (const change of this.#heard) data = change(data);
-      this.#show({ data, error: null, isLoading: false, lastUpdate: new Date(this.#env.date()) });
-    } catch (error) {
-      this.#show({ error: error instanceof Error ? error : new Error(String(error)), isLoading: false });
-    } finally {
-      this.#heard = null;
+    while (this.#isAsked) {
+      this.#isAsked = false;
+      this.#heard = [];
+      try {
+        let data = /** @type {readonly T[]} */ (await this.#fetch());
+        for (const change of this.#heard) data = change(data);
+        this.#show({ data, error: null, isLoading: this.#isAsked, lastUpdate: new Date(this.#env.date()) });
+      } catch (error) {
+        this.#show({ error: error instanceof Error ? error : new Error(String(error)), isLoading: this.#isAsked });
+      }
     }
+    this.#heard = null;
   }
 
   dispose() {
+    this.#isAsked = false;
     this.#cancelPoll();
     this.#end.abort();
   }

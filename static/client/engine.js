@@ -61,7 +61,7 @@ export class Engine {
   #isPaused = false;
   /** Somebody said goodbye: nothing but connect() brings it back. */
   #isStopped = false;
-  /** @type {number | null} when the connection was lost, in `now()` */
+  /** @type {number | null} when the connection was lost, in `now()`, until its return is told */
   #lostAt = null;
   /** @type {{ resolve: () => void, reject: (error: unknown) => void }[]} who waits in connect() */
   #connecting = [];
@@ -393,10 +393,10 @@ export class Engine {
     // Behind the joins, so that what waits follows them.
     this.outbox.release();
     this.#drain();
-    const lostAt = this.#lostAt;
-    this.#lostAt = null;
+    // Set while the connection was made with the one before.
+    if (this.identity.isNew) this.refresh().catch(this.onError);
     if (isQuiet) return;
-    if (lostAt !== null) return void this.#restore(timestamp, this.env.now() - lostAt);
+    if (this.#lostAt !== null) return void this.#restore(timestamp, this.#lostAt);
     this.emit("connection:established", { timestamp });
     this.emit("connect", { timestamp });
   }
@@ -406,7 +406,7 @@ export class Engine {
     const { connection, outbox, turn } = this;
     if (connection.tabs.role === "alone" || !outbox.isShared) return outbox.open();
     turn.listen(`copresence outbox ${this.url} ${this.user?.id ?? null}`);
-    if (!connection.isLeader || turn.isOurs) return;
+    if (!connection.isLeader) return void outbox.offer();
     turn.take(() => outbox.open(), () => {
       outbox.close();
       if (this.isLive()) this.#drain();
@@ -424,14 +424,18 @@ export class Engine {
     this.setRealtime(this.#kept.get("realtime") !== false);
   }
 
-  /** Told when the rooms are back, because only then it is known whether everything came. @param {Date} timestamp @param {number} downtime ms */
-  async #restore(timestamp, downtime) {
+  /** Told when the rooms are back, because only then it is known whether everything came. @param {Date} timestamp @param {number} lostAt */
+  async #restore(timestamp, lostAt) {
+    const downtime = this.env.now() - lostAt;
     const used = [...this.rooms.values()].filter((room) => room.isUsed);
     const back = await Promise.all(used.map(async (room) => {
       const joined = await room.join().catch(() => null);
       room.leave();
       return joined?.recovered === true;
     }));
+    // Cut short: the next return tells of itself.
+    if (lostAt !== this.#lostAt) return;
+    this.#lostAt = null;
     const restored = { timestamp, downtime, recovered: back.every(Boolean) };
     this.emit("connection:restored", restored);
     this.emit("reconnect", restored);

@@ -17,6 +17,8 @@ export class Identity {
   #keep;
   /** The last one that was brought. @type {string | null} */
   #token = null;
+  /** The source is a new one, and what it brings was not said yet. */
+  isNew = false;
   /** Not tried again. @type {string | null} */
   #refused = null;
   /** Brought a moment ago to know whose it is; not asked for twice. @type {string | null} */
@@ -38,6 +40,7 @@ export class Identity {
   /** @param {TokenSource} source takes the place of what was there */
   replace(source) {
     this.#source = source;
+    this.isNew = true;
     this.#refused = this.#ready = null;
   }
 
@@ -67,6 +70,9 @@ export class Identity {
   async fresh() {
     const source = this.#source ?? textOf(this.#keep.get("guest")) ?? null;
     const token = typeof source === "function" ? await source({ refused: this.#refused !== null }) : source;
+    // Replaced while it was asked: what it brings is of no use any more.
+    if (typeof source === "function" && source !== this.#source) return this.fresh();
+    this.isNew = false;
     if (token !== null && !textOf(token)) throw errorOf("unauthorized", "token() gave neither a string nor null");
     return (this.#token = token);
   }

@@ -155,6 +155,16 @@ export class Outbox {
     void this.#drain();
   }
 
+  /** Has the tab that leads send what waits. What the store has no more was sent before we could hear of it: its key answers it again. */
+  async offer() {
+    if (this.size === 0) return;
+    await this.#adding;
+    const { add, load } = await this.#store;
+    const found = await load().catch(() => []);
+    for (const item of this.items) if (!found.some(({ key }) => key === item.key)) await add(item).catch(() => {});
+    this.#host.onAdded();
+  }
+
   /** Gives up what is not ours to send any more, such as another user's; the store keeps it. */
   release() {
     this.#show(this.items.filter((item) => this.#host.isOurs(item)));

@@ -26,6 +26,8 @@ export class Polling {
   #host;
   #tools;
   #isOn = false;
+  /** Raised with every start, so that a round of the one before is not followed by another beside ours. */
+  #turn = 0;
   #cancel = () => {};
 
   /** @param {PollingHost} host @param {Tools} tools */
@@ -38,7 +40,7 @@ export class Polling {
   start() {
     if (this.#isOn || !this.#host.env.fetch) return false;
     this.#isOn = true;
-    void this.#round();
+    void this.#round((this.#turn += 1));
     return true;
   }
 
@@ -74,9 +76,11 @@ export class Polling {
     return written;
   }
 
-  async #round() {
+  /** @param {number} turn */
+  async #round(turn) {
     await this.look();
-    if (this.#isOn) this.#cancel = this.#host.env.after(this.#host.options.pollInterval ?? POLL_MS, () => void this.#round());
+    if (!this.#isOn || turn !== this.#turn) return;
+    this.#cancel = this.#host.env.after(this.#host.options.pollInterval ?? POLL_MS, () => void this.#round(turn));
   }
 
   /** Two of these may be under way: what was asked from a cursor that has moved since is asked again. @param {Room} room */

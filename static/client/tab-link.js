@@ -49,7 +49,8 @@ export class TabLink extends Connection {
   /** Whether this tab holds the lock. */
   isLeading = false;
   #isOpening = false;
-  #isSharing = false;
+  /** The channel over which that is begun. @type {BroadcastChannel | null} */
+  #shared = null;
 
   /** @param {TabLinkOptions} options @param {TabEvents} events */
   constructor(options, events) {
@@ -74,7 +75,7 @@ export class TabLink extends Connection {
     this.status = status;
     this.tabs = { role: "alone", count: 1, front: true };
     this.channel = null;
-    this.isLeading = this.#isOpening = this.#isSharing = false;
+    this.isLeading = this.#isOpening = false;
     this.release = () => {};
     this.onLost = () => this.#share();
     Object.assign(this.route, {
@@ -121,12 +122,14 @@ export class TabLink extends Connection {
 
   /** There are others. */
   #share() {
-    if (this.#isSharing) return;
-    this.#isSharing = true;
-    import("./shared-link.js").then(({ SharedLink }) => this.#isSharing && new SharedLink(this, TOOLS)).catch(() => {
+    const { channel } = this;
+    if (this.#shared === channel) return;
+    this.#shared = channel;
+    // Stopped while it was loaded, and perhaps begun anew, it is for whatever began since.
+    import("./shared-link.js").then(({ SharedLink }) => this.channel === channel && new SharedLink(this, TOOLS)).catch(() => {
       // Without it there is still a connection of our own.
-      this.#isSharing = false;
-      if (this.isLeading) return;
+      this.#shared = null;
+      if (this.isLeading || this.channel !== channel) return;
       this.#leave();
       super.start();
     });

@@ -35,6 +35,7 @@ export class Turn {
 
   /** @param {() => void} onTurn @param {() => void} onRobbed @param {boolean} steal from a tab that hangs */
   take(onTurn, onRobbed, steal) {
+    if (this.isOurs) return;
     const { locks } = this.#env;
     const begin = () => {
       this.isOurs = true;

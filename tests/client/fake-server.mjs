@@ -231,7 +231,13 @@ export class FakeServer {
       script.times -= 1;
       reply = script.answer(message, connection);
     }
-    if (reply === undefined) reply = answers[message.type]?.(this, message, connection) ?? (message.id === undefined ? null : { type: "ok" });
+    if (reply === undefined) this.answer(message, connection);
+    else if (reply !== null && message.id !== undefined) connection.push({ id: message.id, ...reply });
+  }
+
+  /** The usual answer, as it is now: for a script that held it back. */
+  answer(message, connection) {
+    const reply = answers[message.type]?.(this, message, connection) ?? (message.id === undefined ? null : { type: "ok" });
     if (reply !== null && message.id !== undefined) connection.push({ id: message.id, ...reply });
   }
 
