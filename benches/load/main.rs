@@ -56,7 +56,7 @@ fn main() -> Outcome<ExitCode> {
     let binary = options.server.clone().unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_copresence")));
     let store = options.store.clone().unwrap_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")));
     std::fs::create_dir_all(&store)?;
-    let log = match options.log {
+    let log = match options.log() {
         Log::Disk => format!("disk ({})", process::file_system(&store)),
         Log::Memory => "memory".to_owned(),
     };

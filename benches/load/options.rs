@@ -27,6 +27,9 @@ use crate::peer::Peer;
 ///
 /// notify: 3 notifications to --users 10000 of whom --connections 1000 are here, one after the other; a publisher beside.
 ///
+/// growth: one publish at a time to a room of 100, 1,000 and 10,000 --members; publishes to 1, 100, 10,000 and 50,000 --rooms of
+/// one member; 10,000 --connections that join one room at once. Runs when it is named, and takes about two minutes.
+///
 /// With --peers, servers of others are loaded in the same way and in turns (fanout, saturated, mesh, idle, join); what they
 /// need is installed by benches/load/side-by-side.
 ///
@@ -46,9 +49,9 @@ pub(crate) struct Options {
     /// The server's binary. Default: the one that cargo built beside this program
     #[arg(long, value_name = "PATH")]
     pub(crate) server: Option<PathBuf>,
-    /// Where rooms keep their log
-    #[arg(long, value_enum, default_value_t = Log::Disk)]
-    pub(crate) log: Log,
+    /// Where rooms keep their log. Default: on the disk; `saturated` runs once with each
+    #[arg(long, value_enum)]
+    pub(crate) log: Option<Log>,
     /// The folder that stores are made in. Default: cargo's target folder
     #[arg(long, value_name = "FOLDER")]
     pub(crate) store: Option<PathBuf>,
@@ -97,6 +100,7 @@ pub(crate) enum Scenario {
     Join,
     Publish,
     Notify,
+    Growth,
 }
 
 /// `log` of the rooms in the server's config.
@@ -119,6 +123,11 @@ impl Options {
     /// Whether nobody asked for a scenario, so that a short form of each will do.
     pub(crate) fn is_short(&self) -> bool {
         self.scenario.is_empty()
+    }
+
+    /// Where rooms keep their log.
+    pub(crate) fn log(&self) -> Log {
+        self.log.unwrap_or(Log::Disk)
     }
 
     pub(crate) fn runs(&self, scenario: Scenario) -> bool {

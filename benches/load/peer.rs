@@ -36,6 +36,9 @@ pub(crate) struct Start {
 }
 
 impl Peer {
+    /// Our own server whose rooms have their log in memory, where it stands beside the one with a log on the disk.
+    pub(crate) const IN_MEMORY: &'static str = "Copresence, memory rooms";
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Copresence => "Copresence",

@@ -66,6 +66,8 @@ pub(crate) struct Swarm {
 pub(crate) struct Tally {
     /// Text messages but for heartbeats.
     pub(crate) messages: u64,
+    /// Bytes of those messages.
+    pub(crate) bytes: u64,
     /// Heartbeats of the server, each answered.
     pub(crate) pings: u64,
     /// Messages `error`.
@@ -107,6 +109,7 @@ impl Swarm {
             masks: Masks::new(),
             tally: Tally {
                 messages: 0,
+                bytes: 0,
                 pings: 0,
                 errors: 0,
                 lost: 0,
@@ -264,6 +267,7 @@ impl Client {
                     return;
                 }
                 tally.messages += 1;
+                tally.bytes += payload.len() as u64;
                 if kind == b"error" {
                     tally.errors += 1;
                     tally.trouble(&String::from_utf8_lossy(payload));

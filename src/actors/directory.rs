@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::limits::{Meters, Network};
+use super::room::signals::Gathering;
 use super::room::{Recalled, Retire, Room, RoomContext};
 use super::session::{SessionAddr, TakenUp};
 use crate::bridge::users::Remember;
@@ -84,6 +85,8 @@ pub struct RoomPlace {
     pub meters: Arc<Meters>,
     /// How many members it had when it last looked. The room writes, anybody reads.
     pub members: Arc<AtomicUsize>,
+    /// What those who are in it signal.
+    pub signals: Arc<Gathering>,
 }
 
 /// A [`Located`] that keeps no place alive.
@@ -273,12 +276,13 @@ impl Directory {
         let arbiter = &self.arbiters[usize::try_from(number).unwrap_or(0) % self.arbiters.len()];
         let (context, name) = (Arc::clone(&self.context), key.clone());
         let members = Arc::<AtomicUsize>::default();
-        let counted = Arc::clone(&members);
+        let signals = Arc::<Gathering>::default();
+        let shared = (Arc::clone(&members), Arc::clone(&signals));
         let addr = supervise::start_restarting_in(arbiter, format!("room {key}"), &self.context.clock, move |ctx| {
-            Room::new(name, number, context, directory, counted, ctx)
+            Room::new(name, number, context, directory, shared, ctx)
         });
         let meters = self.context.limits.room(key, self.context.config.room(&key.room).rates);
-        let located = Located(Arc::new(RoomPlace { addr, number, meters, members }));
+        let located = Located(Arc::new(RoomPlace { addr, number, meters, members, signals }));
         self.rooms.insert(key.clone(), Place { located: located.clone(), parked: None });
         self.call_owner(key);
         located

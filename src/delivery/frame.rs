@@ -20,6 +20,8 @@ const FIN_CLOSE: u8 = 0x88;
 const FIN_PONG: u8 = 0x8a;
 /// What a control frame may carry at most (RFC 6455, 5.5).
 const CONTROL_PAYLOAD_MAX: usize = 125;
+/// So much is copied sooner than shared: a frame of one piece is written by a plain `send`, and queued without a box.
+const COPIED_MAX: usize = 2 << 10;
 
 impl Frame {
     /// A text message of one fragment.
@@ -45,16 +47,34 @@ impl Frame {
         Self::encode(FIN_CLOSE, &payload)
     }
 
-    /// This text message without a part of its payload, in bytes. The rest is shared with this one: only a header is new.
+    /// This text message without a part of its payload, in bytes. A long rest is shared with this one: only a header is new.
     ///
     /// # Panics
     /// When the part is not inside the payload.
     #[must_use]
     pub fn without(&self, part: Range<usize>) -> Self {
         let payload = self.start.slice(header_len(&self.start)..);
+        if payload.len() - part.len() <= COPIED_MAX {
+            let (before, after) = (&payload[..part.start], &payload[part.end..]);
+            let length = before.len() + after.len();
+            let mut bytes = header(FIN_TEXT, length, length);
+            bytes.put_slice(before);
+            bytes.put_slice(after);
+            return Self { start: bytes.freeze(), rest: None };
+        }
         let (before, after) = (payload.slice(..part.start), payload.slice(part.end..));
         let header = header(FIN_TEXT, before.len() + after.len(), 0);
         Self { start: header.freeze(), rest: Some(Box::new([before, after])) }
+    }
+
+    /// These frames one behind the other, in one piece.
+    #[must_use]
+    pub fn joined(frames: &[Self]) -> Self {
+        let mut bytes = BytesMut::with_capacity(frames.iter().map(Self::len).sum());
+        for piece in frames.iter().flat_map(Self::pieces) {
+            bytes.put_slice(piece);
+        }
+        Self { start: bytes.freeze(), rest: None }
     }
 
     /// The bytes as they go onto the wire, in pieces.
@@ -120,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_part_left_out_makes_the_frame_of_the_rest() {
-        for length in [3, 125, 126, 127, 65_535, 65_536, 65_600] {
+        for length in [3, 125, 126, 127, COPIED_MAX, COPIED_MAX + 1, COPIED_MAX + 2, 65_535, 65_536, 65_600] {
             let text: String = (0..length).map(|n| char::from(b'a' + u8::try_from(n % 26).unwrap())).collect();
             for part in [0..1, 1..2, length - 1..length, 1..length, 0..length] {
                 let rest = [&text[..part.start], &text[part.end..]].concat();
@@ -129,6 +149,13 @@ mod tests {
                 assert_eq!(cut.len(), Frame::text(&rest).len());
             }
         }
+    }
+
+    #[test]
+    fn a_short_rest_is_one_piece_and_a_long_one_is_shared() {
+        let cut = |length: usize| Frame::text(&"x".repeat(length)).without(3..5);
+        assert!(cut(COPIED_MAX + 2).whole().is_some());
+        assert!(cut(COPIED_MAX + 3).whole().is_none());
     }
 
     #[test]

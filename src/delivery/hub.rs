@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::frame::Frame;
 use super::outbox::{Outbox, Verdict};
-use super::worker::{OutboxId, SLICE, Worker};
+use super::worker::{OutboxId, Worker};
 use crate::clock::Clock;
 use crate::domain::redaction::View;
 use crate::protocol::codes::CloseCode;
@@ -19,7 +19,10 @@ use crate::protocol::push;
 use crate::supervise;
 use crate::telemetry::metrics::COUNTS;
 
+mod batch;
 mod views;
+
+use batch::Batch;
 
 pub use views::{KeptFrom, PushViews, Regard};
 
@@ -161,6 +164,7 @@ pub struct Hub {
     clock: Clock,
     rooms: FxHashMap<u64, Listeners>,
     pending: Arc<AtomicUsize>,
+    batch: Batch,
     /// Bytes handed out since the last flush.
     unflushed: usize,
     tick: Duration,
@@ -206,6 +210,7 @@ impl Hub {
             clock: clock.clone(),
             rooms: FxHashMap::default(),
             pending: Arc::clone(&pending),
+            batch: Batch::default(),
             unflushed: 0,
             tick,
             ping: Frame::text(push::ping()),
@@ -245,6 +250,11 @@ impl Hub {
         }
     }
 
+    /// Bytes that were posted and not handed out yet.
+    fn waiting(&self) -> usize {
+        self.pending.load(Ordering::Relaxed)
+    }
+
     /// Counts what was handed out and lets the sockets have it when it is much.
     fn handed_out(&mut self, bytes: usize) {
         // Saturating, because a restart forgets what was pending and its letters may still come.
@@ -271,6 +281,7 @@ impl Supervised for Hub {
     /// cursor, and nobody listens until they do.
     fn restarting(&mut self, _: &mut Self::Context) {
         self.rooms.clear();
+        self.batch = Batch::default();
         self.pending.store(0, Ordering::Relaxed);
         for (_, outbox) in self.worker.all() {
             self.worker.end(&outbox, CloseCode::Restarting);
@@ -282,6 +293,7 @@ impl Handler<Attach> for Hub {
     type Result = ();
 
     fn handle(&mut self, attach: Attach, _: &mut Self::Context) {
+        self.close_batch();
         let bytes = attach.first.as_ref().map_or(0, Frame::len);
         // The connection may have ended meanwhile; its session tells the room.
         if let Some(outbox) = self.worker.outbox(attach.outbox) {
@@ -299,6 +311,7 @@ impl Handler<Detach> for Hub {
     type Result = ();
 
     fn handle(&mut self, detach: Detach, _: &mut Self::Context) {
+        self.close_batch();
         if let Some(listeners) = self.rooms.get_mut(&detach.room) {
             listeners.remove(detach.outbox);
             if listeners.seats.is_empty() {
@@ -314,36 +327,11 @@ impl Handler<Detach> for Hub {
     }
 }
 
-impl Handler<Push> for Hub {
-    type Result = ();
-
-    fn handle(&mut self, push: Push, _: &mut Self::Context) {
-        if let Some(listeners) = self.rooms.get(&push.room) {
-            let now = self.clock.now();
-            let mut given = 0;
-            // With nothing else to hand out there is nothing to gather either: each socket is written as it is met.
-            let is_alone = self.pending.load(Ordering::Relaxed) <= push.frame.len();
-            let mut at_once = if is_alone { SLICE } else { 0 };
-            for seat in listeners.seats.iter().filter(|seat| seat.receive.has(push.kind)) {
-                if at_once > 0 {
-                    at_once -= 1;
-                    self.worker.push_through(&seat.outbox, &push.frame, now);
-                } else {
-                    self.worker.push(&seat.outbox, &push.frame, now);
-                }
-                given += 1;
-            }
-            // Once a frame, not once a reader: this count is shared by all threads.
-            COUNTS.delivered(given);
-        }
-        self.handed_out(push.frame.len());
-    }
-}
-
 impl Handler<PushSignals> for Hub {
     type Result = ();
 
     fn handle(&mut self, push: PushSignals, _: &mut Self::Context) {
+        self.close_batch();
         if let Some(listeners) = self.rooms.get(&push.room) {
             let now = self.clock.now();
             let mut given = 0;
@@ -369,6 +357,7 @@ impl Handler<DropRoom> for Hub {
     type Result = ();
 
     fn handle(&mut self, dropped: DropRoom, _: &mut Self::Context) {
+        self.close_batch();
         self.rooms.remove(&dropped.room);
     }
 }
@@ -377,6 +366,7 @@ impl Handler<EndAll> for Hub {
     type Result = ();
 
     fn handle(&mut self, letter: EndAll, ctx: &mut Self::Context) {
+        self.close_batch();
         let outboxes = self.worker.all().into_iter().map(|(_, outbox)| outbox).collect();
         self.end_due(Ending { letter, outboxes, began: self.clock.now(), next: 0 }, ctx);
     }

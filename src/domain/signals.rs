@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::ids::{SessionId, UserId};
+
+pub mod pace;
 
 /// What a room gathers between two ticks at most; beyond it signals are dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +53,8 @@ pub struct Signaller {
 pub struct Gathered {
     /// In the order in which the sessions were first heard of; never empty.
     pub signallers: Vec<Signaller>,
+    /// Whether one of them was among those of the tick before: somebody moves on and on.
+    pub goes_on: bool,
 }
 
 impl Gathered {
@@ -66,6 +70,8 @@ pub struct Signals {
     bounds: SignalBounds,
     signallers: Vec<Signaller>,
     slots: FxHashMap<SessionId, usize>,
+    /// Who was in the tick before.
+    before: FxHashSet<SessionId>,
     bytes: usize,
 }
 
@@ -119,7 +125,16 @@ impl Signals {
         self.bytes = 0;
         let mut signallers = std::mem::take(&mut self.signallers);
         signallers.retain(|signaller| !signaller.signals.is_empty());
-        (!signallers.is_empty()).then_some(Gathered { signallers })
+        let goes_on = signallers.iter().any(|signaller| self.before.contains(&signaller.session));
+        self.before.clear();
+        self.before.extend(signallers.iter().map(|signaller| signaller.session.clone()));
+        (!signallers.is_empty()).then_some(Gathered { signallers, goes_on })
+    }
+
+    /// How many sessions have something to be sent.
+    #[must_use]
+    pub fn signallers(&self) -> usize {
+        self.slots.len()
     }
 
     /// Whether nothing waits for the next tick, so that it needs no timer.
@@ -179,6 +194,22 @@ mod tests {
         assert_eq!(add(&mut signals, "b", "x", "1"), Taken::Replaced, "a smaller one makes room");
         assert_eq!(add(&mut signals, "c", "x", "1"), Taken::Added);
         assert_eq!(words(signals.take().unwrap().signallers.iter()), "a.x=1 a.y=2 b.x=1 c.x=1");
+    }
+
+    #[test]
+    fn who_is_in_one_tick_after_the_other_goes_on() {
+        let mut signals = Signals::default();
+        let goes_on: Vec<_> = [&["a", "b"][..], &["c", "b"], &["a"], &["a"], &["b"]]
+            .into_iter()
+            .map(|sessions| {
+                for session in sessions {
+                    add(&mut signals, session, "cursor", "1");
+                }
+                assert_eq!(signals.signallers(), sessions.len());
+                signals.take().unwrap().goes_on
+            })
+            .collect();
+        assert_eq!(goes_on, [false, true, false, true, false]);
     }
 
     #[test]

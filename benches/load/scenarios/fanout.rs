@@ -11,6 +11,8 @@ use super::stamp::{self, Stamps};
 use super::{Bench, DRAIN_MAX, WARM_UP};
 use crate::Outcome;
 use crate::histogram::Histogram;
+use crate::options::Log;
+use crate::peer::Peer;
 use crate::report::{Order, Row, grouped};
 use crate::scan::Marker;
 use crate::swarm::{Load, Swarm, Turn};
@@ -33,18 +35,44 @@ enum Pace {
 /// At a fixed rate, far below what the server can do.
 pub(super) fn paced(bench: &Bench<'_>) -> Outcome<Row> {
     let rate = bench.options.rate.unwrap_or(RATE).max(1);
-    run(bench, "fanout", Pace::Rate(rate), bench.options.seconds_or(10), &format!("{rate} msg/s"))
+    let pace = (Pace::Rate(rate), format!("{rate} msg/s"));
+    run(bench, "fanout", (bench.options.log(), members(bench)), pace, bench.options.seconds_or(10))
 }
 
-/// As fast as the deliveries come in.
-pub(super) fn saturated(bench: &Bench<'_>) -> Outcome<Row> {
+/// As fast as the deliveries come in; our own server once with each kind of log, unless one is asked for.
+pub(super) fn saturated(bench: &Bench<'_>) -> Outcome<Vec<Row>> {
     let in_flight = bench.options.in_flight.unwrap_or(IN_FLIGHT).max(1);
-    run(bench, "saturated", Pace::InFlight(in_flight), bench.options.seconds_or(8), &format!("{in_flight} in flight"))
+    let is_one = bench.options.log.is_some() || bench.peer != Peer::Copresence;
+    let logs = if is_one { vec![bench.options.log()] } else { vec![Log::Disk, Log::Memory] };
+    let row_of = |log| {
+        let pace = (Pace::InFlight(in_flight), format!("{in_flight} in flight"));
+        let mut row = run(bench, "saturated", (log, members(bench)), pace, bench.options.seconds_or(8))?;
+        if !is_one && log == Log::Memory {
+            row.server = Peer::IN_MEMORY;
+        }
+        Ok(row)
+    };
+    logs.into_iter().map(row_of).collect()
 }
 
-fn run(bench: &Bench<'_>, scenario: &'static str, pace: Pace, seconds: u64, load: &str) -> Outcome<Row> {
-    let mut stage = bench.stage(scenario)?;
-    let wanted = bench.options.members.unwrap_or(MEMBERS).max(1);
+/// One publish after the other, each when all have the one before.
+pub(super) fn one_at_a_time(bench: &Bench<'_>, scenario: &'static str, members: usize) -> Outcome<Row> {
+    let pace = (Pace::InFlight(1), "one at a time".to_owned());
+    run(bench, scenario, (bench.options.log(), members.max(1)), pace, bench.options.seconds_or(5))
+}
+
+fn members(bench: &Bench<'_>) -> usize {
+    bench.options.members.unwrap_or(MEMBERS).max(1)
+}
+
+fn run(
+    bench: &Bench<'_>,
+    scenario: &'static str,
+    (log, wanted): (Log, usize),
+    (pace, load): (Pace, String),
+    seconds: u64,
+) -> Outcome<Row> {
+    let mut stage = bench.stage_on(log, scenario)?;
     let members = stage.affordable(wanted);
     stage.gather(members, |_| ROOM.to_owned(), Reach::All)?;
 
@@ -58,7 +86,7 @@ fn run(bench: &Bench<'_>, scenario: &'static str, pace: Pace, seconds: u64, load
         scenario,
         load: format!("{} members, 1 publisher, {load}", grouped(members as u64)),
         payload: fanout.payload(),
-        features: bench.features("presence, signals, heartbeats"),
+        features: bench.features_on(log, "presence, signals, heartbeats"),
         item: "deliveries",
         latency_ms: fanout.latency.percentiles(),
         notes: fanout.lag_note().into_iter().collect(),

@@ -2,6 +2,7 @@
 
 mod arrival;
 mod fanout;
+mod growth;
 mod idle;
 mod join;
 mod member;
@@ -18,7 +19,7 @@ use copresence::clock::Clock;
 
 use self::arrival::Arrival;
 use crate::Outcome;
-use crate::options::{Options, Scenario};
+use crate::options::{Log, Options, Scenario};
 use crate::peer::Peer;
 use crate::process::{self, Spent, Window};
 use crate::report::{Row, grouped};
@@ -69,7 +70,7 @@ impl Bench<'_> {
             rows.push(fanout::paced(self)?);
         }
         if self.options.runs(Scenario::Saturated) {
-            rows.push(fanout::saturated(self)?);
+            rows.extend(fanout::saturated(self)?);
         }
         if self.options.runs(Scenario::Mesh) {
             rows.extend(mesh::run_all(self)?);
@@ -87,7 +88,11 @@ impl Bench<'_> {
         if self.peer == Peer::Copresence && self.options.runs(Scenario::Notify) {
             rows.push(notify::run(self)?);
         }
-        for row in &mut rows {
+        // It asks for minutes, and a peer has no members, so only who names it gets it.
+        if self.peer == Peer::Copresence && self.options.scenario.contains(&Scenario::Growth) {
+            rows.extend(growth::run_all(self)?);
+        }
+        for row in rows.iter_mut().filter(|row| row.server.is_empty()) {
             row.server = self.peer.name();
         }
         Ok(rows)
@@ -95,16 +100,26 @@ impl Bench<'_> {
 
     /// What is at work besides passing bytes on: all of `ours` in our server, nothing in a peer.
     fn features(&self, ours: &str) -> String {
+        self.features_on(self.options.log(), ours)
+    }
+
+    /// As [`features`](Self::features), for rooms with such a log.
+    fn features_on(&self, log: Log, ours: &str) -> String {
         match self.peer {
-            Peer::Copresence => format!("{} log, {ours}", self.options.log.name()),
+            Peer::Copresence => format!("{} log, {ours}", log.name()),
             _ => "none".to_owned(),
         }
     }
 
     fn stage(&self, what: &str) -> Outcome<Stage<'_>> {
+        self.stage_on(self.options.log(), what)
+    }
+
+    /// A stage whose rooms have such a log.
+    fn stage_on(&self, log: Log, what: &str) -> Outcome<Stage<'_>> {
         writeln!(std::io::stderr(), "{}: {what} …", self.peer.name())?;
         let server = match self.peer {
-            Peer::Copresence => Server::start(&self.binary, &self.store, self.options.log)?,
+            Peer::Copresence => Server::start(&self.binary, &self.store, log)?,
             peer => Server::start_peer(peer, &self.store, &self.clock)?,
         };
         let swarm = Swarm::new(server.address, self.peer.wire(), &self.clock)?;

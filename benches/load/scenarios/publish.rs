@@ -37,7 +37,7 @@ pub(super) fn run(bench: &Bench<'_>) -> Outcome<Row> {
         scenario: "publish",
         load: format!("{} rooms × 1 publisher, {in_flight} in flight", grouped(rooms as u64)),
         payload: format!("event, data {} B", bench.options.bytes),
-        features: format!("{} log, own delivery, presence, heartbeats", bench.options.log.name()),
+        features: format!("{} log, own delivery, presence, heartbeats", bench.options.log().name()),
         item: "acked publishes",
         latency_ms,
         ..Row::default()

@@ -31,7 +31,7 @@ use crate::domain::cursor::Cursor;
 use crate::domain::ids::{RoomKey, RoomName, SessionId, UserId};
 use crate::domain::redaction::{Redaction, View};
 use crate::domain::roster::Roster;
-use crate::domain::signals::{SignalBounds, Signals};
+use crate::domain::signals::pace::Pace;
 use crate::domain::tail::{Bounds, Order, Tail};
 use crate::domain::visibility::Reader;
 
@@ -40,6 +40,7 @@ use join::Participant;
 use opening::open_log;
 use picture::Shown;
 use robot::Resident;
+use signals::Gathering;
 
 pub mod history;
 mod inbox;
@@ -117,7 +118,9 @@ pub struct Room {
     last_tick: Option<Instant>,
     /// The members of the last tick as JSON, so that a join encodes one member and not all.
     member_texts: FxHashMap<UserId, Arc<str>>,
-    signals: Signals,
+    /// What its sessions signal, gathered by themselves.
+    signals: Arc<Gathering>,
+    pace: Pace,
     audience: Audience,
     seats: FxHashMap<SessionId, Box<Seat>>,
     /// Sessions whose join waits for a page of the log, by generation, and who they are by their newest token.
@@ -148,8 +151,6 @@ struct Seat {
 struct Timers {
     /// Gathered presence goes out.
     presence: Option<SpawnHandle>,
-    /// Gathered signals go out.
-    signals: Option<SpawnHandle>,
     /// The next grace time ends.
     expiry: Option<SpawnHandle>,
     /// The room offers to retire.
@@ -196,7 +197,7 @@ impl Room {
         number: u64,
         context: Arc<RoomContext>,
         directory: Addr<Directory>,
-        member_count: Arc<AtomicUsize>,
+        (member_count, signals): (Arc<AtomicUsize>, Arc<Gathering>),
         ctx: &mut Context<Self>,
     ) -> Self {
         ctx.set_mailbox_capacity(4_096);
@@ -204,6 +205,7 @@ impl Room {
         let redaction = context.config.redaction(&key.room);
         let inbox = key.room.is_personal().then(Inbox::default);
         let name = key.room.on_the_wire();
+        let pace = Pace::new(context.config.signals.tick);
         let mut room = Self {
             key,
             name,
@@ -220,7 +222,8 @@ impl Room {
             member_count,
             last_tick: None,
             member_texts: FxHashMap::default(),
-            signals: Signals::new(SignalBounds::default()),
+            signals,
+            pace,
             audience: Audience::new(number),
             seats: FxHashMap::default(),
             joining: FxHashMap::default(),
@@ -381,7 +384,7 @@ impl Supervised for Room {
         self.tail = None;
         self.timers = Timers::default();
         self.inbox = self.inbox.take().map(Inbox::restarted);
-        self.signals = Signals::new(SignalBounds::default());
+        self.signals.clear();
         self.member_texts.clear();
         // Their reads went with the context, which told who waited for them.
         self.joining.clear();

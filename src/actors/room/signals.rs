@@ -1,44 +1,91 @@
 //! What may be lost and is soon stale: gathered for a tick, newest wins, nobody hears their own.
+//!
+//! Sessions put their signals into what the room gathers without a letter to it, which would wake its thread for each of
+//! them; the first one of a tick tells the room that it has begun.
+//!
+//! ```text
+//! Session ─ take ─▶ Gathering            Session ─ TickBegins ─▶ Room … beat ─▶ one frame ─▶ audience
+//! ```
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix::prelude::*;
 
 use super::Room;
 use crate::delivery::Frame;
-use crate::domain::entry::Timestamp;
 use crate::domain::ids::{SessionId, UserId};
+use crate::domain::signals::{Gathered, SignalBounds, Signals};
 use crate::protocol::push;
 
-/// A session signals.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Signal {
-    /// Who.
-    pub session: SessionId,
-    /// By which connection.
-    pub generation: u64,
-    /// What it is called.
-    pub event: Arc<str>,
-    /// What it says, as compact JSON.
-    pub data: Arc<str>,
+/// The signals of a room since its last tick. Bounded by what it gathers, and locked for an entry in a table at most.
+pub struct Gathering(Mutex<State>);
+
+struct State {
+    signals: Signals,
+    /// Whether the room was told that a tick has begun.
+    is_told: bool,
 }
 
-impl Handler<Signal> for Room {
+/// A signal waits, and no tick is under way. There is one of it at most, whatever comes.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TickBegins;
+
+impl Default for Gathering {
+    fn default() -> Self {
+        Self(Mutex::new(State { signals: Signals::new(SignalBounds::default()), is_told: false }))
+    }
+}
+
+impl Gathering {
+    /// Takes a signal; a full tick drops it, which is what signals are for. Answers whether the room has to be told that a
+    /// tick [begins](TickBegins).
+    #[must_use]
+    pub fn take(&self, session: &SessionId, user: &UserId, event: Arc<str>, data: Arc<str>) -> bool {
+        self.with(|state| {
+            state.signals.add(session, user, event, data);
+            !std::mem::replace(&mut state.is_told, true)
+        })
+    }
+
+    /// Drops what a session signalled.
+    pub(super) fn forget(&self, session: &SessionId) {
+        self.with(|state| state.signals.forget(session));
+    }
+
+    /// Drops everything: the room begins anew.
+    pub(super) fn clear(&self) {
+        self.with(|state| (state.signals, state.is_told) = (Signals::new(SignalBounds::default()), false));
+    }
+
+    /// How many sessions have signalled.
+    fn signallers(&self) -> usize {
+        self.with(|state| state.signals.signallers())
+    }
+
+    /// Ends the tick.
+    fn end(&self) -> Option<Gathered> {
+        self.with(|state| {
+            state.is_told = false;
+            state.signals.take()
+        })
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Handler<TickBegins> for Room {
     type Result = ();
 
-    fn handle(&mut self, signal: Signal, ctx: &mut Self::Context) {
-        let Some(seat) = self.seats.get(&signal.session).filter(|seat| seat.who.generation == signal.generation) else {
-            return;
-        };
-        let user = seat.who.user.id.clone();
-        self.gather(&signal.session, &user, signal.event, signal.data, ctx);
+    fn handle(&mut self, _: TickBegins, ctx: &mut Self::Context) {
+        self.begin_tick(ctx);
     }
 }
 
 impl Room {
-    /// Keeps a signal for the tick. A full one drops it, which is what signals are for.
+    /// Takes a signal of somebody who has no session.
     pub(super) fn gather(
         &mut self,
         session: &SessionId,
@@ -47,29 +94,30 @@ impl Room {
         data: Arc<str>,
         ctx: &mut Context<Self>,
     ) {
-        self.signals.add(session, user, event, data);
-        if self.timers.signals.is_none() {
-            let wait = until_tick(self.context.config.signals.tick, self.context.clock.wall());
-            self.timers.signals = Some(ctx.run_later(wait, |room, _| room.send_signals()));
+        if self.signals.take(session, user, event, data) {
+            self.begin_tick(ctx);
         }
     }
-}
 
-/// How long until the next tick. All rooms have theirs at the same time, so that a thread with many lively rooms wakes once a
-/// tick, and so do the hubs, which then write what each socket gets from all of them together. What comes shortly before
-/// a tick goes with the one after it, so that there is something to gather.
-fn until_tick(tick: Duration, wall: Timestamp) -> Duration {
-    let tick_us = i64::try_from(tick.as_micros()).unwrap_or(i64::MAX).max(1);
-    let left_us = tick_us - wall.0.saturating_mul(1_000).rem_euclid(tick_us);
-    let wait_us = if left_us < tick_us / 4 { left_us + tick_us } else { left_us };
-    Duration::from_micros(wait_us.unsigned_abs())
-}
+    fn begin_tick(&mut self, ctx: &mut Context<Self>) {
+        let wait = self.pace.first(self.context.clock.now(), self.context.clock.wall());
+        ctx.run_later(wait, |room, ctx| match room.pace.more(room.signals.signallers(), room.context.clock.wall()) {
+            Some(more) => drop(ctx.run_later(more, |room, _| room.send_signals())),
+            None => room.send_signals(),
+        });
+    }
 
-impl Room {
     /// One frame for all, and another for each who signalled, without their own.
     fn send_signals(&mut self) {
-        self.timers.signals = None;
-        let Some(gathered) = self.signals.take() else { return };
+        let Some(mut gathered) = self.signals.end() else { return };
+        self.pace.sent(self.context.clock.now(), gathered.goes_on);
+        // A session hears that it is in the room no longer after the room does, and may have signalled meanwhile.
+        gathered.signallers.retain(|signaller| {
+            self.seats.contains_key(&signaller.session) || self.roster.presence(&signaller.session).is_some()
+        });
+        if gathered.signallers.is_empty() {
+            return;
+        }
         let batch = push::SignalBatch::new(&self.key.room, &gathered);
         let frame = Frame::text(batch.all());
         let instead: Vec<_> = batch
@@ -80,20 +128,5 @@ impl Room {
             })
             .collect();
         self.audience.push_signals(&frame, &instead);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rooms_tick_together_and_never_too_soon() {
-        let tick = Duration::from_millis(33);
-        for wall in 1_763_708_652_000..1_763_708_652_200 {
-            let wait = until_tick(tick, Timestamp(wall));
-            assert!(wait >= tick / 4 && wait < tick * 5 / 4, "{wait:?}");
-            assert_eq!((wall * 1_000 + i64::try_from(wait.as_micros()).unwrap()) % 33_000, 0);
-        }
     }
 }

@@ -14,7 +14,7 @@ use crate::actors::room::history::History as RoomHistory;
 use crate::actors::room::join::{Join as RoomJoin, Leave};
 use crate::actors::room::presence::SetPresence;
 use crate::actors::room::publish::Publish as RoomPublish;
-use crate::actors::room::signals::Signal as RoomSignal;
+use crate::actors::room::signals::TickBegins;
 use crate::delivery::{Frame, Receive};
 use crate::domain::entry::Kind;
 use crate::domain::grants::Right;
@@ -229,10 +229,12 @@ impl Session {
             Err(refusal) => Some(refusal),
             Ok(room) => {
                 let Some(open) = self.open() else { return };
-                let (session, generation) = (open.opened.session.clone(), open.opened.generation);
-                let letter = RoomSignal { session, generation, event: signal.event, data: signal.data };
-                let send = || if room.addr.try_send(letter).is_err() { Err(busy()) } else { Ok(()) };
-                open.pay_in_room(&room.meters, Paid::Signal).and_then(|()| send()).err()
+                let paid = open.pay_in_room(&room.meters, Paid::Signal);
+                if paid.is_ok() && room.signals.take(&open.who.session, &open.who.user.id, signal.event, signal.data) {
+                    // One of it at most, so it needs no bound.
+                    room.addr.do_send(TickBegins);
+                }
+                paid.err()
             }
         };
         match (id, refused) {

@@ -168,3 +168,41 @@ async fn a_hub_that_panicked_ends_its_connections_and_serves_new_ones() {
     assert_eq!(next(&mut after).await, "joined");
     assert_eq!(next(&mut after).await, "goes on");
 }
+
+#[actix::test]
+async fn what_waits_is_joined_and_comes_in_the_order_pushed() {
+    let clock = Clock::system();
+    let hub = Hub::start_here(0, &clock, Duration::from_hours(1));
+    let (mut all, _) = listener(&clock, &hub, Receive::ALL).await;
+    let (mut signals, id) = listener(&clock, &hub, Receive::SIGNALS).await;
+    let long = "x".repeat(100);
+    let mut expected = vec!["joined".to_owned()];
+    for n in 0..1_000 {
+        // Of another kind now and then, and once for somebody else's room.
+        let kind = if n % 7 == 0 { Receive::PRESENCE } else { Receive::ENTRIES };
+        expected.push(format!("{n}{long}"));
+        push(&hub, expected.last().unwrap(), kind);
+        if n == 500 {
+            post(&hub, Push { room: ROOM + 1, frame: Frame::text("elsewhere"), kind }, 11);
+        }
+    }
+    hub.addr.do_send(Detach { room: ROOM, outbox: id, last: None });
+    for text in &expected {
+        assert_eq!(next(&mut all).await, *text);
+    }
+    push(&hub, "alone", Receive::ENTRIES);
+    assert_eq!(next(&mut all).await, "alone");
+    assert_eq!(hub.pending.load(Ordering::Relaxed), 0, "all is worked off");
+    assert_eq!(next(&mut signals).await, "joined");
+}
+
+#[actix::test]
+async fn a_frame_that_waits_for_one_that_never_comes_is_handed_out_all_the_same() {
+    let clock = Clock::system();
+    let hub = Hub::start_here(0, &clock, Duration::from_hours(1));
+    let (mut client, _) = listener(&clock, &hub, Receive::ALL).await;
+    assert_eq!(next(&mut client).await, "joined");
+    hub.pending.fetch_add(1_000, Ordering::Relaxed);
+    push(&hub, "one", Receive::ENTRIES);
+    assert_eq!(next(&mut client).await, "one");
+}

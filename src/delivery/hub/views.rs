@@ -71,6 +71,7 @@ impl Handler<PushViews> for Hub {
     type Result = ();
 
     fn handle(&mut self, push: PushViews, _: &mut Self::Context) {
+        self.close_batch();
         if let Some(listeners) = self.rooms.get(&push.room) {
             let now = self.clock.now();
             let mut given = 0;
@@ -92,6 +93,7 @@ impl Handler<Regard> for Hub {
     type Result = ();
 
     fn handle(&mut self, regard: Regard, _: &mut Self::Context) {
+        self.close_batch();
         if let Some(listeners) = self.rooms.get_mut(&regard.room)
             && let Some(&place) = listeners.by_outbox.get(&regard.outbox)
         {
