@@ -217,10 +217,14 @@ impl Hub {
     /// Looks after every connection of the thread: pings, deadlines, slow readers.
     fn look_after_connections(&self) {
         let now = self.clock.now();
+        let mut at_once = SLICE;
         for (_, outbox) in self.worker.all() {
             match outbox.verdict(now) {
                 Verdict::Fine => {}
-                Verdict::Ping => self.worker.ask(&outbox, &self.ping, now),
+                Verdict::Ping => {
+                    self.worker.ask(&outbox, &self.ping, now, at_once > 0);
+                    at_once = at_once.saturating_sub(1);
+                }
                 Verdict::NoConnect => self.worker.end(&outbox, CloseCode::ConnectTimeout),
                 Verdict::Silent => self.worker.end(&outbox, CloseCode::HeartbeatMissed),
                 Verdict::TooSlow => self.worker.end(&outbox, CloseCode::TooSlow),

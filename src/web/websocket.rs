@@ -19,6 +19,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 use bytes::Bytes;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::identity;
@@ -29,8 +30,8 @@ use crate::actors::session::{Client, ConnectionEnded, Gauge, Incoming, Session, 
 use crate::actors::{Admitted, WorkerContext};
 use crate::delivery::{Farewell, Frame, Outbox, OutboxId};
 use crate::domain::presence::Device;
-use crate::protocol::Refusal;
 use crate::protocol::codes::CloseCode;
+use crate::protocol::{Refusal, command};
 
 /// The subprotocol that a client may name; one that names none is served as well.
 pub const SUBPROTOCOL: &str = "copresence.v1";
@@ -180,7 +181,7 @@ impl Connection {
         while !self.is_deaf.get() {
             let message = match held.take() {
                 Some(message) => Some(message),
-                None => match inbound.next(node.clock.now()) {
+                None => match inbound.next(&node.clock) {
                     Ok(message) => message,
                     Err(violation) => {
                         self.context.worker.end(&self.outbox, close_code(violation));
@@ -213,6 +214,8 @@ impl Connection {
     /// Hands one message on; answers the end if it is one.
     fn take(&self, message: Message) -> Option<Ended> {
         match message {
+            // What answers our ping tells nothing but that the client lives, which was noted as it was read.
+            Message::Text(text) if text == command::PONG && self.outbox.is_answered() => {}
             Message::Text(text) => self.deliver(Incoming(text)),
             Message::Binary => {
                 self.deliver(Unreadable("a binary message: this protocol is JSON in text messages"));
@@ -255,6 +258,10 @@ impl Connection {
             let read: io::Result<usize> = READ_BUFFER.with_borrow_mut(|buffer| {
                 let read = self.stream.try_read(buffer)?;
                 take(&buffer[..read]);
+                if read < buffer.len() {
+                    // That was all there is, and more is an edge of its own: asking again would be a system call for nothing.
+                    let _ = self.stream.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+                }
                 Ok(read)
             });
             match read {
@@ -270,7 +277,7 @@ impl Connection {
         let clock = &self.context.node.clock;
         let discarding = async {
             loop {
-                match inbound.next(clock.now()) {
+                match inbound.next(clock) {
                     Ok(Some(Message::Close(_))) => return,
                     Ok(Some(_)) => {}
                     Ok(None) => match poll_fn(|task| self.poll_some(task, |bytes| inbound.feed(bytes))).await {
