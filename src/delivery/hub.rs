@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::frame::Frame;
 use super::outbox::{Outbox, Verdict};
-use super::worker::{OutboxId, Worker};
+use super::worker::{OutboxId, SLICE, Worker};
 use crate::clock::Clock;
 use crate::domain::redaction::View;
 use crate::protocol::codes::CloseCode;
@@ -222,10 +222,14 @@ impl Hub {
     /// Looks after every connection of the thread: pings, deadlines, slow readers.
     fn look_after_connections(&self) {
         let now = self.clock.now();
+        let mut at_once = SLICE;
         for (_, outbox) in self.worker.all() {
             match outbox.verdict(now) {
                 Verdict::Fine => {}
-                Verdict::Ping => self.worker.ask(&outbox, &self.ping, now),
+                Verdict::Ping => {
+                    self.worker.ask(&outbox, &self.ping, now, at_once > 0);
+                    at_once = at_once.saturating_sub(1);
+                }
                 Verdict::NoConnect => self.worker.end(&outbox, CloseCode::ConnectTimeout),
                 Verdict::Silent => self.worker.end(&outbox, CloseCode::HeartbeatMissed),
                 Verdict::TooSlow => self.worker.end(&outbox, CloseCode::TooSlow),

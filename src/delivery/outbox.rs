@@ -121,6 +121,8 @@ pub struct Outbox {
     sent_at: Cell<Instant>,
     /// When a ping was last queued for it.
     asked_at: Cell<Instant>,
+    /// Whether a ping of ours waits for its answer.
+    is_asked: Cell<bool>,
     /// Until the first message has come: by when it must.
     connect_by: Cell<Option<Instant>>,
     /// Whether the flusher has it on its list.
@@ -174,6 +176,7 @@ impl Outbox {
             heard_at: Cell::new(now),
             sent_at: Cell::new(now),
             asked_at: Cell::new(now),
+            is_asked: Cell::new(false),
             connect_by: Cell::new(Some(connect_by)),
             is_dirty: Cell::new(false),
             changed: Bell::default(),
@@ -324,6 +327,12 @@ impl Outbox {
     /// Notes that a ping is on its way.
     pub(super) fn asked(&self, now: Instant) {
         self.asked_at.set(now);
+        self.is_asked.set(true);
+    }
+
+    /// The client answers. Whether there was a ping to answer: once for each.
+    pub fn is_answered(&self) -> bool {
+        self.is_asked.take()
     }
 
     /// Notes that bytes came from the client.

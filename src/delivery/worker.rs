@@ -113,10 +113,15 @@ impl Worker {
         }
     }
 
-    /// Asks for a sign of life.
-    pub fn ask(&self, outbox: &Rc<Outbox>, ping: &Frame, now: Instant) {
+    /// Asks for a sign of life, `at_once` or with what is written next.
+    pub fn ask(&self, outbox: &Rc<Outbox>, ping: &Frame, now: Instant, at_once: bool) {
         outbox.asked(now);
-        self.push(outbox, ping, now);
+        if at_once {
+            // No queue is made for it, which most connections that are asked don't have.
+            self.push_through(outbox, ping, now);
+        } else {
+            self.push(outbox, ping, now);
+        }
     }
 
     /// Ends a connection: says `closing`, then closes with `code`, behind what is queued.

@@ -322,6 +322,9 @@ pub enum HistoryPart {
     After(u64),
 }
 
+/// A `pong` as clients send it: what most idle connections ever say, so it is known without being parsed.
+pub const PONG: &str = r#"{"type":"pong"}"#;
+
 /// Reads one message. Its size was looked at before.
 ///
 /// # Errors

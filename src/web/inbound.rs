@@ -7,6 +7,8 @@ use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 use tokio_util::codec::Decoder;
 
+use crate::clock::Clock;
+
 /// One thing that a client sent.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Message {
@@ -76,7 +78,7 @@ impl Inbound {
     ///
     /// # Errors
     /// A [`Violation`], after which nothing more may be read.
-    pub fn next(&mut self, now: Instant) -> Result<Option<Message>, Violation> {
+    pub fn next(&mut self, clock: &Clock) -> Result<Option<Message>, Violation> {
         loop {
             // The codec would wait for the whole frame before it looks at its size.
             if announced(&self.unread).is_some_and(|length| length > self.message_bytes_max as u64) {
@@ -98,7 +100,7 @@ impl Inbound {
                 Frame::Ping(payload) => return Ok(Some(Message::Ping(payload))),
                 Frame::Pong(_) => return Ok(Some(Message::Pong)),
                 Frame::Close(reason) => return Ok(Some(Message::Close(reason.map(|reason| reason.code.into())))),
-                Frame::Continuation(item) => self.assemble(item, now)?,
+                Frame::Continuation(item) => self.assemble(item, clock.now())?,
             };
             match whole {
                 Some((true, bytes)) => {
@@ -154,7 +156,6 @@ fn announced(bytes: &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "any instant will do")]
 mod tests {
     use super::*;
 
@@ -181,7 +182,7 @@ mod tests {
         let mut inbound = Inbound::new(bytes, 1_000);
         let mut messages = Vec::new();
         loop {
-            match inbound.next(Instant::now()) {
+            match inbound.next(&Clock::system()) {
                 Ok(Some(message)) => messages.push(message),
                 Ok(None) => return (messages, None),
                 Err(violation) => return (messages, Some(violation)),
@@ -203,7 +204,7 @@ mod tests {
         let mut messages = Vec::new();
         for byte in frame(0x81, &[b'x'; 300]) {
             inbound.feed(&[byte]);
-            messages.extend(inbound.next(Instant::now()).unwrap());
+            messages.extend(inbound.next(&Clock::system()).unwrap());
         }
         assert_eq!(messages, [Message::Text("x".repeat(300).into())]);
         assert_eq!(inbound.unread.capacity(), 0, "an idle connection keeps no buffer");

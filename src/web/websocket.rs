@@ -7,7 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::io::{self, Read};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,7 +19,6 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 use bytes::Bytes;
-use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -31,8 +30,8 @@ use crate::actors::session::{Client, ConnectionEnded, Gauge, Incoming, Session, 
 use crate::actors::{Admitted, WorkerContext};
 use crate::delivery::{Farewell, Frame, Outbox, OutboxId};
 use crate::domain::presence::Device;
-use crate::protocol::Refusal;
 use crate::protocol::codes::CloseCode;
+use crate::protocol::{Refusal, command};
 
 /// The subprotocol that a client may name; one that names none is served as well.
 pub const SUBPROTOCOL: &str = "copresence.v1";
@@ -182,7 +181,7 @@ impl Connection {
         while !self.is_deaf.get() {
             let message = match held.take() {
                 Some(message) => Some(message),
-                None => match inbound.next(node.clock.now()) {
+                None => match inbound.next(&node.clock) {
                     Ok(message) => message,
                     Err(violation) => {
                         self.context.worker.end(&self.outbox, close_code(violation));
@@ -215,6 +214,8 @@ impl Connection {
     /// Hands one message on; answers the end if it is one.
     fn take(&self, message: Message) -> Option<Ended> {
         match message {
+            // What answers our ping tells nothing but that the client lives, which was noted as it was read.
+            Message::Text(text) if text == command::PONG && self.outbox.is_answered() => {}
             Message::Text(text) => self.deliver(Incoming(text)),
             Message::Binary => {
                 self.deliver(Unreadable("a binary message: this protocol is JSON in text messages"));
@@ -255,8 +256,12 @@ impl Connection {
         loop {
             ready!(self.stream.poll_read_ready(task))?;
             let read: io::Result<usize> = READ_BUFFER.with_borrow_mut(|buffer| {
-                let read = read_some(&self.stream, buffer)?;
+                let read = self.stream.try_read(buffer)?;
                 take(&buffer[..read]);
+                if read < buffer.len() {
+                    // That was all there is, and more is an edge of its own: asking again would be a system call for nothing.
+                    let _ = self.stream.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+                }
                 Ok(read)
             });
             match read {
@@ -272,7 +277,7 @@ impl Connection {
         let clock = &self.context.node.clock;
         let discarding = async {
             loop {
-                match inbound.next(clock.now()) {
+                match inbound.next(clock) {
                     Ok(Some(Message::Close(_))) => return,
                     Ok(Some(_)) => {}
                     Ok(None) => match poll_fn(|task| self.poll_some(task, |bytes| inbound.feed(bytes))).await {
@@ -289,18 +294,6 @@ impl Connection {
         let bound = self.context.node.outbox_limits.linger + Duration::from_millis(50);
         let _ = tokio::time::timeout(bound, discarding).await;
     }
-}
-
-/// Reads what has come. A buffer that was not filled says that nothing more is there, so the socket is not asked once more:
-/// half of the reads of a client that sends little at a time.
-fn read_some(stream: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut last = 0;
-    let read = stream.try_io(Interest::READABLE, || {
-        last = (&*SockRef::from(stream)).read(buffer)?;
-        // What comes from now on is an edge of its own, and the end of the stream stays known.
-        if (1..buffer.len()).contains(&last) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(last) }
-    });
-    if last > 0 { Ok(last) } else { read }
 }
 
 impl Drop for Connection {

@@ -192,3 +192,14 @@ async fn a_quiet_client_is_asked_and_a_silent_one_is_gone() {
     pair.outbox.push(&Frame::text("entry"), at(20));
     assert_eq!(pair.outbox.verdict(at(21)), Verdict::Ping);
 }
+
+#[tokio::test]
+async fn a_ping_is_answered_once() {
+    let pair = Pair::new().await;
+    assert!(!pair.outbox.is_answered(), "nobody asked");
+    pair.outbox.asked(pair.born);
+    // What is heard besides is no answer yet.
+    pair.outbox.heard(pair.born);
+    assert!(pair.outbox.is_answered());
+    assert!(!pair.outbox.is_answered(), "one ping, one answer: the next is a message like any other");
+}

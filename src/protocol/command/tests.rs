@@ -394,3 +394,8 @@ proptest! {
         prop_assert_eq!(&*signal.data, format!("{{\"{string}\":\"{string}\"}}"));
     }
 }
+
+#[test]
+fn the_pong_that_is_known_without_being_parsed_is_one() {
+    assert_eq!(parse(PONG), Ok(Incoming { id: None, command: Command::Pong }));
+}
