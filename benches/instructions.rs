@@ -200,7 +200,7 @@ async fn listen(clock: &Clock, hub: &HubHandle) -> Vec<TcpStream> {
         ends.push(TcpStream::connect(address).expect("we listen"));
         let (socket, _) = listener.accept().expect("somebody connected");
         socket.set_nonblocking(true).expect("a socket");
-        let stream = Rc::new(tokio::net::TcpStream::from_std(socket).expect("a runtime"));
+        let stream = tokio::net::TcpStream::from_std(socket).expect("a runtime");
         stream.writable().await.expect("a socket");
         let outbox = Rc::new(Outbox::new(stream, Arc::default(), clock.now()));
         outbox.connected();

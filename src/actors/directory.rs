@@ -223,17 +223,26 @@ pub struct RoomDied {
 
 /// What proves that a session is the client's own. Never logged.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Secret(Arc<str>);
+pub struct Secret(Uuid);
 
 impl Secret {
+    /// Its digits, as a client knows it.
+    const LENGTH: usize = uuid::fmt::Simple::LENGTH;
+
     fn random() -> Self {
-        Self(Uuid::new_v4().simple().to_string().into())
+        Self(Uuid::new_v4())
+    }
+
+    /// What a client brought, if it can be one.
+    fn parse(text: &str) -> Option<Self> {
+        // By its length alone it is told from the other forms that a UUID has.
+        (text.len() == Self::LENGTH).then(|| Uuid::try_parse(text).ok().map(Self)).flatten()
     }
 
     /// As it goes to the client.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn to_text(&self) -> String {
+        self.0.simple().to_string()
     }
 }
 
@@ -377,7 +386,7 @@ impl Handler<OpenSession> for Directory {
     type Result = ();
 
     fn handle(&mut self, open: OpenSession, ctx: &mut Self::Context) {
-        let recalled = open.secret.as_deref().and_then(|secret| self.recall(&Secret(secret.into()), &open));
+        let recalled = open.secret.as_deref().and_then(Secret::parse).and_then(|secret| self.recall(&secret, &open));
         let is_full = if recalled.is_some() { None } else { self.is_full(&open) };
         if let Some(full) = is_full {
             let _ = open.reply.send(Err(full));

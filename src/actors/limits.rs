@@ -64,12 +64,8 @@ pub struct Address {
     unconnected: AtomicUsize,
 }
 
-/// A connection that was let in and has not said `connect` yet. It keeps its address' buckets.
-pub struct Arrival {
-    /// Where it comes from.
-    pub address: Arc<Address>,
-    is_counted: bool,
-}
+/// A connection that was let in and, while it is counted at its address, has not said `connect` yet.
+pub struct Arrival(Option<Arc<Address>>);
 
 impl Limits {
     /// Full buckets everywhere.
@@ -195,14 +191,14 @@ impl Arrival {
     fn of(address: Arc<Address>, max: usize) -> Option<Self> {
         let below_max = |standing| (standing < max).then_some(standing + 1);
         address.unconnected.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below_max).ok()?;
-        Some(Self { address, is_counted: true })
+        Some(Self(Some(address)))
     }
 
-    /// It said `connect`, and counts no longer.
-    pub fn connected(&mut self) {
-        if std::mem::take(&mut self.is_counted) {
-            self.address.unconnected.fetch_sub(1, Ordering::Relaxed);
-        }
+    /// It said `connect`, and counts no longer. Answers where it comes from, the first time.
+    pub fn connected(&mut self) -> Option<Arc<Address>> {
+        let address = self.0.take()?;
+        address.unconnected.fetch_sub(1, Ordering::Relaxed);
+        Some(address)
     }
 }
 

@@ -18,7 +18,7 @@
 //! ```
 //!
 //! Nothing that is in the log is ever lost with an actor. Letters that must arrive go by `do_send`, which ignores the
-//! bound of a mailbox: they are bounded by what a session may have in flight ([`session::Gauge`]), by the bytes that a
+//! bound of a mailbox: they are bounded by what a session may have in flight ([`Gauge`](crate::delivery::Gauge)), by the bytes that a
 //! hub has not worked off ([`HubHandle`]), or by the bridge's own count. Requests carry a reply channel of their own,
 //! because a reply future that is dropped is silently not handled.
 

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::directory::{Directory, Locate, Located};
 use super::room::{Room, RoomContext};
-use super::session::{Client as Facts, Gauge, Incoming, Session, SessionAddr};
+use super::session::{Client as Facts, Incoming, Session, SessionAddr};
 use super::*;
 use crate::actors::notifier::Notifier;
 use crate::bridge::inbox::WatchInboxes;
@@ -151,12 +151,11 @@ impl Client {
         let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         stream.writable().await.unwrap();
-        let outbox =
-            Rc::new(Outbox::new(Rc::new(stream), Arc::clone(&context.node.outbox_limits), context.node.clock.now()));
-        let id = context.worker.register(Rc::clone(&outbox));
+        let outbox = Rc::new(Outbox::new(stream, Arc::clone(&context.node.outbox_limits), context.node.clock.now()));
+        let _ = context.worker.register(Rc::clone(&outbox));
         let facts = Facts { address: IpAddr::V4(Ipv4Addr::LOCALHOST), device: Device::Other, name_is_ours: true };
         let arrival = context.node.limits.arrive(facts.address).unwrap();
-        let session = Session::start_here(context, outbox, id, Rc::new(Gauge::default()), facts, arrival);
+        let session = Session::start_here(context, outbox, facts, arrival);
         let mut client = Self { session, socket, heard: VecDeque::new(), ids: 0, connected: Value::Null };
         let mut connect = json!({"type": "connect"});
         connect.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());

@@ -16,13 +16,14 @@
 pub mod audience;
 pub mod bell;
 pub mod frame;
+mod gauge;
 pub mod hub;
 pub mod outbox;
 pub mod worker;
 
 pub use audience::Audience;
-pub use bell::Bell;
 pub use frame::Frame;
+pub use gauge::Gauge;
 pub use hub::{Hub, HubHandle, Receive};
 pub use outbox::{Farewell, Outbox};
 pub use worker::{OutboxId, Worker};

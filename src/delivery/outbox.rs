@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -15,6 +14,8 @@ use tokio::net::TcpStream;
 
 use super::bell::Bell;
 use super::frame::Frame;
+use super::gauge::Gauge;
+use super::worker::OutboxId;
 use crate::clock::Clock;
 use crate::protocol::codes::CloseCode;
 
@@ -112,23 +113,29 @@ pub enum Verdict {
 /// The queue of one connection. Lives on the connection's thread and is shared there by its hub, session and task.
 pub struct Outbox {
     /// `None` once the connection has ended, so that a listener's seat doesn't keep the socket open.
-    stream: RefCell<Option<Rc<TcpStream>>>,
+    stream: RefCell<Option<TcpStream>>,
     limits: Arc<OutboxLimits>,
-    queue: RefCell<Queue>,
+    /// `None` while nothing waits and nothing has for a while, which is how it is for most connections.
+    queue: RefCell<Option<Box<Queue>>>,
+    born: Instant,
+    /// Under which its thread knows it.
+    id: Cell<OutboxId>,
     /// When bytes last came from the client.
     heard_at: Cell<Instant>,
     /// When a frame was last queued for it.
     sent_at: Cell<Instant>,
-    /// When a ping was last queued for it.
-    asked_at: Cell<Instant>,
-    /// Whether a ping of ours waits for its answer.
+    /// Whether it was asked for a sign of life since it was last heard.
     is_asked: Cell<bool>,
-    /// Until the first message has come: by when it must.
-    connect_by: Cell<Option<Instant>>,
+    /// Whether a ping of ours waits for its answer.
+    owes_answer: Cell<bool>,
+    /// Whether the first message has come.
+    is_connected: Cell<bool>,
     /// Whether the flusher has it on its list.
     is_dirty: Cell<bool>,
     /// Wakes the connection's task: the socket refused bytes, or a close was queued.
     changed: Bell,
+    /// What of the client's messages is not answered yet.
+    pub gauge: Gauge,
 }
 
 #[derive(Default)]
@@ -167,25 +174,38 @@ const QUIET: Duration = Duration::from_secs(1);
 impl Outbox {
     /// An outbox that writes to `stream`.
     #[must_use]
-    pub fn new(stream: Rc<TcpStream>, limits: Arc<OutboxLimits>, now: Instant) -> Self {
-        let connect_by = now + limits.connect_timeout;
+    pub fn new(stream: TcpStream, limits: Arc<OutboxLimits>, now: Instant) -> Self {
         Self {
             stream: RefCell::new(Some(stream)),
             limits,
             queue: RefCell::default(),
+            born: now,
+            id: Cell::default(),
             heard_at: Cell::new(now),
             sent_at: Cell::new(now),
-            asked_at: Cell::new(now),
             is_asked: Cell::new(false),
-            connect_by: Cell::new(Some(connect_by)),
+            owes_answer: Cell::new(false),
+            is_connected: Cell::new(false),
             is_dirty: Cell::new(false),
             changed: Bell::default(),
+            gauge: Gauge::default(),
         }
+    }
+
+    /// Its place in the registry of its thread; before it has one, an id that hits nothing.
+    #[must_use]
+    pub fn id(&self) -> OutboxId {
+        self.id.get()
+    }
+
+    pub(super) fn registered(&self, id: OutboxId) {
+        self.id.set(id);
     }
 
     /// Queues a frame; after a close nothing more is taken. Answers whether the flusher must be told of this outbox.
     pub(super) fn push(&self, frame: &Frame, now: Instant) -> bool {
         let mut queue = self.queue.borrow_mut();
+        let queue = queue.get_or_insert_default();
         if queue.closing.is_some() {
             return false;
         }
@@ -204,7 +224,7 @@ impl Outbox {
         let stream = self.stream.borrow();
         let (Some(bytes), Some(stream)) = (frame.whole(), stream.as_ref()) else { return Ok(self.push(frame, now)) };
         let mut queue = self.queue.borrow_mut();
-        if queue.closing.is_some() || !queue.pieces.is_empty() {
+        if queue.as_ref().is_some_and(|queue| queue.closing.is_some() || !queue.pieces.is_empty()) {
             drop(queue);
             return Ok(self.push(frame, now));
         }
@@ -218,6 +238,7 @@ impl Outbox {
             return Ok(false);
         }
         // The flusher asks the socket again, and notes a refusal.
+        let queue = queue.get_or_insert_default();
         queue.put(frame);
         queue.take(written, now);
         Ok(!self.is_dirty.replace(true))
@@ -225,8 +246,8 @@ impl Outbox {
 
     /// Whether a signal would still be fresh when it gets there.
     pub(super) fn takes_signals(&self) -> bool {
-        let queue = self.queue.borrow();
-        queue.refused_since.is_none() || queue.bytes < self.limits.signals_while_below
+        let is_fresh = |queue: &Queue| queue.refused_since.is_none() || queue.bytes < self.limits.signals_while_below;
+        self.queue.borrow().as_deref().is_none_or(is_fresh)
     }
 
     /// Queues the last frame; nothing more is taken. A second close changes nothing, and is answered `None`; the first
@@ -236,6 +257,7 @@ impl Outbox {
     /// has a chance to arrive.
     pub(super) fn close(&self, last: &[Frame], farewell: Farewell, now: Instant, drop_queue: bool) -> Option<bool> {
         let mut queue = self.queue.borrow_mut();
+        let queue = queue.get_or_insert_default();
         if queue.closing.is_some() {
             return None;
         }
@@ -259,6 +281,7 @@ impl Outbox {
         let stream = self.stream.borrow();
         let Some(stream) = stream.as_ref() else { return Ok(()) };
         let mut queue = self.queue.borrow_mut();
+        let Some(queue) = queue.as_deref_mut() else { return Ok(()) };
         while !queue.pieces.is_empty() {
             let written = {
                 let mut slices = [IoSlice::new(&[]); SLICES_MAX];
@@ -299,24 +322,19 @@ impl Outbox {
     ///
     /// # Errors
     /// The socket's, when it is broken.
-    pub fn poll_write_on(
-        &self,
-        stream: &TcpStream,
-        clock: &Clock,
-        task: &mut Context<'_>,
-    ) -> Poll<io::Result<Farewell>> {
+    pub fn poll_write_on(&self, clock: &Clock, task: &mut Context<'_>) -> Poll<io::Result<Farewell>> {
         loop {
-            let (is_refused, closing) = {
-                let queue = self.queue.borrow();
-                (queue.refused_since.is_some(), queue.closing.filter(|_| queue.pieces.is_empty()))
-            };
-            if let Some(closing) = closing {
+            let state = |queue: &Queue| (queue.refused_since.is_some(), queue.closing, queue.pieces.is_empty());
+            let (is_refused, closing, is_empty) = self.queue.borrow().as_deref().map_or((false, None, true), state);
+            if let Some(closing) = closing.filter(|_| is_empty) {
                 return Poll::Ready(Ok(closing.farewell));
             }
             if is_refused {
+                let stream = self.stream.borrow();
+                let Some(stream) = stream.as_ref() else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
                 ready!(stream.poll_write_ready(task))?;
                 self.flush(clock.now())?;
-            } else if self.queue.borrow().closing.is_some() {
+            } else if closing.is_some() {
                 self.flush(clock.now())?;
             } else {
                 ready!(self.changed.poll_rung(task));
@@ -325,42 +343,45 @@ impl Outbox {
     }
 
     /// Notes that a ping is on its way.
-    pub(super) fn asked(&self, now: Instant) {
-        self.asked_at.set(now);
+    pub(super) fn asked(&self) {
         self.is_asked.set(true);
+        self.owes_answer.set(true);
     }
 
     /// The client answers. Whether there was a ping to answer: once for each.
     pub fn is_answered(&self) -> bool {
-        self.is_asked.take()
+        self.owes_answer.take()
     }
 
     /// Notes that bytes came from the client.
     pub fn heard(&self, now: Instant) {
         self.heard_at.set(now);
+        self.is_asked.set(false);
     }
 
     /// Notes that the client is connected, so that the time for its first message no longer runs.
     pub fn connected(&self) {
-        self.connect_by.set(None);
+        self.is_connected.set(true);
     }
 
     /// How the connection ends, once a close was queued.
     #[must_use]
     pub fn farewell(&self) -> Option<Farewell> {
-        self.queue.borrow().closing.map(|closing| closing.farewell)
+        Some(self.queue.borrow().as_ref()?.closing?.farewell)
     }
 
     /// Lets the socket go: the connection has ended.
     pub fn release(&self) {
         self.stream.take();
-        self.queue.borrow_mut().pieces = VecDeque::new();
+        if let Some(queue) = self.queue.borrow_mut().as_mut() {
+            queue.pieces = VecDeque::new();
+        }
     }
 
     /// Cuts the connection with a reset: its close was not read in time.
     pub(super) fn cut(&self) {
         if let Some(stream) = self.stream.borrow().as_ref() {
-            let socket = SockRef::from(&**stream);
+            let socket = SockRef::from(stream);
             // Errors mean that the connection is already gone, which is what is wanted.
             let _ = socket.set_linger(Some(Duration::ZERO));
             let _ = socket.shutdown(Shutdown::Both);
@@ -371,18 +392,16 @@ impl Outbox {
     #[must_use]
     pub fn verdict(&self, now: Instant) -> Verdict {
         self.rest(now);
-        let queue = self.queue.borrow();
-        if let Some(closing) = queue.closing {
-            return if now >= closing.since + self.limits.linger { Verdict::Reset } else { Verdict::Fine };
+        if let Some(queue) = self.queue.borrow().as_deref() {
+            if let Some(closing) = queue.closing {
+                return if now >= closing.since + self.limits.linger { Verdict::Reset } else { Verdict::Fine };
+            }
+            if queue.is_too_slow(&self.limits, now) {
+                return Verdict::TooSlow;
+            }
         }
-        let is_slow = queue.refused_since.is_some_and(|since| now >= since + self.limits.slow_after)
-            && queue.bytes > self.limits.slow_bytes;
-        let is_stalled = queue.accepted_at.is_some_and(|at| now >= at + self.limits.stalled_after);
-        if is_slow || is_stalled || queue.bytes > self.limits.queued_bytes_max {
-            return Verdict::TooSlow;
-        }
-        if let Some(connect_by) = self.connect_by.get() {
-            return if now >= connect_by { Verdict::NoConnect } else { Verdict::Fine };
+        if !self.is_connected.get() {
+            return if now >= self.born + self.limits.connect_timeout { Verdict::NoConnect } else { Verdict::Fine };
         }
         let silent_for = now.saturating_duration_since(self.heard_at.get());
         if silent_for >= self.limits.heartbeat + self.limits.heartbeat_slack {
@@ -390,15 +409,15 @@ impl Outbox {
         }
         // A reader in a busy room is sent much, so that quiet alone would never make it answer: it is asked once.
         let is_quiet = now.saturating_duration_since(self.sent_at.get()) >= self.limits.heartbeat;
-        let is_unheard = silent_for >= self.limits.heartbeat && self.asked_at.get() <= self.heard_at.get();
+        let is_unheard = silent_for >= self.limits.heartbeat && !self.is_asked.get();
         if is_quiet || is_unheard { Verdict::Ping } else { Verdict::Fine }
     }
 
     /// Gives the queue's memory back when nothing came for a while: most connections are quiet most of the time.
     fn rest(&self, now: Instant) {
-        let mut queue = self.queue.borrow_mut();
-        if queue.pieces.is_empty() && now.saturating_duration_since(self.sent_at.get()) >= QUIET {
-            queue.pieces.shrink_to(0);
+        let is_empty = |queue: &mut Box<Queue>| queue.pieces.is_empty() && queue.closing.is_none();
+        if now.saturating_duration_since(self.sent_at.get()) >= QUIET {
+            self.queue.borrow_mut().take_if(is_empty);
         }
     }
 }
@@ -410,6 +429,13 @@ impl Queue {
             self.bytes += piece.len();
             self.pieces.push_back(Piece { bytes: piece.clone(), ends_frame: pieces.peek().is_none() });
         }
+    }
+
+    fn is_too_slow(&self, limits: &OutboxLimits, now: Instant) -> bool {
+        let is_slow =
+            self.refused_since.is_some_and(|since| now >= since + limits.slow_after) && self.bytes > limits.slow_bytes;
+        let is_stalled = self.accepted_at.is_some_and(|at| now >= at + limits.stalled_after);
+        is_slow || is_stalled || self.bytes > limits.queued_bytes_max
     }
 
     /// Throws away all but the rest of a frame that is half written: the other side waits for it.
@@ -443,5 +469,6 @@ impl Queue {
     }
 }
 
+mod reading;
 #[cfg(test)]
 mod tests;

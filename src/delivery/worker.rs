@@ -18,8 +18,9 @@ use crate::protocol::codes::CloseCode;
 use crate::protocol::push;
 use crate::telemetry::metrics::COUNTS;
 
-/// An outbox's place in its thread's registry. An old one hits nothing: the place may be taken, the birth is not.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+/// An outbox's place in its thread's registry. An old one hits nothing: the place may be taken, the birth is not. Nor does
+/// the default, because births begin with one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct OutboxId {
     place: u32,
     birth: u32,
@@ -67,8 +68,12 @@ impl Worker {
     pub fn register(&self, outbox: Rc<Outbox>) -> OutboxId {
         let birth = self.births.get().wrapping_add(1);
         self.births.set(birth);
-        let place = self.outboxes.borrow_mut().insert((birth, outbox));
-        OutboxId { place: u32::try_from(place).unwrap_or(u32::MAX), birth }
+        let mut outboxes = self.outboxes.borrow_mut();
+        let place = outboxes.vacant_entry();
+        let id = OutboxId { place: u32::try_from(place.key()).unwrap_or(u32::MAX), birth };
+        outbox.registered(id);
+        place.insert((birth, outbox));
+        id
     }
 
     /// Lets an outbox go; its id hits nothing from now on.
@@ -115,7 +120,7 @@ impl Worker {
 
     /// Asks for a sign of life, `at_once` or with what is written next.
     pub fn ask(&self, outbox: &Rc<Outbox>, ping: &Frame, now: Instant, at_once: bool) {
-        outbox.asked(now);
+        outbox.asked();
         if at_once {
             // No queue is made for it, which most connections that are asked don't have.
             self.push_through(outbox, ping, now);

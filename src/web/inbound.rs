@@ -58,12 +58,12 @@ const FRAGMENTS_MAX: u32 = 1_024;
 const MESSAGE_TIME_MAX: Duration = Duration::from_secs(30);
 
 impl Inbound {
-    /// A reader of messages up to `message_bytes_max`, that goes on behind `unread`.
+    /// A reader of messages up to `message_bytes_max`.
     #[must_use]
-    pub fn new(unread: &[u8], message_bytes_max: usize) -> Self {
+    pub fn new(message_bytes_max: usize) -> Self {
         Self {
             codec: Codec::new().max_size(message_bytes_max),
-            unread: BytesMut::from(unread),
+            unread: BytesMut::new(),
             partial: None,
             message_bytes_max,
         }
@@ -72,6 +72,12 @@ impl Inbound {
     /// Takes bytes from the socket.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.unread.extend_from_slice(bytes);
+    }
+
+    /// Whether all that was fed was handed out, so that another reader could go on in its place.
+    #[must_use]
+    pub fn is_between_messages(&self) -> bool {
+        self.unread.is_empty() && self.partial.is_none()
     }
 
     /// The next whole message; `None` when more bytes are needed.
@@ -89,9 +95,6 @@ impl Inbound {
                 _ => Violation::Broken,
             })?;
             let Some(frame) = frame else {
-                if self.unread.is_empty() {
-                    self.unread = BytesMut::new();
-                }
                 return Ok(None);
             };
             let whole = match frame {
@@ -179,7 +182,8 @@ mod tests {
     }
 
     fn all(bytes: &[u8]) -> (Vec<Message>, Option<Violation>) {
-        let mut inbound = Inbound::new(bytes, 1_000);
+        let mut inbound = Inbound::new(1_000);
+        inbound.feed(bytes);
         let mut messages = Vec::new();
         loop {
             match inbound.next(&Clock::system()) {
@@ -200,14 +204,14 @@ mod tests {
 
     #[test]
     fn bytes_may_come_one_by_one() {
-        let mut inbound = Inbound::new(&[], 1_000);
+        let mut inbound = Inbound::new(1_000);
         let mut messages = Vec::new();
         for byte in frame(0x81, &[b'x'; 300]) {
             inbound.feed(&[byte]);
             messages.extend(inbound.next(&Clock::system()).unwrap());
         }
         assert_eq!(messages, [Message::Text("x".repeat(300).into())]);
-        assert_eq!(inbound.unread.capacity(), 0, "an idle connection keeps no buffer");
+        assert!(inbound.is_between_messages());
     }
 
     #[test]

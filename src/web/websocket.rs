@@ -5,10 +5,10 @@
 //! blocks, and dies with its connection. After the handshake the socket is taken over; a small task per connection
 //! reads messages for the session, and the outbox writes.
 
-use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -19,16 +19,15 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 use bytes::Bytes;
-use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::identity;
 use super::inbound::{Inbound, Message, Violation};
 use super::takeover::Takeover;
 use crate::actors::limits::Arrival;
-use crate::actors::session::{Client, ConnectionEnded, Gauge, Incoming, Session, SessionAddr, Unreadable};
+use crate::actors::session::{Client, ConnectionEnded, Incoming, Session, SessionAddr, Unreadable};
 use crate::actors::{Admitted, WorkerContext};
-use crate::delivery::{Farewell, Frame, Outbox, OutboxId};
+use crate::delivery::{Farewell, Frame, Outbox};
 use crate::domain::presence::Device;
 use crate::protocol::codes::CloseCode;
 use crate::protocol::{Refusal, command};
@@ -38,13 +37,6 @@ pub const SUBPROTOCOL: &str = "copresence.v1";
 
 /// The version of RFC 6455.
 const VERSION: &str = "13";
-
-/// Reads go through one buffer per thread: idle connections keep none.
-const READ_BYTES: usize = 64 << 10;
-
-thread_local! {
-    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
-}
 
 /// Registers the route.
 pub fn configure(config: &mut web::ServiceConfig) {
@@ -86,8 +78,7 @@ async fn upgrade(request: HttpRequest, context: web::ThinData<Rc<WorkerContext>>
     let name_is_ours = identity::name_is_ours(request.headers(), &context.node.config.server.origins);
     let client = Client { address, device, name_is_ours };
     let takeover = Takeover::new(move |stream, unread| {
-        let connection = Connection::begin(context, stream, client, arrival, Some(guest));
-        actix_rt::spawn(connection.run(unread));
+        actix_rt::spawn(Connection::begin(context, stream, &unread, client, arrival, Some(guest)));
     });
     takeover.into_response(response.finish())
 }
@@ -96,62 +87,82 @@ async fn upgrade(request: HttpRequest, context: web::ThinData<Rc<WorkerContext>>
 /// needed in it is boxed when it is.
 struct Connection {
     context: Rc<WorkerContext>,
-    stream: Rc<TcpStream>,
     outbox: Rc<Outbox>,
-    id: OutboxId,
-    gauge: Rc<Gauge>,
     session: SessionAddr,
     /// Whether the session knows how the connection ended.
-    has_told: Cell<bool>,
+    has_told: bool,
     /// A close is on its way, and what still comes is not for the session.
-    is_deaf: Cell<bool>,
+    is_deaf: bool,
+    /// While something was read that is no whole message, or that the session has no room for.
+    unread: Option<Box<Unread>>,
     /// Lets another connection in when this one has ended; tests admit nobody.
     _guest: Option<Admitted>,
+}
+
+/// What was read and not handed on.
+struct Unread {
+    inbound: Inbound,
+    /// A message that waits until there is room for it.
+    held: Option<Message>,
+}
+
+/// The task of a connection. Written by hand, because an `async fn` keeps what it is handed twice.
+enum Running {
+    Serving(Connection),
+    Ending(Pin<Box<dyn Future<Output = ()>>>),
+    Over,
+}
+
+impl Future for Running {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<()> {
+        if let Self::Serving(connection) = &mut *self {
+            let ended = ready!(connection.poll(task));
+            if let Self::Serving(connection) = std::mem::replace(&mut *self, Self::Over) {
+                *self = Self::Ending(Box::pin(connection.end(ended)));
+            }
+        }
+        match &mut *self {
+            Self::Ending(ending) => ending.as_mut().poll(task),
+            _ => Poll::Ready(()),
+        }
+    }
 }
 
 impl Connection {
     fn begin(
         context: Rc<WorkerContext>,
         stream: TcpStream,
+        unread: &Bytes,
         client: Client,
         arrival: Arrival,
         guest: Option<Admitted>,
-    ) -> Self {
-        let stream = Rc::new(stream);
+    ) -> Running {
         let limits = Arc::clone(&context.node.outbox_limits);
-        let outbox = Rc::new(Outbox::new(Rc::clone(&stream), limits, context.node.clock.now()));
-        let id = context.worker.register(Rc::clone(&outbox));
-        let gauge = Rc::new(Gauge::default());
-        let session = Session::start_here(&context, Rc::clone(&outbox), id, Rc::clone(&gauge), client, arrival);
-        Self {
-            context,
-            stream,
-            outbox,
-            id,
-            gauge,
-            session,
-            has_told: Cell::new(false),
-            is_deaf: Cell::new(false),
-            _guest: guest,
+        let outbox = Rc::new(Outbox::new(stream, limits, context.node.clock.now()));
+        let _ = context.worker.register(Rc::clone(&outbox));
+        let session = Session::start_here(&context, Rc::clone(&outbox), client, arrival);
+        let mut connection =
+            Self { context, outbox, session, has_told: false, is_deaf: false, unread: None, _guest: guest };
+        if !unread.is_empty() {
+            connection.feed(unread);
         }
+        Running::Serving(connection)
     }
 
-    async fn run(self, unread: Bytes) {
-        let clock = &self.context.node.clock;
-        let mut inbound = Inbound::new(&unread, self.context.node.config.limits.message_bytes * 4);
-        drop(unread);
-        // One future of a few words: two of them side by side would each keep what they wait with.
-        let mut held = None;
-        let ended = poll_fn(|task| {
-            if let Poll::Ready(ended) = self.poll_messages(&mut inbound, &mut held, task) {
-                return Poll::Ready(ended);
-            }
-            self.outbox.poll_write_on(&self.stream, clock, task).map(|written| match written {
-                Ok(farewell) => Ended::ByUs(farewell),
-                Err(_) => Ended::Broken,
-            })
+    /// One future of a few words: two of them side by side would each keep what they wait with.
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Ended> {
+        if let Poll::Ready(ended) = self.poll_messages(task) {
+            return Poll::Ready(ended);
+        }
+        self.outbox.poll_write_on(&self.context.node.clock, task).map(|written| match written {
+            Ok(farewell) => Ended::ByUs(farewell),
+            Err(_) => Ended::Broken,
         })
-        .await;
+    }
+
+    async fn end(mut self, ended: Ended) {
         let farewell = match ended {
             Ended::ByUs(farewell) | Ended::ByClient(farewell) => farewell,
             Ended::Broken => self.outbox.farewell().unwrap_or(Farewell::Lost),
@@ -159,43 +170,39 @@ impl Connection {
         self.tell_end(farewell);
         match ended {
             // Our close waits for the client's, so that a reset does not eat the code.
-            Ended::ByUs(_) => Box::pin(self.discard_until_closed(inbound)).await,
+            Ended::ByUs(_) => self.discard_until_closed().await,
             Ended::ByClient(_) => {
-                let writing = poll_fn(|task| self.outbox.poll_write_on(&self.stream, clock, task));
+                let writing = poll_fn(|task| self.outbox.poll_write_on(&self.context.node.clock, task));
                 let linger = self.context.node.outbox_limits.linger;
-                let _ = Box::pin(tokio::time::timeout(linger, writing)).await;
+                let _ = tokio::time::timeout(linger, writing).await;
             }
             Ended::Broken => {}
         }
     }
 
-    fn tell_end(&self, farewell: Farewell) {
-        if !self.has_told.replace(true) {
+    fn tell_end(&mut self, farewell: Farewell) {
+        if !std::mem::replace(&mut self.has_told, true) {
             self.session.do_send(ConnectionEnded { farewell });
         }
     }
 
-    /// Reads messages for the session until the connection ends. `held` is one that waits until there is room for it.
-    fn poll_messages(&self, inbound: &mut Inbound, held: &mut Option<Message>, task: &mut Context<'_>) -> Poll<Ended> {
-        let node = &self.context.node;
-        while !self.is_deaf.get() {
-            let message = match held.take() {
-                Some(message) => Some(message),
-                None => match inbound.next(&node.clock) {
-                    Ok(message) => message,
-                    Err(violation) => {
-                        self.context.worker.end(&self.outbox, close_code(violation));
-                        // The writer reports the end when the close is on its way.
-                        self.is_deaf.set(true);
-                        break;
-                    }
-                },
+    /// Reads messages for the session until the connection ends.
+    fn poll_messages(&mut self, task: &mut Context<'_>) -> Poll<Ended> {
+        while !self.is_deaf {
+            let message = match self.next() {
+                Ok(message) => message,
+                Err(violation) => {
+                    self.context.worker.end(&self.outbox, close_code(violation));
+                    // The writer reports the end when the close is on its way.
+                    self.is_deaf = true;
+                    break;
+                }
             };
             if let Some(message) = message {
                 let is_for_session = matches!(message, Message::Text(_) | Message::Binary);
                 // Backpressure: a session that has enough to do is not read from, down to the client's own socket.
-                if is_for_session && self.gauge.poll_room(task).is_pending() {
-                    *held = Some(message);
+                if is_for_session && self.outbox.gauge.poll_room(task).is_pending() {
+                    self.unread().held = Some(message);
                     return Poll::Pending;
                 }
                 if let Some(ended) = self.take(message) {
@@ -203,16 +210,44 @@ impl Connection {
                 }
                 continue;
             }
-            match ready!(self.poll_some(task, |bytes| inbound.feed(bytes))) {
+            match ready!(self.poll_some(task)) {
                 Ok(0) | Err(_) => return Poll::Ready(Ended::Broken),
-                Ok(_) => self.outbox.heard(node.clock.now()),
+                Ok(_) => self.outbox.heard(self.context.node.clock.now()),
             }
         }
         Poll::Pending
     }
 
+    /// The next message of what was read.
+    fn next(&mut self) -> Result<Option<Message>, Violation> {
+        let Some(unread) = &mut self.unread else { return Ok(None) };
+        if let Some(held) = unread.held.take() {
+            return Ok(Some(held));
+        }
+        let message = unread.inbound.next(&self.context.node.clock)?;
+        if message.is_none() && unread.inbound.is_between_messages() {
+            self.unread = None;
+        }
+        Ok(message)
+    }
+
+    fn unread(&mut self) -> &mut Unread {
+        let message_bytes_max = self.context.node.config.limits.message_bytes * 4;
+        self.unread.get_or_insert_with(|| Box::new(Unread { inbound: Inbound::new(message_bytes_max), held: None }))
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.unread().inbound.feed(bytes);
+    }
+
+    /// Reads some more.
+    fn poll_some(&mut self, task: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let outbox = Rc::clone(&self.outbox);
+        outbox.poll_read(task, |bytes| self.feed(bytes))
+    }
+
     /// Hands one message on; answers the end if it is one.
-    fn take(&self, message: Message) -> Option<Ended> {
+    fn take(&mut self, message: Message) -> Option<Ended> {
         match message {
             // What answers our ping tells nothing but that the client lives, which was noted as it was read.
             Message::Text(text) if text == command::PONG && self.outbox.is_answered() => {}
@@ -235,52 +270,34 @@ impl Connection {
     }
 
     /// Posts a letter to the session. The gauge bounds how many wait there.
-    fn deliver<M>(&self, letter: M)
+    fn deliver<M>(&mut self, letter: M)
     where
         M: actix::Message<Result = ()> + Send + 'static,
         Session: Handler<M>,
     {
-        self.gauge.taken();
+        self.outbox.gauge.taken();
         match self.session.try_send(letter) {
             Ok(()) => {}
             Err(SendError::Full(letter)) => self.session.do_send(letter),
             // The session died; its connection must not go on deaf. It comes back by its secret and its cursors.
             Err(SendError::Closed(_)) => {
                 self.context.worker.end(&self.outbox, CloseCode::Restarting);
-                self.is_deaf.set(true);
-            }
-        }
-    }
-
-    fn poll_some(&self, task: &mut Context<'_>, mut take: impl FnMut(&[u8])) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.stream.poll_read_ready(task))?;
-            let read: io::Result<usize> = READ_BUFFER.with_borrow_mut(|buffer| {
-                let read = self.stream.try_read(buffer)?;
-                take(&buffer[..read]);
-                if read < buffer.len() {
-                    // That was all there is, and more is an edge of its own: asking again would be a system call for nothing.
-                    let _ = self.stream.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
-                }
-                Ok(read)
-            });
-            match read {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                read => return Poll::Ready(read),
+                self.is_deaf = true;
             }
         }
     }
 
     /// Reads on until the client's close or the end of its stream. A client that has answered the close waits for ours
     /// of the socket before it tells its page (RFC 6455, 7.1.1), so nothing is gained by reading on behind it.
-    async fn discard_until_closed(&self, mut inbound: Inbound) {
-        let clock = &self.context.node.clock;
+    async fn discard_until_closed(&mut self) {
+        // The sweep cuts it anyway; this is the same bound, without waiting for the next sweep.
+        let bound = self.context.node.outbox_limits.linger + Duration::from_millis(50);
         let discarding = async {
             loop {
-                match inbound.next(clock) {
+                match self.next() {
                     Ok(Some(Message::Close(_))) => return,
                     Ok(Some(_)) => {}
-                    Ok(None) => match poll_fn(|task| self.poll_some(task, |bytes| inbound.feed(bytes))).await {
+                    Ok(None) => match poll_fn(|task| self.poll_some(task)).await {
                         Ok(1..) => {}
                         _ => return,
                     },
@@ -288,10 +305,8 @@ impl Connection {
                     Err(_) => break,
                 }
             }
-            while matches!(poll_fn(|task| self.poll_some(task, |_| {})).await, Ok(1..)) {}
+            while matches!(poll_fn(|task| self.outbox.poll_read(task, |_| {})).await, Ok(1..)) {}
         };
-        // The sweep cuts it anyway; this is the same bound, without waiting for the next sweep.
-        let bound = self.context.node.outbox_limits.linger + Duration::from_millis(50);
         let _ = tokio::time::timeout(bound, discarding).await;
     }
 }
@@ -300,7 +315,7 @@ impl Drop for Connection {
     /// However its task ends, by a panic too: a session never outlives its connection, or others would see a ghost.
     fn drop(&mut self) {
         self.tell_end(Farewell::Lost);
-        self.context.worker.forget(self.id);
+        self.context.worker.forget(self.outbox.id());
         self.outbox.release();
     }
 }
@@ -360,7 +375,7 @@ mod tests {
         }
         let task = actix_rt::spawn({
             let context = Rc::clone(context);
-            async move { Connection::begin(context, stream, client, arrival, None).run(unread.into()).await }
+            async move { Connection::begin(context, stream, &unread.into(), client, arrival, None).await }
         });
         let mut heard = Vec::new();
         while !String::from_utf8_lossy(&heard).contains(r#""type":"joined""#) {

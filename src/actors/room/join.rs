@@ -4,7 +4,7 @@
 //! in one handler again, page and tail are put together. More than a page: the reader is not attached and asks again, so
 //! a slow one catches up at its own pace and the room keeps nothing for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix::prelude::*;
 
@@ -34,12 +34,26 @@ pub struct Participant {
     pub outbox: OutboxId,
     /// Who is behind it.
     pub user: Arc<User>,
-    /// Its name as the author of entries, as JSON.
-    pub from: Arc<str>,
-    /// Under whose name its keys count.
-    pub publisher: Arc<str>,
     /// What it runs on.
     pub device: Device,
+    /// See [`from`](Self::from); made when it is first asked for, because most only listen.
+    pub from: OnceLock<Arc<str>>,
+    /// See [`publisher`](Self::publisher).
+    pub publisher: OnceLock<Arc<str>>,
+}
+
+impl Participant {
+    /// Its name as the author of entries, as JSON.
+    #[must_use]
+    pub fn from(&self) -> Arc<str> {
+        Arc::clone(self.from.get_or_init(|| push::from_member(&self.user.id, &self.session)))
+    }
+
+    /// Under whose name its keys count.
+    #[must_use]
+    pub fn publisher(&self) -> Arc<str> {
+        Arc::clone(self.publisher.get_or_init(|| format!("user:{}", self.user.id).into()))
+    }
 }
 
 /// A session wants to be in the room.

@@ -48,9 +48,9 @@ impl Handler<Publish> for Room {
                 .refuse(Refusal::unavailable("the room is far behind with its readers").after(Duration::from_secs(1)));
         }
         let Publish { kind, body, if_offset, .. } = publish;
-        let key = publish.key.map(|key| DedupeKey { publisher: Arc::clone(&seat.who.publisher), key });
+        let key = publish.key.map(|key| DedupeKey { publisher: seat.who.publisher(), key });
         let redaction = self.redaction.clone();
-        let entry = ToAppend { kind, from: Arc::clone(&seat.who.from), body, key, if_offset };
+        let entry = ToAppend { kind, from: seat.who.from(), body, key, if_offset };
         self.append(entry, move |result| asker.answer(Outcome::Appended(result, redaction)));
     }
 }

@@ -102,10 +102,10 @@ impl Session {
     pub(super) fn watch_deadlines(&mut self) {
         let (addr, alarms) = (Arc::clone(&self.addr), Rc::clone(&self.context.alarms));
         let Some(open) = self.open() else { return };
-        let expiry = open.expiry.map(|expiry| expiry.warn_at.unwrap_or(expiry.end_at));
+        let expiry = open.expiry.as_deref().map(|expiry| expiry.warn_at.unwrap_or(expiry.end_at));
         let earliest = open.waiting.values().map(|waiting| waiting.deadline).chain(expiry).min();
         if let Some(at) = earliest.filter(|at| open.alarm.as_ref().is_none_or(|set| *at < set.key.0)) {
-            open.alarm = Some(alarms.set(at, &addr));
+            open.alarm = Some(Box::new(alarms.set(at, &addr)));
         }
     }
 

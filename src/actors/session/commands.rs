@@ -58,9 +58,9 @@ impl Session {
             Command::Refresh { token } => self.refresh(id.as_ref(), &token),
             Command::Ping => match &id {
                 Some(id) => self.reply(&push::pong(id)),
-                None => self.gauge.answered(),
+                None => self.outbox.gauge.answered(),
             },
-            Command::Pong | Command::Connect(_) => self.gauge.answered(),
+            Command::Pong | Command::Connect(_) => self.outbox.gauge.answered(),
         }
     }
 
@@ -154,14 +154,14 @@ impl Session {
     }
 
     fn leave(&mut self, id: Option<&CommandId>, room: &RoomName) {
-        let (hub, outbox) = (self.context.hub.clone(), self.outbox_id);
+        let (hub, outbox) = (self.context.hub.clone(), self.outbox.id());
         let Some(open) = self.open() else { return };
         let located = open.rooms.remove(room).and_then(|slot| slot.located);
         let Some(located) = located else { return self.ok(id) };
-        let (session, generation) = (open.opened.session.clone(), open.opened.generation);
+        let (session, generation) = (open.who.session.clone(), open.who.generation);
         let last = id.map(|id| Frame::text(&push::ok(id)));
         located.addr.do_send(Leave { session, generation, last, hub, outbox });
-        self.gauge.answered();
+        self.outbox.gauge.answered();
     }
 
     fn publish(&mut self, id: Option<CommandId>, publish: Publish, ctx: &mut Context<Self>) {
@@ -207,8 +207,8 @@ impl Session {
             waiting.writing = Some(room.clone());
         }
         let letter = RoomPublish {
-            session: open.opened.session.clone(),
-            generation: open.opened.generation,
+            session: open.who.session.clone(),
+            generation: open.who.generation,
             asker: Asker::new(&addr, ticket),
             kind: written.kind,
             body: written.body,
@@ -240,7 +240,7 @@ impl Session {
         match (id, refused) {
             (Some(_), Some(refusal)) => self.refuse(id, &refusal),
             // Refused signals without an id vanish, as any signal may.
-            (None, Some(_)) => self.gauge.answered(),
+            (None, Some(_)) => self.outbox.gauge.answered(),
             (_, None) => self.ok(id),
         }
     }
@@ -252,8 +252,8 @@ impl Session {
         }
         let Some(open) = self.open() else { return };
         let letter = || SetPresence {
-            session: open.opened.session.clone(),
-            generation: open.opened.generation,
+            session: open.who.session.clone(),
+            generation: open.who.generation,
             change: change.clone(),
         };
         let rooms: Vec<_> = match room {
@@ -281,7 +281,7 @@ impl Session {
             return self.refuse(id.as_ref(), &Refusal::forbidden("this user may not read this room's history"));
         }
         // Without an id nobody would hear the answer.
-        let Some(id) = id else { return self.gauge.answered() };
+        let Some(id) = id else { return self.outbox.gauge.answered() };
         let ticket = open.wait(Some(id.clone()), None, now);
         let reader = open.reader.clone();
         self.watch_deadlines();
@@ -423,7 +423,7 @@ impl Handler<JoinDone> for Session {
     fn handle(&mut self, done: JoinDone, ctx: &mut Self::Context) {
         let Some(waiting) = self.open().and_then(|open| open.waiting.remove(&done.ticket)) else { return };
         if !waiting.is_unasked {
-            self.gauge.answered();
+            self.outbox.gauge.answered();
         }
         if let Some(room) = waiting.joining {
             self.join_ended(&room, done.ticket, Some(done.is_in), ctx);
@@ -470,7 +470,7 @@ impl Handler<Answered> for Session {
         };
         match text {
             Some(text) => self.reply(&text),
-            None => self.gauge.answered(),
+            None => self.outbox.gauge.answered(),
         }
         if let Some(room) = written {
             self.write_ended(&room, ctx);

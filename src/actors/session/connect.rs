@@ -1,6 +1,6 @@
 //! From a stranger to a session: `connect`, `refresh`, and the end of a token.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::few::Few;
 use super::inbox::{Me, me_of};
 use super::quota::Quota;
-use super::{Expiry, Open, Phase, Session};
+use super::{Expiry, IN_FLIGHT_MAX, Open, Phase, Session};
 use crate::actors::directory::{OpenSession, Opened};
 use crate::actors::limits::too_fast;
 use crate::actors::room::join::{Leave, Participant};
@@ -20,6 +20,7 @@ use crate::bridge::users::Remember;
 use crate::delivery::{Farewell, Frame};
 use crate::domain::cursor::Cursor;
 use crate::domain::grants::Right;
+use crate::domain::ids::SessionId;
 use crate::domain::limits::Kind;
 use crate::protocol::codes::{CloseCode, ErrorCode};
 use crate::protocol::command::{CommandId, Connect, Hidden};
@@ -63,7 +64,7 @@ impl Session {
                 return self.close(code);
             }
         };
-        self.arrival.connected();
+        let Some(address) = self.arrival.connected() else { return };
         let user = self.node().limits.user(&admitted.identity.tenant, &admitted.identity.user.id);
         if let Err(refused) = user.take(Kind::Connect, 1) {
             self.audit_denied(&admitted.identity, "connect", ErrorCode::RateLimited);
@@ -71,7 +72,8 @@ impl Session {
             let pause = self.node().config.limits.pause.max(refused.wait);
             return self.close_for(CloseCode::RateLimited, pause);
         }
-        let quota = Quota::new(self.node().limits.session(), user, Arc::clone(&self.arrival.address));
+        let network = address.network;
+        let quota = Quota::new(self.node().limits.session(), user, address);
         self.phase = Phase::Connecting;
         // A guest who brought no token was drawn a moment ago, so there is nothing to read of them.
         let is_new = connect.token.is_none() && connect.since.is_none();
@@ -80,7 +82,7 @@ impl Session {
         let open = OpenSession {
             secret: connect.secret.as_ref().map(|secret| secret.expose().to_owned()),
             user: admitted.identity.key(),
-            network: self.arrival.address.network,
+            network,
             addr: Arc::clone(&self.addr),
             reply,
         };
@@ -117,16 +119,18 @@ impl Session {
         let node = Arc::clone(self.node());
         let Admitted { identity, guest_token } = admitted;
         let reader = identity.reader();
-        let who = self.participant(&identity, &opened);
+        let who = self.participant(&identity, opened.session, opened.generation);
         let open = Open {
             node,
             me: Me::Behind,
             identity,
-            opened,
+            secret: opened.secret,
+            is_resumed: opened.resumed,
+            has_inbox: opened.is_inbox_open,
             who,
             rooms: Few::default(),
             waiting: Few::default(),
-            behind_writes: Few::default(),
+            behind_writes: None,
             last_ticket: 0,
             alarm: None,
             expiry: None,
@@ -174,12 +178,12 @@ impl Session {
         let text = connected(id, &open, guest_token, me);
         open.remember();
         let (tenant, user) = (&open.identity.tenant, &open.identity.user.id);
-        let session = (&open.opened.session, open.opened.resumed);
+        let session = (&open.who.session, open.is_resumed);
         open.node.audit.connected((tenant, user), self.client.address, session, open.identity.is_guest);
-        let is_inbox_open = open.opened.is_inbox_open;
+        let is_inbox_open = open.has_inbox;
         self.phase = Phase::Open(Box::new(open));
         self.outbox.connected();
-        self.gauge.open();
+        self.outbox.gauge.open(IN_FLIGHT_MAX);
         self.reply(&text);
         self.watch_expiry();
         self.enter_when_worth_it(welcomed, is_inbox_open, ctx);
@@ -215,18 +219,18 @@ impl Session {
             let expires = self.open().and_then(|open| open.identity.expires);
             self.say(&push::refreshed(id, expires));
         }
-        self.gauge.answered();
+        self.outbox.gauge.answered();
     }
 
     fn leave_forbidden_rooms(&mut self) {
-        let (hub, outbox) = (self.context.hub.clone(), self.outbox_id);
+        let (hub, outbox) = (self.context.hub.clone(), self.outbox.id());
         let Some(open) = self.open() else { return };
-        let Open { rooms, identity, opened, .. } = open;
+        let Open { rooms, identity, who, .. } = open;
         rooms.retain(|room, slot| {
             let is_allowed = room.is_personal() || identity.grants.allow(room, Right::Join);
             if let (false, Some(located)) = (is_allowed, &slot.located) {
                 let last = Some(Frame::text(&push::left(room, ErrorCode::Forbidden)));
-                let (session, generation) = (opened.session.clone(), opened.generation);
+                let (session, generation) = (who.session.clone(), who.generation);
                 located.addr.do_send(Leave { session, generation, last, hub: hub.clone(), outbox });
             }
             is_allowed
@@ -241,30 +245,30 @@ impl Session {
             return;
         }
         for located in open.rooms.values().filter_map(|slot| slot.located.as_ref()) {
-            let (session, generation) = (open.opened.session.clone(), open.opened.generation);
+            let (session, generation) = (open.who.session.clone(), open.who.generation);
             located.addr.do_send(NewReader { session, generation, reader: reader.clone() });
         }
     }
 
     /// Who this connection is to its rooms.
-    fn participant(&self, identity: &Identity, opened: &Opened) -> Arc<Participant> {
+    fn participant(&self, identity: &Identity, session: SessionId, generation: u64) -> Arc<Participant> {
         Arc::new(Participant {
-            session: opened.session.clone(),
-            generation: opened.generation,
+            session,
+            generation,
             hub: self.context.hub.clone(),
-            outbox: self.outbox_id,
+            outbox: self.outbox.id(),
             user: Arc::clone(&identity.user),
-            from: push::from_member(&identity.user.id, &opened.session),
-            publisher: format!("user:{}", identity.user.id).into(),
             device: self.client.device,
+            from: OnceLock::new(),
+            publisher: OnceLock::new(),
         })
     }
 
     /// A newer token may tell of another name; joins from now on bring it along.
     fn rename(&mut self) {
         let Some(open) = self.open() else { return };
-        let (identity, opened) = (open.identity.clone(), open.opened.clone());
-        let who = self.participant(&identity, &opened);
+        let (identity, session, generation) = (open.identity.clone(), open.who.session.clone(), open.who.generation);
+        let who = self.participant(&identity, session, generation);
         if let Some(open) = self.open() {
             open.who = who;
         }
@@ -274,10 +278,11 @@ impl Session {
     fn watch_expiry(&mut self) {
         let (now, wall) = (self.node().clock.now(), self.node().clock.wall());
         let Some(open) = self.open() else { return };
-        open.expiry = remaining(&open.identity, wall.0).map(|left| Expiry {
+        let expiry = |left: Duration| Expiry {
             warn_at: Some(now + left.saturating_sub(EXPIRING_AHEAD)),
             end_at: now + left + LEEWAY,
-        });
+        };
+        open.expiry = remaining(&open.identity, wall.0).map(expiry).map(Box::new);
         self.watch_deadlines();
     }
 
@@ -306,17 +311,17 @@ impl Open {
 
 /// The reply to a `connect` that opened a session.
 fn connected(id: Option<&CommandId>, open: &Open, guest_token: Option<&str>, me: push::Me<'_>) -> String {
-    let Open { node, identity, opened, .. } = open;
+    let Open { node, identity, .. } = open;
     let limits = &node.config.limits;
     push::connected(&push::Connected {
         id,
-        session: &opened.session,
-        secret: opened.secret.as_str(),
+        session: &open.who.session,
+        secret: &open.secret.to_text(),
         user: &identity.user,
         tenant: &identity.tenant,
         node: &node.config.server.node,
         heartbeat: node.config.session.heartbeat,
-        resumed: opened.resumed,
+        resumed: open.is_resumed,
         me,
         limits: push::Limits {
             message_bytes: limits.message_bytes,

@@ -23,8 +23,8 @@ impl<K: Eq, V> Few<K, V> {
         self.place(key).map(|place| &mut self.0[place].1)
     }
 
-    pub(super) fn contains(&self, key: &K) -> bool {
-        self.place(key).is_some()
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Puts `value` in the place of what was there.

@@ -114,8 +114,8 @@ impl Session {
         let asker = Asker::new(&addr, ticket);
         let order = Order {
             tenant: open.identity.tenant.clone(),
-            from: Arc::clone(&open.who.from),
-            publisher: Arc::clone(&open.who.publisher),
+            from: open.who.from(),
+            publisher: open.who.publisher(),
             audit: open.draft(address, Act::Notify, Facts::new()),
             notify,
             done: Box::new(move |placed| asker.answer(Outcome::Notified(placed))),
@@ -184,7 +184,7 @@ impl Session {
         let audit = open.draft_of_change(address, &change);
         let change = ChangeInbox {
             log: open.own_log(),
-            from: Arc::clone(&open.who.from),
+            from: open.who.from(),
             at,
             change,
             epoch,
@@ -210,7 +210,7 @@ impl Session {
             return;
         }
         let now = self.node().clock.now();
-        let Some(id) = id else { return self.gauge.answered() };
+        let Some(id) = id else { return self.outbox.gauge.answered() };
         let Some(open) = self.open() else { return };
         let log = open.own_log();
         let ticket = open.wait(Some(id.clone()), None, now);

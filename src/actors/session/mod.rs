@@ -10,7 +10,7 @@
 //!      └── outbox ◀── replies ┘
 //! ```
 //!
-//! What a session has taken from its connection and not answered is bounded by its [`Gauge`]; beyond it the connection
+//! What a session has taken from its connection and not answered is bounded by its [`Gauge`](crate::delivery::Gauge); beyond it the connection
 //! is not read. Every command that waits for somebody else has a deadline.
 
 use std::collections::VecDeque;
@@ -23,7 +23,7 @@ use actix::prelude::*;
 use bytestring::ByteString;
 use tokio::sync::oneshot;
 
-use super::directory::{Opened, SessionEnded};
+use super::directory::{Secret, SessionEnded};
 use super::limits::Arrival;
 use super::room::Gone;
 use super::room::join::{Join, Participant};
@@ -31,7 +31,7 @@ use super::{Node, WorkerContext};
 use crate::auth::Identity;
 use crate::bridge::inbox::{InboxChanged, InboxError, Placed};
 use crate::bridge::{AppendError, Appended};
-use crate::delivery::{Farewell, Frame, Outbox, OutboxId};
+use crate::delivery::{Farewell, Frame, Outbox};
 use crate::domain::cursor::Cursor;
 use crate::domain::ids::RoomName;
 use crate::domain::presence::Device;
@@ -46,8 +46,8 @@ mod asker;
 mod audit;
 mod commands;
 mod connect;
+mod faults;
 mod few;
-mod gauge;
 mod inbox;
 mod order;
 mod quota;
@@ -56,9 +56,8 @@ mod slot;
 pub use alarms::Alarms;
 use alarms::SetAlarm;
 pub use asker::Asker;
+use faults::Faults;
 use few::Few;
-pub use gauge::Gauge;
-use gauge::IN_FLIGHT_MAX;
 pub use inbox::InboxOpen;
 use inbox::Me;
 use quota::Quota;
@@ -160,11 +159,9 @@ pub struct Client {
 
 /// A command that waits for somebody else for so long is answered `unavailable`.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// So many unreadable messages within [`UNREADABLE_TIME`] are no accident.
-const UNREADABLE_MAX: usize = 10;
-const UNREADABLE_TIME: Duration = Duration::from_mins(1);
-/// Errors without an id that a session hears in a second.
-const BARE_ERRORS_MAX: u32 = 10;
+
+/// Commands of one session under way at once.
+const IN_FLIGHT_MAX: u32 = 64;
 
 /// The address of a session. Cloning shares it: one of its own for each command would be two allocations more.
 pub type SessionAddr = Arc<Addr<Session>>;
@@ -174,13 +171,11 @@ pub struct Session {
     addr: SessionAddr,
     context: Rc<WorkerContext>,
     outbox: Rc<Outbox>,
-    outbox_id: OutboxId,
-    gauge: Rc<Gauge>,
     client: Client,
     arrival: Arrival,
     phase: Phase,
-    unreadable: VecDeque<Instant>,
-    bare_errors: (Option<Instant>, u32),
+    /// What the client did wrong, if it did.
+    faults: Option<Box<Faults>>,
     /// The user's own room was opened since this session was registered.
     is_stirred: bool,
 }
@@ -196,21 +191,29 @@ enum Phase {
     Closing,
 }
 
+/// Commands that wait for writes, by room. Boxed where it is kept, for most sessions have none.
+type BehindWrites = Few<RoomName, VecDeque<Understood>>;
+
 /// What a connected session has. Dropping it tells rooms and Directory that the connection is gone.
 struct Open {
     node: Arc<Node>,
     identity: Identity,
-    opened: Opened,
+    secret: Secret,
+    /// Whether the session was taken up.
+    is_resumed: bool,
+    /// Whether the user's own room was open then.
+    has_inbox: bool,
     /// Who this is to its rooms.
     who: Arc<Participant>,
     rooms: Few<RoomName, Slot>,
     waiting: Few<u64, Waiting>,
     /// What waits for writes of this session's, by room.
-    behind_writes: Few<RoomName, VecDeque<Understood>>,
+    behind_writes: Option<Box<BehindWrites>>,
     last_ticket: u64,
     /// The alarm that is set for the earliest of what it waits for.
-    alarm: Option<SetAlarm>,
-    expiry: Option<Expiry>,
+    alarm: Option<Box<SetAlarm>>,
+    /// Guests have none.
+    expiry: Option<Box<Expiry>>,
     quota: Quota,
     reader: Reader,
     /// Where it is in its user's own room.
@@ -246,8 +249,6 @@ impl Session {
     pub fn start_here(
         context: &Rc<WorkerContext>,
         outbox: Rc<Outbox>,
-        outbox_id: OutboxId,
-        gauge: Rc<Gauge>,
         client: Client,
         arrival: Arrival,
     ) -> SessionAddr {
@@ -257,13 +258,10 @@ impl Session {
             addr: Arc::clone(&addr),
             context: Rc::clone(context),
             outbox,
-            outbox_id,
-            gauge,
             client,
             arrival,
             phase: Phase::Fresh,
-            unreadable: VecDeque::new(),
-            bare_errors: (None, 0),
+            faults: None,
             is_stirred: false,
         };
         actor.run(session);
@@ -325,7 +323,7 @@ impl Session {
     /// Queues a message for the client and closes the gap it leaves in the gauge.
     fn reply(&mut self, text: &str) {
         self.say(text);
-        self.gauge.answered();
+        self.outbox.gauge.answered();
     }
 
     fn say(&self, text: &str) {
@@ -338,7 +336,7 @@ impl Session {
         if let Some(id) = id {
             self.say(&push::ok(id));
         }
-        self.gauge.answered();
+        self.outbox.gauge.answered();
     }
 
     /// Answers a command that was not done. Without an id at most ten a second are told.
@@ -346,26 +344,17 @@ impl Session {
         if id.is_some() || self.may_tell_bare_error() {
             self.say(&push::error(id, refusal));
         }
-        self.gauge.answered();
+        self.outbox.gauge.answered();
     }
 
     fn may_tell_bare_error(&mut self) -> bool {
         let now = self.node().clock.now();
-        let (since, told) = &mut self.bare_errors;
-        if since.is_none_or(|since| now.saturating_duration_since(since) >= Duration::from_secs(1)) {
-            (*since, *told) = (Some(now), 0);
-        }
-        *told += 1;
-        *told <= BARE_ERRORS_MAX
+        self.faults.get_or_insert_default().may_tell_bare_error(now)
     }
 
     fn count_unreadable(&mut self) {
         let now = self.node().clock.now();
-        self.unreadable.push_back(now);
-        while self.unreadable.front().is_some_and(|at| now.saturating_duration_since(*at) > UNREADABLE_TIME) {
-            self.unreadable.pop_front();
-        }
-        if self.unreadable.len() >= UNREADABLE_MAX {
+        if self.faults.get_or_insert_default().are_too_many(now) {
             self.close(CloseCode::BadProtocol);
         }
     }
@@ -394,7 +383,7 @@ impl Actor for Session {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         // More than the gauge lets through, because rooms answer into the same mailbox.
-        ctx.set_mailbox_capacity(2 * IN_FLIGHT_MAX);
+        ctx.set_mailbox_capacity(2 * IN_FLIGHT_MAX as usize);
     }
 }
 
@@ -481,8 +470,8 @@ impl Drop for Open {
         for (name, slot) in self.rooms.take() {
             let Some(located) = slot.located else { continue };
             located.addr.do_send(Gone {
-                session: self.opened.session.clone(),
-                generation: self.opened.generation,
+                session: self.who.session.clone(),
+                generation: self.who.generation,
                 farewell: self.farewell,
             });
             // Nobody returns into a room by name that the client never asked for.
@@ -491,8 +480,8 @@ impl Drop for Open {
             }
         }
         self.node.directory.do_send(SessionEnded {
-            secret: self.opened.secret.clone(),
-            generation: self.opened.generation,
+            secret: self.secret.clone(),
+            generation: self.who.generation,
             farewell: self.farewell,
             rooms,
         });

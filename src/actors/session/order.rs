@@ -21,13 +21,13 @@ impl Session {
             joining.queue.push_back(understood);
             return None;
         }
-        if let Some(queue) = open.behind_writes.get_mut(room) {
+        if let Some(queue) = open.behind_writes.as_mut().and_then(|queues| queues.get_mut(room)) {
             queue.push_back(understood);
             return None;
         }
         if matches!(understood.command, Command::History(_)) && open.is_writing(room) {
             let room = room.clone();
-            open.behind_writes.insert(room, VecDeque::from([understood]));
+            open.behind_writes.get_or_insert_default().insert(room, VecDeque::from([understood]));
             return None;
         }
         Some(understood)
@@ -36,11 +36,13 @@ impl Session {
     /// Goes on with what waited for the session's writes into a room, once the last of them was answered.
     pub(super) fn write_ended(&mut self, room: &RoomName, ctx: &mut Context<Self>) {
         let Some(open) = self.open() else { return };
-        if !open.behind_writes.contains(room) || open.is_writing(room) {
+        if open.behind_writes.is_none() || open.is_writing(room) {
             return;
         }
+        let queue = open.behind_writes.as_mut().and_then(|queues| queues.remove(room));
+        open.behind_writes.take_if(|queues| queues.is_empty());
         // One of these may wait again; the others then queue up behind it.
-        for understood in open.behind_writes.remove(room).unwrap_or_default() {
+        for understood in queue.unwrap_or_default() {
             if matches!(self.phase, Phase::Open(_)) {
                 self.perform(understood, ctx);
             }

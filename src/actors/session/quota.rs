@@ -79,7 +79,7 @@ impl Session {
 
     fn refuse_too_fast(&mut self, id: Option<&CommandId>, kind: Kind, refused: &TooFast) {
         if kind == Kind::Signal && id.is_none() {
-            self.gauge.answered();
+            self.outbox.gauge.answered();
         } else {
             self.refuse(id, &too_fast(kind, refused, SCOPES[refused.scope], refused.wait));
         }

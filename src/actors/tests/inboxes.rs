@@ -196,7 +196,7 @@ async fn a_session_that_nobody_claims_is_none() {
     // A session that stands, whose connection may be taken up, and letters that name it.
     let ada = Client::connect(&node, "Ada").await;
     let user = UserKey::new(Tenant::default(), UserId::parse(&ada.user()).unwrap());
-    let network = node.context.node.limits.arrive(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap().address.network;
+    let network = node.context.node.limits.address(IpAddr::V4(Ipv4Addr::LOCALHOST)).network;
     let open = async |secret: Option<&str>| {
         let (reply, opened) = oneshot::channel();
         let (user, addr) = (user.clone(), ada.session.clone());
@@ -212,10 +212,10 @@ async fn a_session_that_nobody_claims_is_none() {
     let claimed: Opened = open(None).await.claim();
     assert_eq!((claimed.resumed, node.census().await.sessions), (false, 2));
     // A taken up one goes on with its time to return, and its secret holds that long.
-    let secret = claimed.secret.as_str();
-    drop(open(Some(secret)).await);
+    let secret = claimed.secret.to_text();
+    drop(open(Some(&secret)).await);
     assert_eq!(node.census().await.sessions, 2);
-    let back = open(Some(secret)).await.claim();
+    let back = open(Some(&secret)).await.claim();
     assert_eq!((back.resumed, back.generation), (true, 3));
     assert_eq!(back.session, claimed.session);
 }

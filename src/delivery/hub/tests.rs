@@ -29,7 +29,7 @@ async fn listener(clock: &Clock, hub: &HubHandle, receive: Receive) -> (TcpStrea
     let client = TcpStream::connect(server.local_addr().unwrap()).await.unwrap();
     let (stream, _) = server.accept().await.unwrap();
     stream.writable().await.unwrap();
-    let outbox = Outbox::new(Rc::new(stream), Arc::default(), clock.now());
+    let outbox = Outbox::new(stream, Arc::default(), clock.now());
     outbox.connected();
     let id = Worker::current(clock).register(Rc::new(outbox));
     post(hub, Attach { room: ROOM, outbox: id, receive, view: View::WHOLE, first: Some(Frame::text("joined")) }, 8);

@@ -68,7 +68,7 @@ proptest! {
         let limits = Limits::new(&settings, &clock);
         let (tenant, ada) = (Tenant::default(), UserId::parse("ada").unwrap());
         let here = "192.0.2.1".parse().unwrap();
-        let come = || (limits.session(), limits.user(&tenant, &ada), limits.arrive(here).ok().unwrap().address.clone());
+        let come = || (limits.session(), limits.user(&tenant, &ada), limits.address(here));
         let session_rate = Rate { per_s: settings.publishes_per_s, burst: settings.publish_burst };
         let mut sessions: Vec<_> = (0..SESSIONS).map(|_| (come(), Vec::new())).collect();
         let mut granted = Vec::new();

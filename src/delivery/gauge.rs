@@ -1,19 +1,17 @@
-//! The bound on what a session has taken from its connection and not answered.
+//! The bound on what was taken from a connection and not answered.
 
 use std::cell::Cell;
 use std::task::{Context, Poll, ready};
 
-use crate::delivery::Bell;
+use super::bell::Bell;
 
-/// How much a session has taken from its connection and not answered. Shared with the connection's task on one thread.
+/// How much a session has taken from its connection and not answered. Beside the outbox, for it belongs to the connection
+/// too, is shared by the same two on one thread, and would be an allocation of its own.
 pub struct Gauge {
-    taken: Cell<usize>,
-    max: Cell<usize>,
+    taken: Cell<u32>,
+    max: Cell<u32>,
     has_room: Bell,
 }
-
-/// Commands of one session under way at once.
-pub(super) const IN_FLIGHT_MAX: usize = 64;
 
 impl Default for Gauge {
     /// Until it is connected, a session takes one message at a time: what follows `connect` waits for it.
@@ -37,14 +35,14 @@ impl Gauge {
     }
 
     /// One was answered.
-    pub(super) fn answered(&self) {
+    pub fn answered(&self) {
         self.taken.set(self.taken.get().saturating_sub(1));
         self.has_room.ring();
     }
 
-    /// The session is connected.
-    pub(super) fn open(&self) {
-        self.max.set(IN_FLIGHT_MAX);
+    /// The session is connected, and takes up to `max`.
+    pub fn open(&self, max: u32) {
+        self.max.set(max);
         self.has_room.ring();
     }
 }
