@@ -1,22 +1,14 @@
 /** Against a real node: realtime switched off and on by a person, and a client that moves from one connection to the next. */
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
 import { Tab } from "./client-support.mjs";
-import { launch, Server, until } from "./support.mjs";
+import { provide, until } from "./support.mjs";
 
 let server;
 let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+provide((given) => ({ server, browser } = given));
 
 /** Somebody in a browser of their own. */
 async function person(name, room) {

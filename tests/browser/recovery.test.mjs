@@ -1,29 +1,14 @@
 /** What breaks heals, and the page proves that nothing was lost or came twice. */
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, Server, until, Window, Wire } from "./support.mjs";
+import { provide, until, Window, Wire, WITH_BACK_CACHE } from "./support.mjs";
 
 let server;
-let browser;
 let context;
-let serial = 0;
-
-before(async () => {
-  server = await Server.start();
-  // The browser's cache for going back is what people have; Playwright switches it off otherwise.
-  browser = await launch({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-beforeEach(async () => {
-  serial += 1;
-  context = await browser.newContext();
-});
-afterEach(() => context.close());
+let serial;
+provide((given) => ({ server, context, serial } = given), { context: {}, ...WITH_BACK_CACHE });
 
 const room = () => `test:${serial}`;
 const open = (person = 1, origin = server.url) => Window.open(context, `${origin}/?room=${room()}&person=${person}`);
