@@ -120,7 +120,7 @@ test("the React board shows who is here, and what one raises and says the other 
   await until(() => target(grace.page), (value) => Number(value) === raised + 10_000);
   await until(() => status(ada), (text) => text === "connected; here: Bob, Grace");
   await grace.context.close();
-  await until(() => status(ada), (text) => text === "connected; here: Bob", { within: 20_000 });
+  await until(() => status(ada), (text) => text === "connected; here: Bob");
   for (const { window } of [ada, bob]) assert.deepEqual(window.unexpected(), []);
 });
 

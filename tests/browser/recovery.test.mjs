@@ -65,7 +65,7 @@ test("after kill -9 both go on where they were, with what they clicked meanwhile
   await ada.page.click("[data-minutes='1']");
   for (const [window, waiting] of [[ada, "3"], [bob, "2"]]) await until(() => window.proof(), ({ queue }) => queue === waiting);
   await server.up();
-  for (const window of [ada, bob]) await window.live(20_000);
+  for (const window of [ada, bob]) await window.live();
   await server.feed(room(), 6, 10);
   for (const window of [ada, bob]) {
     await until(() => window.value("approvals"), (text) => text === "7");
