@@ -8,8 +8,8 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** Bytes. The goals are 10 and 14 KB; these hold what is reached, so that nothing grows unseen. */
-const CORE_MAX = 14_280;
-const ALL_MAX = 20_660;
+const CORE_MAX = 14_250;
+const ALL_MAX = 20_640;
 /** What a page loads besides once there is a second tab, and a worker beside the modules that the client has anyway. */
 const TABS_MAX = 4_650;
 const WORKER_MAX = 1_024;
