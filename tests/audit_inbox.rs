@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::inbox::{KEY, call, config, me};
 use crate::support::audit::{export, verify};
@@ -142,7 +142,7 @@ async fn a_change_of_preferences_names_its_keys_and_what_changes_nothing_has_no_
 }
 
 /// Orders one notification after the other until the server is gone; the ids of those that were accepted.
-async fn notify_until_the_end(address: String, name: usize, answered: Arc<AtomicUsize>) -> Vec<String> {
+async fn notify_until_the_end(address: String, name: usize, answered: Arc<Semaphore>) -> Vec<String> {
     let mut accepted = Vec::new();
     for number in 0.. {
         // Some reach more than one chunk of inboxes, so that it is killed amid those as well.
@@ -161,7 +161,7 @@ async fn notify_until_the_end(address: String, name: usize, answered: Arc<Atomic
         let told: Value = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!(answer.status, 201, "{told}");
         accepted.push(told["notification"].as_str().unwrap().to_owned());
-        answered.fetch_add(1, Ordering::Relaxed);
+        answered.add_permits(1);
     }
     accepted
 }
@@ -171,19 +171,16 @@ async fn kill_9_amid_orders_leaves_one_record_for_each_that_was_written() {
     let mut node = Node::start(config()).await;
     let mut accepted = Vec::new();
     for round in 1..=4 {
-        let answered = Arc::<AtomicUsize>::default();
+        let answered = Arc::new(Semaphore::new(0));
         let backends: Vec<_> = (0..3)
             .map(|backend| {
                 let address = node.address.clone();
                 tokio::spawn(notify_until_the_end(address, round * 10 + backend, Arc::clone(&answered)))
             })
             .collect();
-        soon("orders to be answered", async {
-            while answered.load(Ordering::Relaxed) < 10 + 7 * round {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
+        for _ in 0..10 + 7 * round {
+            soon("an order to be answered", answered.acquire()).await.unwrap().forget();
+        }
         node.kill9().await;
         for backend in backends {
             accepted.extend(backend.await.unwrap());

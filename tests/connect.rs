@@ -8,7 +8,7 @@ use crate::support::{Client, Message, Node, NodeConfig, SECRET, mint, token_of};
 
 #[tokio::test]
 async fn a_guest_gets_in_on_loopback_and_is_told_everything_it_needs() {
-    let node = Node::start(NodeConfig::default()).await;
+    let node = Node::start(NodeConfig::default().set("session.heartbeat_s", 10)).await;
     let guest = Client::guest(&node, "Ada").await;
     let connected = &guest.connected;
     assert_eq!(connected["user"]["name"], "Ada");

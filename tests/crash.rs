@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join;
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 
 use crate::recovery::Reader;
@@ -244,30 +245,36 @@ async fn a_reader_that_stops_is_ended_and_comes_back_whole_while_others_go_on() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_is_too_slow_is_told_so_and_comes_back_whole() {
-    let node = Node::start(NodeConfig::default()).await;
+    let config = NodeConfig::default().set("presence.tick_ms", 20).set("session.grace_s", 0.05);
+    let node = Node::start(config).await;
     let (mut ada, _) = Client::user_in(&node, "ada", ROOM).await;
     let (mut slow, mut reader) = slow_reader(&node).await;
+    ada.presence("joined", ROOM, "slow").await;
+    // One entry is read for every eight that are published, however quick the machine is, so it falls behind for certain.
+    let pace = Semaphore::new(0);
     let reading = async {
         loop {
             match slow.any().await {
                 Some(message) if message.is_entry() => reader.apply(&message),
-                Some(_) => {}
+                Some(_) => continue,
                 None => return slow.end().await,
             }
-            // Pace, not hope: about half a megabyte a second, and ada is far quicker.
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            // Closed, once it was ended: the close is to be read while it is still there.
+            let _ = pace.acquire().await.map(SemaphorePermit::forget);
         }
     };
     let data = json!("x".repeat(LARGE));
     let publishing = async {
-        loop {
+        for published in 1.. {
             ada.publish(ROOM, "note", data.clone()).await;
+            pace.add_permits(usize::from(published % 8 == 0));
+            if ada.heard().any(|message| message["left"] == json!(["slow"])) {
+                break;
+            }
         }
+        pace.close();
     };
-    let end = tokio::select! {
-        end = soon("the slow reader to be ended", reading) => end,
-        () = publishing => unreachable!("ada goes on for ever"),
-    };
+    let (end, ()) = soon("the slow reader to be ended", join(reading, publishing)).await;
     assert_eq!(end, End::Close(4431));
     let metrics = node.get("/metrics").await.text();
     assert!(metrics.contains("copresence_closes_total{code=\"4431\"} 1\n"), "{metrics}");

@@ -95,21 +95,16 @@ async fn for_each<T>(count: usize, task: impl AsyncFn(usize) -> T) -> Vec<T> {
 async fn a_drain_of_1000_sessions_loses_nothing() {
     let mut node = Node::start(NodeConfig::default().set("server.drain_s", 0.5)).await;
     let scene = Arc::new(Scene::default());
-    let guests = for_each(SESSIONS, async |number| {
+    let running = for_each(SESSIONS, async |number| {
         let (user, room) = (format!("user-{number}"), format!("room-{}", number % ROOMS));
         let (client, joined) = Client::user_in(&node, &user, &room).await;
         let reader = Reader::at(joined["cursor"].clone());
-        (client, Guest { user, room, reader, acknowledged: BTreeMap::new(), after: 0.0 })
+        let guest = Guest { user, room, reader, acknowledged: BTreeMap::new(), after: 0.0 };
+        // At once, for who answers no ping while the others come is gone before they are all here. The last to come are
+        // the last to be sent away: one a room publishes until then.
+        tokio::spawn(guest.until_the_end(client, Arc::clone(&scene), number >= SESSIONS - ROOMS))
     })
     .await;
-    let running: Vec<_> = guests
-        .into_iter()
-        .enumerate()
-        // The last to come are the last to be sent away: one a room publishes until then.
-        .map(|(number, (client, guest))| {
-            tokio::spawn(guest.until_the_end(client, Arc::clone(&scene), number >= SESSIONS - ROOMS))
-        })
-        .collect();
     soon("publishes to be under way", async {
         while scene.acknowledged.load(Ordering::SeqCst) < 500 {
             scene.news.notified().await;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -264,14 +265,8 @@ async fn one_address_that_floods_with_connects_keeps_no_other_out() {
 #[tokio::test]
 async fn a_node_takes_so_many_connections_a_second() {
     let node = Node::start(limited().set("limits.connects_per_s", 2).set("limits.burst_s", 1)).await;
-    let mut refused = None;
-    for _ in 0..20 {
-        let answer = upgrade(&node.address, "").await;
-        if answer.status != 101 {
-            refused = Some(answer);
-        }
-    }
-    let refused = refused.expect("twenty at once are more than two");
+    let answers = join_all((0..20).map(|_| upgrade(&node.address, ""))).await;
+    let refused = answers.iter().find(|answer| answer.status != 101).expect("twenty at once are more than two");
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
     soon("the node to take one more", async {
         while upgrade(&node.address, "").await.status != 101 {

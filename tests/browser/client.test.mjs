@@ -1,36 +1,19 @@
 /** The client in a real browser against a real node: nothing is lost or doubled, and tabs share what they should. */
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 
 import { Tab } from "./client-support.mjs";
-import { launch, Server, until, Wire } from "./support.mjs";
+import { provide, until, WITH_BACK_CACHE } from "./support.mjs";
 
 let server;
 let wire;
 let browser;
 let context;
-let number = 0;
+let serial;
+provide((given) => ({ server, wire, browser, context, serial } = given), { wire: true, context: {}, ...WITH_BACK_CACHE });
 
-before(async () => {
-  server = await Server.start();
-  wire = await Wire.to(server.port);
-  // The browser's cache for going back is what people have; Playwright switches it off otherwise.
-  browser = await launch({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
-});
-after(async () => {
-  await browser?.close();
-  wire?.stop();
-  await server?.stop();
-});
-beforeEach(async () => {
-  number += 1;
-  wire.up();
-  context = await browser.newContext();
-});
-afterEach(() => context.close());
-
-const room = () => `client:${number}`;
+const room = () => `client:${serial}`;
 /** Somebody over the wire that is cut, or straight to the node. */
 const open = (options = {}, origin = wire.url) => Tab.open(context, origin, { room: room(), ...options });
 

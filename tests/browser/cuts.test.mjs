@@ -59,10 +59,10 @@ test("ten cuts of two seconds in fifty entries a second: each offset once, in or
     stage.wire.up();
     // Half of the times the browser says that there is a network again, else the next attempt finds out.
     if (cut % 2 === 0) await ada.page.evaluate(() => dispatchEvent(new Event("online")));
-    await until(() => ada.heard(), ({ restored }) => restored.length === cut + 1, { what: "is back", within: 20_000 });
+    await until(() => ada.heard(), ({ restored }) => restored.length === cut + 1, { what: "is back" });
   }
   const said = await backend.stop();
-  await until(() => ada.notes(), (notes) => notes.length >= said, { what: "everything came", within: 20_000 });
+  await until(() => ada.notes(), (notes) => notes.length >= said, { what: "everything came" });
   const { notes, offsets, states, resets, restored } = await ada.heard();
   const first = offsets[0];
   assert.deepEqual([notes, offsets], [numbers(1, said), numbers(first, first + said - 1)]);
@@ -89,7 +89,7 @@ test("a wire that swallows everything is noticed by silence, heartbeat and five 
   const { status } = await ada.inspect();
   assert.deepEqual([status.state, status.reason], ["reconnecting", "the server is silent"]);
   await ada.page.clock.resume();
-  await until(() => ada.heard(), ({ restored }) => restored.length === 1, { what: "is back", within: 20_000 });
+  await until(() => ada.heard(), ({ restored }) => restored.length === 1, { what: "is back" });
   const { notes, restored } = await ada.heard();
   assert.deepEqual([notes, restored], [["missed"], [true]]);
   assert.deepEqual((await grace.heard()).left, []);
@@ -105,7 +105,7 @@ test("looking at the page asks at once, and three seconds without an answer are 
   const { status } = await ada.inspect();
   assert.deepEqual([status.state, status.reason], ["reconnecting", "a ping was not answered"]);
   await ada.page.clock.resume();
-  await until(() => ada.heard(), ({ restored }) => restored.length === 1, { what: "is back", within: 20_000 });
+  await until(() => ada.heard(), ({ restored }) => restored.length === 1, { what: "is back" });
   assert.deepEqual((await grace.heard()).left, []);
 });
 
@@ -128,7 +128,7 @@ test("a log that was trimmed meanwhile is one reset: state and members are the n
   for (const note of numbers(1, KEPT + 10)) await stage.api("POST", `/rooms/${room}/events`, { event: "note", data: note });
   const bob = await stage.grace({ room, guest: { name: "Bob" } });
   stage.wire.up();
-  await until(() => ada.heard(), ({ restored }) => restored.length === 1, { what: "is back", within: 20_000 });
+  await until(() => ada.heard(), ({ restored }) => restored.length === 1, { what: "is back" });
 
   const { resets, reasons, notes, restored } = await ada.heard();
   assert.deepEqual({ resets, reasons, notes, restored }, { resets: 1, reasons: ["too_old"], notes: [], restored: [false] });
@@ -158,7 +158,7 @@ test("kill -9 of the node: both go on by cursor, and what was said meanwhile is 
   await until(() => ada.inspect(), ({ outbox }) => outbox.size === 3);
   await stage.server.up();
   for (const tab of [ada, grace]) {
-    await until(() => tab.notes(), (notes) => notes.length >= 4, { what: "all arrived", within: 20_000 });
+    await until(() => tab.notes(), (notes) => notes.length >= 4, { what: "all arrived" });
     const { notes, resets } = await until(() => tab.heard(), ({ restored }) => restored.length === 1);
     assert.deepEqual([notes, resets, (await tab.heard()).restored], [[1, 2, 3, 4], 0, [true]]);
   }
@@ -193,6 +193,6 @@ test("a node that drains and comes back is no lost connection to read about, one
   assert.deepEqual(await toasts(ada), ["Connection lost"]);
   stage.wire.up();
   await ada.page.clock.resume();
-  await until(() => toasts(ada), (shown) => shown.length === 0, { what: "it is gone when the connection is back", within: 20_000 });
+  await until(() => toasts(ada), (shown) => shown.length === 0, { what: "it is gone when the connection is back" });
   assert.equal((await ada.inspect()).status.state, "connected");
 });

@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { access, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-import { launch, Server, until, Window } from "./support.mjs";
+import { provide, Server, until, Window } from "./support.mjs";
 
 const EXAMPLES = new URL("../../docs/examples/", import.meta.url);
 const ROOT = new URL("../../", import.meta.url);
@@ -17,16 +17,11 @@ const run = promisify(execFile);
 
 let server;
 let browser;
-
-before(async () => {
+provide((given) => ({ server, browser } = given), {
   // The room of the examples is the demo's, and here they are by themselves.
-  server = await Server.start("[demo]\nenabled = false\n[session]\ngrace_s = 1");
+  settings: "[demo]\nenabled = false\n[session]\ngrace_s = 1",
   // The pages are given by the tests, so they have no address, and one without may not open sockets to this machine.
-  browser = await launch({ args: ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-features=LocalNetworkAccessChecks"] });
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
+  args: ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-features=LocalNetworkAccessChecks"],
 });
 
 /** A person's own browser with these files under /example/, as the node's own host would serve them. */
@@ -125,7 +120,7 @@ test("the React board shows who is here, and what one raises and says the other 
   await until(() => target(grace.page), (value) => Number(value) === raised + 10_000);
   await until(() => status(ada), (text) => text === "connected; here: Bob, Grace");
   await grace.context.close();
-  await until(() => status(ada), (text) => text === "connected; here: Bob", { within: 20_000 });
+  await until(() => status(ada), (text) => text === "connected; here: Bob");
   for (const { window } of [ada, bob]) assert.deepEqual(window.unexpected(), []);
 });
 

@@ -1,30 +1,16 @@
 /** What others write is text, what comes is from here, and nonsense breaks nothing. */
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, Server, until, Window } from "./support.mjs";
+import { provide, until, Window } from "./support.mjs";
 
 const HTML = '<img src=x onerror="globalThis.isOwned=1"><b>bold</b>&amp;';
 
 let server;
-let browser;
 let context;
-let serial = 0;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-beforeEach(async () => {
-  serial += 1;
-  context = await browser.newContext();
-});
-afterEach(() => context.close());
+let serial;
+provide((given) => ({ server, context, serial } = given), { context: {} });
 
 const room = () => `test:${serial}`;
 const open = (person = 1) => Window.open(context, `${server.url}/?room=${room()}&person=${person}`);

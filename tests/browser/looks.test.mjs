@@ -1,25 +1,17 @@
 /** How the page looks and is used: narrow and wide, light and dark, by keyboard, before and without the server. */
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
 import { faintTexts } from "./contrast.mjs";
-import { findings, launch, Server, until, Window } from "./support.mjs";
+import { findings, provide, until, Window } from "./support.mjs";
 
 const WIDE = { width: 1400, height: 900 };
 
 let server;
 let browser;
 let serial = 0;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+provide((given) => ({ server, browser } = given));
 
 /** Two people with numbers that moved, who point and pick, so that a picture shows all there is. */
 async function scene(options) {

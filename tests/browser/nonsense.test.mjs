@@ -47,7 +47,7 @@ async function open(prepare = async () => {}) {
   });
   return { page, alarms };
 }
-const joined = (page) => until(() => page.evaluate(() => globalThis.room.status), (status) => status === "joined", { what: "joined", within: 20_000 });
+const joined = (page) => until(() => page.evaluate(() => globalThis.room.status), (status) => status === "joined", { what: "joined" });
 const inspect = (page) => page.evaluate(() => JSON.parse(JSON.stringify(globalThis.client.inspect())));
 const heard = (page) => page.evaluate(() => globalThis.heard);
 const entry = (offset, more) => ({ type: "event", room: "r", offset, id: `n-${offset}`, from: { user: "grace", session: "s-2" }, at: AT, event: "note", ...more });
@@ -120,7 +120,7 @@ test("lists without end are cut, and the page still answers", async () => {
   await joined(page);
   const signals = Array.from({ length: 50_000 }, (_, at) => ({ session: `s-${at}`, user: `u-${at}`, event: "cursor", data: { x: 0.5, y: 0.5 } }));
   node.say({ type: "signals", room: "r", signals }, entry(20_001, { data: "after" }));
-  await until(() => heard(page), ({ notes }) => notes.length === 1, { what: "it goes on", within: 30_000 });
+  await until(() => heard(page), ({ notes }) => notes.length === 1, { what: "it goes on" });
   const sizes = await page.evaluate(() => ({
     members: globalThis.room.presence.members.length, activity: globalThis.room.activity.items.length, shown: document.querySelector("cp-avatars").shadowRoot.querySelectorAll("li").length,
     listed: document.querySelector("cp-activity").shadowRoot.querySelectorAll("li").length,

@@ -1,21 +1,13 @@
 /** How toasts and inbox look on the page: both schemes, wide and on a phone, and that neither covers the other. */
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { findings, launch, Server, until, Window } from "./support.mjs";
+import { findings, provide, until, Window } from "./support.mjs";
 
 let server;
 let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+provide((given) => ({ server, browser } = given));
 
 /** One of each level and more, so that a picture shows all there is. */
 async function scene(options, name) {

@@ -1,28 +1,16 @@
 /** Toasts that arrive, a bell that counts right, an inbox that is the same in every tab, and settings that hold. */
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, Server, until, Window, Wire } from "./support.mjs";
+import { provide, until, Window, Wire } from "./support.mjs";
 
 let server;
-let browser;
 let context;
-let serial = 0;
-
-before(async () => {
-  server = await Server.start("[inbox]\nagain_s = 1");
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-beforeEach(async () => {
-  serial += 1;
-  context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-});
-afterEach(() => context.close());
+let serial;
+// Pages whose clock is put forward would take the node for silent.
+const settings = "[inbox]\nagain_s = 1\n[session]\nheartbeat_s = 60";
+provide((given) => ({ server, context, serial } = given), { settings, context: { viewport: { width: 1280, height: 900 } } });
 
 const open = (person = 1) => Window.open(context, `${server.url}/?room=test:${serial}&person=${person}`);
 const isEmpty = (list) => list.length === 0;

@@ -45,7 +45,7 @@ test("twenty said offline outlive a reload offline, and are written once each, i
 
   stage.wire.up();
   await stage.context.setOffline(false);
-  await until(() => grace.notes(), (notes) => notes.length >= 20, { what: "all arrived", within: 30_000 });
+  await until(() => grace.notes(), (notes) => notes.length >= 20, { what: "all arrived" });
   await until(() => ada.inspect(), ({ outbox, status }) => outbox.size === 0 && status.queued === 0, { what: "drained" });
   assert.deepEqual(await grace.notes(), numbers(1, 20));
   assert.deepEqual((await stage.log()).map(({ data }) => data), numbers(1, 20), "once each in the log");
@@ -74,7 +74,7 @@ test("what waited for too long is refused aloud, to whoever waits for it and aft
   await ada.say("fresh");
   stage.wire.up();
   await ada.page.clock.resume();
-  await ada.live(30_000);
+  await ada.live();
   await until(() => ada.notes(), (notes) => notes.length === 1, { what: "the fresh one" });
   const { code, name, help, retryable } = await ada.page.evaluate(() => globalThis.refused);
   assert.deepEqual([code, name, retryable], ["queue_expired", "QueueError", false]);
@@ -106,7 +106,7 @@ for (const [what, write, heard] of [
     stage.wire.cut();
     await lost(ada);
     stage.wire.up();
-    const outcome = await until(() => ada.page.evaluate(() => globalThis.outcome), Boolean, { what: "the answer", within: 20_000 });
+    const outcome = await until(() => ada.page.evaluate(() => globalThis.outcome), Boolean, { what: "the answer" });
     const log = await stage.log();
     assert.equal(log.length, from.length + 1, "one entry");
     const writes = said.filter(({ key }) => key !== undefined);
@@ -133,7 +133,7 @@ test("a reload while the answer is on its way: the next page says it again under
   await until(() => waits(ada), (count) => count === 2, { what: "both are in the browser's keeping" });
   const said = listenToSaid(ada.page);
   await ada.reload();
-  await ada.live(20_000);
+  await ada.live();
   await until(() => grace.notes(), (notes) => notes.length >= 2, { what: "both arrived" });
   await until(() => ada.inspect(), ({ outbox }) => outbox.size === 0, { what: "drained" });
   assert.deepEqual(await grace.notes(), ["once", "and then"]);

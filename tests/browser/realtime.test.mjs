@@ -1,22 +1,14 @@
 /** Against a real node: realtime switched off and on by a person, and a client that moves from one connection to the next. */
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
 import { Tab } from "./client-support.mjs";
-import { launch, Server, until } from "./support.mjs";
+import { provide, until } from "./support.mjs";
 
 let server;
 let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+provide((given) => ({ server, browser } = given));
 
 /** Somebody in a browser of their own. */
 async function person(name, room) {
@@ -57,8 +49,8 @@ test("what is said while realtime is off goes by HTTP, and switching writes noth
     await ada.page.evaluate((isOn) => (isOn ? globalThis.client.enableRealtime() : globalThis.client.disableRealtime()), n % 2 === 0);
   }
   await ada.page.evaluate(() => globalThis.client.enableRealtime());
-  await until(() => grace.notes(), (notes) => notes.length >= 7, { what: "everything arrived", within: 30_000 });
-  await until(() => ada.notes(), (notes) => notes.length >= 7, { within: 30_000 });
+  await until(() => grace.notes(), (notes) => notes.length >= 7, { what: "everything arrived" });
+  await until(() => ada.notes(), (notes) => notes.length >= 7);
   assert.deepEqual(await grace.notes(), [1, 2, 3, 4, 5, 6, 7]);
   assert.deepEqual(await ada.notes(), [1, 2, 3, 4, 5, 6, 7]);
   assert.equal((await ada.inspect()).outbox.size, 0);
@@ -76,17 +68,20 @@ test("a move under a stream: the session goes on over the new connection, and ot
   });
   await grace.page.evaluate(() => Object.assign(globalThis.heard, { notes: [], left: [] }));
   const connections = ada.connected.length;
+  const moved = (times) => until(() => ada.connected.length, (count) => count === connections + times, { what: `moved ${times} times` });
   for (let n = 1; n <= 60; n += 1) {
     await grace.say(n);
+    // A move is over before the next: what is told to a socket that is not connected yet counts for nothing.
+    if (n === 40) await moved(1);
     // No node sends this yet; what follows is between the client and a real one.
     if (n === 20 || n === 40) await ada.page.evaluate(() => globalThis.sockets.at(-1).onmessage({ data: '{"type":"moving","after":0}' }));
     if (n % 10 === 5) await ada.say(1000 + n);
   }
-  await until(() => ada.notes(), (notes) => notes.length >= 66, { what: "everything came", within: 30_000 });
+  await until(() => ada.notes(), (notes) => notes.length >= 66, { what: "everything came" });
   const notes = await ada.notes();
   assert.deepEqual(notes.filter((n) => n < 1000), Array.from({ length: 60 }, (_, at) => at + 1));
   assert.deepEqual(notes.filter((n) => n > 1000), [1005, 1015, 1025, 1035, 1045, 1055]);
-  assert.equal(ada.connected.length, connections + 2);
+  await moved(2);
   assert.ok(ada.connected.slice(-2).every(({ resumed }) => resumed), "the same session");
   assert.deepEqual(await ada.page.evaluate(() => globalThis.moved), []);
   assert.deepEqual((await grace.heard()).left, []);

@@ -1,29 +1,14 @@
 /** What breaks heals, and the page proves that nothing was lost or came twice. */
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, Server, until, Window, Wire } from "./support.mjs";
+import { provide, until, Window, Wire, WITH_BACK_CACHE } from "./support.mjs";
 
 let server;
-let browser;
 let context;
-let serial = 0;
-
-before(async () => {
-  server = await Server.start();
-  // The browser's cache for going back is what people have; Playwright switches it off otherwise.
-  browser = await launch({ ignoreDefaultArgs: ["--disable-back-forward-cache"] });
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-beforeEach(async () => {
-  serial += 1;
-  context = await browser.newContext();
-});
-afterEach(() => context.close());
+let serial;
+provide((given) => ({ server, context, serial } = given), { context: {}, ...WITH_BACK_CACHE });
 
 const room = () => `test:${serial}`;
 const open = (person = 1, origin = server.url) => Window.open(context, `${origin}/?room=${room()}&person=${person}`);
@@ -80,7 +65,7 @@ test("after kill -9 both go on where they were, with what they clicked meanwhile
   await ada.page.click("[data-minutes='1']");
   for (const [window, waiting] of [[ada, "3"], [bob, "2"]]) await until(() => window.proof(), ({ queue }) => queue === waiting);
   await server.up();
-  for (const window of [ada, bob]) await window.live(20_000);
+  for (const window of [ada, bob]) await window.live();
   await server.feed(room(), 6, 10);
   for (const window of [ada, bob]) {
     await until(() => window.value("approvals"), (text) => text === "7");

@@ -5,24 +5,23 @@
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { after, afterEach, before, beforeEach } from "node:test";
+import { afterEach, beforeEach } from "node:test";
 
 import { Tab } from "./client-support.mjs";
-import { launch, Server, until, Wire } from "./support.mjs";
+import { provide, until } from "./support.mjs";
 
 /** Signs users' tokens, where a file's settings have {@link AUTH}. */
 const SECRET = "a-secret-for-tests-that-is-long-enough-7f3a9c";
 export const AUTH = `[auth]\nsecret = "${SECRET}"\n`;
 
 export class Stage {
-  #settings;
   #name;
-  #serial = 0;
   /** @type {import("playwright-core").BrowserContext[]} */
   #contexts = [];
-  /** @type {Server} */
+  serial = 0;
+  /** @type {import("./support.mjs").Server} */
   server;
-  /** @type {Wire} */
+  /** @type {import("./support.mjs").Wire} */
   wire;
   /** @type {import("playwright-core").Browser} */
   browser;
@@ -32,20 +31,8 @@ export class Stage {
   /** @param {string} name of its rooms @param {string} [settings] of the node @param {object} [options] of the browser */
   constructor(name, settings = "", options = {}) {
     this.#name = name;
-    this.#settings = settings;
-    before(async () => {
-      this.server = await Server.start(this.#settings);
-      this.wire = await Wire.to(this.server.port);
-      this.browser = await launch(options);
-    });
-    after(async () => {
-      await this.browser?.close();
-      this.wire?.stop();
-      await this.server?.stop();
-    });
+    provide((given) => Object.assign(this, given), { settings, wire: true, ...options });
     beforeEach(async () => {
-      this.#serial += 1;
-      this.wire.up();
       this.context = await this.newContext();
     });
     afterEach(async () => {
@@ -54,7 +41,7 @@ export class Stage {
   }
 
   get room() {
-    return `${this.#name}:${this.#serial}`;
+    return `${this.#name}:${this.serial}`;
   }
 
   /** Closed with the test. */

@@ -11,10 +11,12 @@ import { createRequire } from "node:module";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, afterEach, before, beforeEach } from "node:test";
 
 import { chromium } from "playwright-core";
 
-const DEADLINE_MS = 10_000;
+/** Long, because only a test that fails uses it up: two cores under load must not look like a bug. */
+const DEADLINE_MS = 30_000;
 /** The key of the backend that tests play. */
 const KEY = "a-key-of-a-backend-in-tests-5b0c6f1e";
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -81,7 +83,7 @@ export class Server {
       assert.equal(ended, null, `the server ended: ${this.#log}`);
       return fetch(`${this.url}/readyz`).then(({ status }) => status, () => 0);
     };
-    await until(isReady, (status) => status === 200, { what: "ready", within: 20_000 });
+    await until(isReady, (status) => status === 200, { what: "ready" });
   }
 
   /**
@@ -238,6 +240,45 @@ export function launch(options = {}) {
     ...options,
   });
 }
+
+/**
+ * A node and a browser for all tests of a file, ended behind them.
+ *
+ * @typedef {object} Given
+ * @property {Server} server
+ * @property {import("playwright-core").Browser} browser
+ * @property {Wire} wire to the server, where one is wanted; whole again before each test
+ * @property {import("playwright-core").BrowserContext} context of one test, where its options are given
+ * @property {number} serial of the test, from 1
+ *
+ * @param {(given: Given) => void} take before the first test, and anew before each
+ * @param {{ settings?: string, wire?: boolean, context?: object, [launch: string]: unknown }} [options] `settings` of the server,
+ *   `context` for each test's; the rest is for `launch`
+ */
+export function provide(take, { settings, wire: isWired = false, context: own, ...options } = {}) {
+  const given = /** @type {Given} */ ({ serial: 0 });
+  before(async () => {
+    given.server = await Server.start(settings);
+    if (isWired) given.wire = await Wire.to(given.server.port);
+    given.browser = await launch(options);
+    take(given);
+  });
+  after(async () => {
+    await given.browser?.close();
+    given.wire?.stop();
+    await given.server?.stop();
+  });
+  beforeEach(async () => {
+    given.serial += 1;
+    given.wire?.up();
+    if (own) given.context = await given.browser.newContext(own);
+    take(given);
+  });
+  afterEach(() => own && given.context?.close());
+}
+
+/** For `provide`: the browser's cache for going back is what people have; Playwright switches it off otherwise. */
+export const WITH_BACK_CACHE = { ignoreDefaultArgs: ["--disable-back-forward-cache"] };
 
 /** One window, and what may be read from it. */
 export class Window {

@@ -1,10 +1,10 @@
 /** Many tabs of one browser against a real node: one connection, whoever leads and however that ends. */
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { afterEach, test } from "node:test";
 
 import { Tab } from "./client-support.mjs";
-import { launch, Server, until, Wire } from "./support.mjs";
+import { provide, until, WITH_BACK_CACHE } from "./support.mjs";
 
 /** Short enough for a test, long enough for a busy machine. */
 const QUICK = { watchdog: 2_000, steal: 700 };
@@ -15,36 +15,21 @@ let server;
 let wire;
 let browser;
 let context;
+let serial;
 /** Of somebody else. @type {import("playwright-core").BrowserContext | undefined} */
 let elsewhere;
-let number = 0;
 
-before(async () => {
-  server = await Server.start('[auth]\nguests = "anyone-who-reaches-this-server"\n');
-  wire = await Wire.to(server.port);
-  browser = await launch({
-    args: ["--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-sync", `--host-resolver-rules=MAP ${PLAIN} 127.0.0.1`],
-    // The browser's cache for going back is what people have; Playwright switches it off otherwise.
-    ignoreDefaultArgs: ["--disable-back-forward-cache"],
-  });
-});
-after(async () => {
-  await browser?.close();
-  wire?.stop();
-  await server?.stop();
-});
-beforeEach(async () => {
-  number += 1;
-  context = await browser.newContext();
+provide((given) => ({ server, wire, browser, context, serial } = given), {
+  settings: '[auth]\nguests = "anyone-who-reaches-this-server"\n', wire: true, context: {}, ...WITH_BACK_CACHE,
+  args: ["--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-sync", `--host-resolver-rules=MAP ${PLAIN} 127.0.0.1`],
 });
 afterEach(async () => {
-  await context.close();
   await elsewhere?.close();
   elsewhere = undefined;
   await until(connections, (count) => count === 0, { what: "nobody is left over" });
 });
 
-const room = () => `tabs:${number}`;
+const room = () => `tabs:${serial}`;
 const numbers = (to) => Array.from({ length: to }, (_, at) => at + 1);
 
 /** What the node itself counts. */
@@ -77,7 +62,7 @@ const status = (tab) => tab.page.evaluate(() => globalThis.client.status);
 const knowEachOther = (tabs) => Promise.all(tabs.map((tab) => (
   until(() => status(tab), ({ state, tab: { count } }) => state === "connected" && count === tabs.length, { what: `one of ${tabs.length}` }))));
 const heardAll = (tabs, notes) => Promise.all(tabs.map((tab) => (
-  until(() => tab.notes(), (heard) => JSON.stringify(heard) === JSON.stringify(notes), { what: JSON.stringify(notes), within: 20_000 }))));
+  until(() => tab.notes(), (heard) => JSON.stringify(heard) === JSON.stringify(notes), { what: JSON.stringify(notes) }))));
 
 /** Somebody else, in a browser of their own, straight to the node. */
 async function grace() {
@@ -349,7 +334,7 @@ test("two versions of the client in two tabs never talk to each other, and never
   await fresh.say(3, 4);
   for (const tab of both) await until(() => tab.inspect(), ({ outbox }) => outbox.size === 2);
   wire.up();
-  for (const tab of both) await until(() => tab.inspect(), ({ outbox }) => outbox.size === 0, { what: "sent", within: 20_000 });
+  for (const tab of both) await until(() => tab.inspect(), ({ outbox }) => outbox.size === 0, { what: "sent" });
   await old.say(5);
   await fresh.say(6);
   await until(() => fresh.notes(), ({ length }) => length === 6);

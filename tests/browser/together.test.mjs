@@ -1,28 +1,14 @@
 /** Several people, one dashboard: who is here, where they point, what they change. */
 
 import assert from "node:assert/strict";
-import { after, before, beforeEach, afterEach, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, Server, until, Window } from "./support.mjs";
+import { provide, until, Window } from "./support.mjs";
 
 let server;
-let browser;
 let context;
-let serial = 0;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-beforeEach(async () => {
-  serial += 1;
-  context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-});
-afterEach(() => context.close());
+let serial;
+provide((given) => ({ server, context, serial } = given), { context: { viewport: { width: 1280, height: 900 } } });
 
 const room = () => `test:${serial}`;
 /** A window of that person in this test's own room, to which the robot does not come. */

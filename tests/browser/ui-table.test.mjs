@@ -60,7 +60,7 @@ const deeds = {
     stage.wire.cut();
     await page.locator("cp-status").getByRole("button", { name: "Try now" }).click();
     stage.wire.up();
-    await until(() => page.locator("cp-status .label").textContent(), (label) => label === "Live", { within: 20_000 });
+    await until(() => page.locator("cp-status .label").textContent(), (label) => label === "Live");
   },
   "cp-avatars": async (page) => {
     await page.locator("cp-avatars").evaluate((element) => element.setAttribute("max", "5"));

@@ -44,7 +44,7 @@ test("avatars list who is here by name and status, and what is hostile in a name
   await pressed.waitFor();
   assert.deepEqual(await ada.page.evaluate(() => window.told), [["cp-select", "user"], ["cp-follow", "user"]]);
   await mallory.context.close();
-  await until(labels, (seen) => !seen.some((label) => label.includes("Mal")), { within: 15_000 });
+  await until(labels, (seen) => !seen.some((label) => label.includes("Mal")));
   assert.deepEqual(ada.window.unexpected(), []);
   await Promise.all([ada, grace].map(({ context }) => context.close()));
 });

@@ -23,8 +23,7 @@ import "../../static/client/shared-link.js";
 
 import { IDBFactory } from "fake-indexeddb";
 
-// What is loaded when it is needed is here ahead of time: this world's clock waits for no file.
-import "../../static/client/shared-link.js";
+import { createClient } from "../../static/client/index.js";
 
 /** Lets everything run that waits for no time. fake-indexeddb and promises take several turns. */
 export async function settle(turns = 12) {
@@ -468,6 +467,14 @@ export async function connected(client, clock, ms = 1_000) {
   connecting.catch(() => {});
   await clock.tick(ms);
   return connecting;
+}
+
+/** A client of the default room `r` that is connected, and what stands around it. */
+export async function online(options) {
+  const { server, world, clock } = stage();
+  const client = createClient(world.options({ room: "r", ...options }));
+  await connected(client, clock);
+  return { server, world, clock, client, room: client.room("r") };
 }
 
 /** Every event of these names, in order. */

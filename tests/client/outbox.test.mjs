@@ -4,14 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { createClient, UsageError } from "../../static/client/index.js";
-import { connected, record, settle, stage } from "./fake-server.mjs";
+import { connected, online, record, settle, stage } from "./fake-server.mjs";
 
-async function online(options) {
-  const { server, world, clock } = stage();
-  const client = createClient(world.options({ room: "r", ...options }));
-  await connected(client, clock);
-  return { server, world, clock, client, room: client.room("r") };
-}
 const written = (server, name = "r") => server.room(name).entries.map(({ data }) => data);
 
 test("a publish is answered with where it stands", async () => {

@@ -3,15 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ConflictError, createClient, UsageError } from "../../static/client/index.js";
-import { connected, record, settle, stage } from "./fake-server.mjs";
+import { ConflictError, UsageError } from "../../static/client/index.js";
+import { online, record, settle } from "./fake-server.mjs";
 
-async function online(options) {
-  const { server, world, clock } = stage();
-  const client = createClient(world.options({ room: "r", ...options }));
-  await connected(client, clock);
-  return { server, world, clock, client, room: client.room("r") };
-}
 const event = (data, name = "note") => ({ type: "event", event: name, data });
 
 test("a write of state shows at once, stays when it is taken and goes when it is refused", async () => {

@@ -70,6 +70,8 @@ impl NodeConfig {
         set("store.path", store.display().to_string().into());
         set("auth.secret", SECRET.into());
         set("limits.enabled", false.into());
+        // A client of a test that looks at something else for a while answers no ping, and is no lost one for that.
+        set("session.heartbeat_s", 300.into());
         for (key, value) in &self.settings {
             set(key, value.clone());
         }
