@@ -38,6 +38,7 @@ test("HTML in a name, a state, an activity or a notification is shown as it was 
   await until(() => bob.activity(), (all) => all.some((text) => text.includes(`${HTML} ${HTML}`)));
   await server.notify(bob.user, { title: HTML, message: HTML, topic: HTML, actions: [{ id: "a", label: HTML, url: "https://example.org/" }] });
   await until(() => bob.toasts(), (all) => all.join() === HTML);
+  await bob.openInbox();
   await until(() => bob.inbox(), (all) => all.length === 1);
   for (const window of [ada, bob]) await assertClean(window);
 });

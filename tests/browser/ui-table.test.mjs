@@ -67,6 +67,8 @@ const deeds = {
     await page.locator("cp-avatars").getByRole("button", { name: "Follow Grace Hopper" }).click();
     await page.locator("cp-avatars").evaluate((element) => element.setAttribute("max", "1"));
     await page.locator("cp-avatars .overflow").waitFor();
+    await page.locator("cp-avatars button").first().hover();
+    await page.locator("cp-avatars .tooltip").waitFor();
   },
   "cp-cursors": async () => {},
   "cp-activity": (page) => page.locator("cp-activity li button").first().click(),
@@ -115,7 +117,7 @@ for (const [name, { attributes, events, parts }] of Object.entries(table)) {
 test("each custom property that the page names has a default in both schemes, and the page's own goes over it", async () => {
   const names = [...new Set(doc.match(/--cp-[a-z-]+/g))];
   assert.equal(names.length, 19);
-  const files = ["base", "status", "avatars", "cursors", "activity", "toasts", "inbox", "notice"];
+  const files = ["base", "status", "avatars", "cursors", "activity", "toasts", "inbox", "notice", "toast-list", "inbox-panel", "tooltip"];
   const used = (await Promise.all(files.map((file) => readFile(new URL(`../../static/client/ui/${file}.js`, import.meta.url), "utf8")))).join();
   const colors = ["text", "muted", "bg", "surface", "line", "accent", "ok", "warn", "bad", "info"];
   for (const name of names) {

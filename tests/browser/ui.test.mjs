@@ -149,6 +149,28 @@ test("what people did comes newest first as text, older ones on demand, and one 
   await context.close();
 });
 
+test("a toast's button leads to a place of this host or to http, and what only looks like that leads nowhere", async () => {
+  const { page, context } = await open("<cp-toasts></cp-toasts>");
+  const urls = ["javascript:document.title='owned'", "//evil.test/", "/\\evil.test/", "data:text/html,x", "evil.test", ""];
+  const left = [];
+  page.on("request", (request) => request.isNavigationRequest() && left.push(request.url()));
+  await page.evaluate(() => {
+    window.told = 0;
+    document.addEventListener("cp-action", () => (window.told += 1));
+  });
+  for (const [at, url] of urls.entries()) {
+    await toast(page, { id: `t${at}`, title: "t", actions: [{ id: "go", label: `Go ${at}`, url }] });
+    await page.getByRole("button", { name: `Go ${at}` }).click();
+  }
+  await until(() => page.evaluate(() => window.told), (told) => told === urls.length);
+  assert.equal(await page.title(), "Elements");
+  await toast(page, { id: "own", title: "t", actions: [{ id: "go", label: "Go on", url: "/ui-test?on" }] });
+  await page.getByRole("button", { name: "Go on" }).click();
+  await page.waitForURL(/on$/);
+  assert.deepEqual(left.map((url) => new URL(url).pathname + new URL(url).search), ["/ui-test?on"]);
+  await context.close();
+});
+
 test("a toast's clock stands still under the pointer", async () => {
   const { page, context } = await open("<cp-toasts></cp-toasts>");
   await toast(page, { id: "a", title: "brief", duration: 1_500 });

@@ -27,8 +27,8 @@ export function useConnectionStatus(select, isEqual = shallowEqual) {
  */
 export function useWebSocket() {
   const client = useClient();
-  const status = useConnectionStatus(stateOf);
-  return useMemo(() => ({ ...bound(client, METHODS), ...status, isConnected: status.connectionState === "connected" }), [client, status]);
+  const status = useConnectionStatus(({ state, lastConnected }) => ({ connectionState: state, lastConnected, isConnected: state === "connected" }));
+  return useMemo(() => ({ ...bound(client, METHODS), ...status }), [client, status]);
 }
 
 /**
@@ -49,9 +49,4 @@ export function useEvent(event, handler) {
 export function usePublish() {
   const room = useRoom();
   return useMemo(() => bound(room, ["publish"]).publish, [room]);
-}
-
-/** @param {ConnectionStatus} status */
-function stateOf({ state, lastConnected }) {
-  return { connectionState: state, lastConnected };
 }

@@ -46,8 +46,7 @@ export function useRealtimeData(collection, options = {}) {
  * @returns {Readonly<Record<string, Snapshot<any>>>} by name
  */
 export function useRealtimeCollections(names, { room, fetch, initialData = {}, ...options } = {}) {
-  const key = JSON.stringify(names);
-  const stable = useMemo(() => /** @type {string[]} */ (JSON.parse(key)), [key]);
+  const stable = useMemo(() => [...names], [JSON.stringify(names)]);
   return useLists(stable, room, (name) => ({
     ...options, fetch: fetch && (() => fetch(name)), initialData: Object.hasOwn(initialData, name) ? initialData[name] : undefined,
   }))[1];
@@ -94,8 +93,7 @@ function listsOf(room, names, latest) {
     read();
   };
   return {
-    getSnapshot: shown.getSnapshot,
-    getServerSnapshot: shown.getServerSnapshot,
+    ...shown,
     subscribe: (/** @type {() => void} */ listener) => {
       const off = shown.subscribe(listener);
       listeners += 1;

@@ -30,10 +30,5 @@ export function useNotifications() {
  */
 export function useInbox({ filter } = {}) {
   const system = useNotifications();
-  return { ...system, items: filter ? system.history.filter(filter === "unread" ? isUnread : filter) : system.history };
-}
-
-/** @param {Notification} notification */
-function isUnread({ read }) {
-  return !read;
+  return { ...system, items: filter ? system.history.filter(filter === "unread" ? ({ read }) => !read : filter) : system.history };
 }

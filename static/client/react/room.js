@@ -8,7 +8,6 @@ import { shallowEqual, useSelected } from "./read.js";
 /** @typedef {import("../types.js").Member} Member */
 /** @typedef {import("../types.js").ActiveUser} ActiveUser */
 /** @typedef {import("../types.js").UserAction} UserAction */
-/** @typedef {import("../types.js").PresenceSnapshot} PresenceSnapshot */
 /** @typedef {import("../types.js").CursorPosition} CursorPosition */
 /** @typedef {import("../types.js").Published} Published */
 
@@ -31,23 +30,25 @@ export function useRoomState(what, isEqual) {
   const initial = useContext(RoomContext)?.initialState ?? NOTHING;
   const source = useMemo(() => ({
     // Before the first picture of the room there is nothing better than what the page came with.
-    getSnapshot: () => (room.cursor === null && Object.keys(room.state.all()).length === 0 ? initial : room.state.all()),
+    getSnapshot: () => {
+      const all = room.state.all();
+      return room.cursor || Object.keys(all).length > 0 ? all : initial;
+    },
     getServerSnapshot: () => initial,
     subscribe: (/** @type {() => void} */ listener) => {
       const offs = [room.subscribe(listener), room.state.subscribe(listener)];
       return () => offs.forEach((off) => void off());
     },
   }), [room, initial]);
-  const select = typeof what === "function" ? what : (/** @type {Readonly<Record<string, any>>} */ state) => (Object.hasOwn(state, what) ? state[what] : undefined);
-  const value = useSelected(source, select, isEqual);
   const key = typeof what === "string" ? what : null;
+  const value = useSelected(source, typeof what === "string" ? (state) => (Object.hasOwn(state, what) ? state[what] : undefined) : what, isEqual);
   const set = useCallback((/** @type {any} */ next) => quiet(room.state.set(key === null ? next : { [key]: next })), [room, key]);
   return [value, set];
 }
 
 /** @returns {Member | null} this user as others see them */
 export function useSelf() {
-  return useSelected(useRoom().presence, selfOf);
+  return useSelected(useRoom().presence, ({ self }) => self);
 }
 
 /**
@@ -115,9 +116,9 @@ export function useTyping(field) {
 export function useCursors() {
   const { cursors } = useRoom();
   const others = useSelected(cursors, peopleOf, samePeople);
-  const view = useMemo(() => cursorView(cursors), [cursors]);
-  useEffect(() => cursors.subscribe(view.place), [cursors, view]);
-  return { area: view.area, others, pointer: view.pointer };
+  const [place, refs] = useMemo(() => cursorView(cursors), [cursors]);
+  useEffect(() => cursors.subscribe(place), [cursors, place]);
+  return { others, ...refs };
 }
 
 /** Where one session points; renders with each of its moves, and with nobody else's. @param {string} session @returns {CursorPosition | null} */
@@ -142,7 +143,7 @@ export function useActivity() {
 export function useUserActivity({ room: name } = {}) {
   const room = useRoom(name);
   const { presence, activity } = room;
-  const members = useSelected(presence, membersOf, shallowEqual);
+  const members = useSelected(presence, ({ members: all }) => all, shallowEqual);
   const activeUsers = useMemo(() => members.map(asked), [members]);
   const userActions = /** @type {UserAction[]} */ (useSelected(activity));
   return useMemo(() => ({
@@ -172,19 +173,9 @@ function quiet(promise) {
   return promise;
 }
 
-/** @param {PresenceSnapshot} snapshot */
-function selfOf({ self }) {
-  return self;
-}
-
 /** @param {Member} member @returns {ActiveUser} */
 function asked(member) {
   return { ...member, userId: member.user };
-}
-
-/** @param {PresenceSnapshot} snapshot */
-function membersOf({ members }) {
-  return members;
 }
 
 /** @param {ReadonlyMap<string, CursorPosition>} cursors */
@@ -228,5 +219,5 @@ function cursorView(cursors) {
     detach();
     detach = element ? cursors.attach(element) : () => {};
   };
-  return { place, pointer, area };
+  return /** @type {const} */ ([place, { area, pointer }]);
 }

@@ -16,12 +16,13 @@ export class CpActivity extends Widget {
 :host{display:block}
 .entry{display:flex;flex-wrap:wrap;gap:0 6px;width:100%;border:0;text-align:start;padding:4px;overflow-wrap:anywhere}
 .avatar{font-weight:600}
-.time{color:var(--_muted);margin-inline-start:auto;font-variant-numeric:tabular-nums}`;
+.time,.empty{color:var(--_muted)}
+.time{margin-inline-start:auto;font-variant-numeric:tabular-nums}`;
 
   #pages = 1;
   #hasMore = true;
   #list = h("ul", "list");
-  #empty = h("p", "empty muted");
+  #empty = h("p", "empty");
   #more = button("more", () => this.#older());
 
   constructor() {

@@ -19,7 +19,7 @@ export class CpCursors extends Widget {
 .cursor{position:absolute;inset:0;transform:translate(var(--_x),var(--_y));transition:opacity 300ms}
 .cursor::before{content:"";display:block;width:var(--cp-cursor-size,16px);aspect-ratio:1;background:var(--_color);clip-path:polygon(0 0,100% 40%,45% 50%,35% 100%)}
 .idle{opacity:0}
-.label{position:absolute;top:14px;inset-inline-start:12px;background:var(--_color);color:var(--_ink);border-radius:6px;padding:0 6px;font-size:12px;white-space:nowrap;max-width:12em;overflow:hidden;text-overflow:ellipsis}
+.label{position:absolute;top:14px;inset-inline-start:12px;background:var(--_color);border-radius:6px;padding:0 6px;font-size:12px;white-space:nowrap;max-width:12em;overflow:hidden;text-overflow:ellipsis}
 :host(:not([names=always]):not(:hover)) .label{visibility:hidden}
 @media (forced-colors:active){.cursor::before{background:CanvasText}.label{border:1px solid}}`;
 
@@ -46,7 +46,7 @@ export class CpCursors extends Widget {
     keyed(this.#layer, [...cursors.others.values()], ({ session }) => session, make, (element, position) => {
       const member = members.get(position.user);
       element.firstChild.textContent = member?.name ?? position.user;
-      paint(element, member ?? position);
+      paint(element, member?.color ?? colorOf(position.user));
       if (element.cpAt !== position.at) this.#move(element, position);
     });
   }
@@ -65,6 +65,13 @@ export class CpCursors extends Widget {
     element.cpTimer = setTimeout(() => element.classList.add("idle"), this.number("hide-after", 10_000));
     this.tell("cursor", { user, x, y });
   }
+}
+
+/** For whoever a large room does not list: the same each time, and none too light for white. @param {string} user */
+function colorOf(user) {
+  let hue = 0;
+  for (const letter of user) hue = (hue * 31 + /** @type {number} */ (letter.codePointAt(0))) % 360;
+  return `oklch(.5 .13 ${hue})`;
 }
 
 define("cp-cursors", CpCursors);

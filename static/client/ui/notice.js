@@ -1,6 +1,4 @@
-/** What toasts and inbox have in common: how a notification looks, and what its buttons do. */
-
-import { button, h, isSafe, Widget } from "./base.js";
+/** What toasts and inbox have in common once there is something to show: how it looks, and what its buttons do. */
 
 /** @typedef {import("../types.js").Notification} Notification */
 /** @typedef {import("../types.js").NotificationAction} Action */
@@ -20,17 +18,26 @@ li{display:grid;grid-template-columns:auto 1fr auto;gap:2px 10px;padding:12px}
 .message:empty,.actions:empty{display:none}
 .primary{border-color:currentColor;color:var(--_accent)}`;
 
-export class Notices extends Widget {
+/** A list of them, which an element makes when the first one comes. */
+export class Notices {
+  /** @param {import("./base.js").Widget} host whose list it is @param {import("./base.js").Tools} tools @param {string} css its own */
+  constructor(host, tools, css) {
+    this.host = host;
+    this.tools = tools;
+    host.wear(NOTICE_CSS + css);
+  }
+
   /** @param {any} element @param {Notification} item */
   draw(element, item) {
     if (element.cpShown === item) return;
     element.cpShown = item;
+    const { button, h } = this.tools;
     const { type, title, message, actions = [] } = item;
-    const hadFocus = element.contains(this.root.activeElement);
+    const hadFocus = element.contains(this.host.root.activeElement);
     const [corner, ...own] = this.extras(item);
     element.dataset.type = type;
     element.replaceChildren(
-      h("span", "icon", { role: "img", ariaLabel: this.say(type) }, ICONS[type]), h("span", "title", { dir: "auto" }, title),
+      h("span", "icon", { role: "img", ariaLabel: this.host.say(type) }, ICONS[type]), h("span", "title", { dir: "auto" }, title),
       /** @type {Node} */ (corner), h("span", "message", { dir: "auto" }, message),
       h("div", "actions", {}, ...actions.map((action) => button("primary", () => this.act(item, action), action.label)), ...own));
     if (hadFocus) element.focus();
@@ -43,8 +50,8 @@ export class Notices extends Widget {
 
   /** @param {Notification} item @param {Action} action */
   act({ id }, { id: action, url }) {
-    const goOn = this.tell("action", { id, action });
-    this.core.notifications.act(id, action);
-    if (goOn && url && isSafe(url)) location.assign(url);
+    const goOn = this.host.tell("action", { id, action });
+    this.host.core.notifications.act(id, action);
+    if (goOn && url && this.tools.isSafe(url)) location.assign(url);
   }
 }

@@ -4,10 +4,7 @@
  */
 
 import { createClient } from "../index.js";
-import { define, retryWaiting, takeGiven } from "./base.js";
-
-/** @type {typeof HTMLElement} */
-const Base = globalThis.HTMLElement ?? class {};
+import { Base, define, retryWaiting, takeGiven } from "./base.js";
 
 export class CpProvider extends Base {
   static observedAttributes = ["theme"];
@@ -28,7 +25,7 @@ export class CpProvider extends Base {
 
   connectedCallback() {
     this.style.display = "contents";
-    takeGiven(this, "client");
+    takeGiven(this);
     if (this.#client) return;
     const [url, tokenUrl, room, guest] = ["url", "token-url", "room", "guest-name"].map((name) => this.getAttribute(name));
     this.#client = createClient({

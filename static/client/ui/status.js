@@ -1,6 +1,6 @@
 /** `<cp-status compact details delay="1500">`: whether this page is live. Never by colour alone; a blip shows nothing. */
 
-import { button, define, h, Widget } from "./base.js";
+import { button, define, h, RAISED, UNSEEN, Widget } from "./base.js";
 
 /** @typedef {import("../types.js").ConnectionStatus} Status */
 
@@ -10,14 +10,15 @@ export class CpStatus extends Widget {
     connected: "Live", connecting: "Connecting", reconnecting: "Reconnecting", offline: "Offline", disconnected: "Not connected", failed: "Failed",
     off: "Realtime is off", paused: "Paused by the server", retry: "Try now", details: "Connection details", latency: "Round trip {ms} ms", queued: "{count} waiting to be sent",
   };
-  static css = `
+  static css = `${RAISED}${UNSEEN}
+.row{display:flex;flex-wrap:wrap;align-items:center;gap:var(--cp-gap,8px)}
 :host{display:inline-block;position:relative}
 .pill{display:inline-flex;align-items:center;gap:6px;background:var(--_surface);border:1px solid var(--_line);border-radius:99px;padding:2px 10px;min-height:28px}
 .dot{width:10px;height:10px;border-radius:50%;background:var(--_warn)}
 [data-state=connected] .dot{background:var(--_ok)}
 [data-state=offline] .dot,[data-state=failed] .dot{background:var(--_bad);border-radius:2px}
 [data-state=disconnected] .dot{background:none;border:2px solid var(--_muted)}
-.popover{position:absolute;top:100%;inset-inline-start:0;margin-top:4px;z-index:var(--_z);padding:8px 12px;width:max-content;max-width:80vw}
+.popover{position:absolute;top:100%;inset-inline-start:0;margin-top:4px;z-index:var(--cp-z,1000);padding:8px 12px;width:max-content;max-width:80vw}
 @media (forced-colors:active){.dot.dot{background:CanvasText}}`;
 
   /** @type {Status} what is shown, which lags behind by `delay` when it gets worse */

@@ -1,45 +1,35 @@
 /**
  * `<cp-toasts position="bottom-end" max="3" duration-scale="2" hotkey="F8">`: what wants attention, for its time.
  *
- * What is read out are two lines that are in the page from the start; the toasts beside them hold the buttons. Nothing takes
- * the focus; the hotkey goes there, Escape puts one away. Clocks stand still while somebody looks, or looks elsewhere, and
- * with them the bars that show how long each stays.
+ * What is read out are two lines that are in the page from the start; the toasts beside them hold the buttons, and are
+ * loaded with the first one. Nothing takes the focus; the hotkey goes there, Escape puts one away. Clocks stand still while
+ * somebody looks, or looks elsewhere, and with them the bars that show how long each stays.
  */
 
-import { button, define, h, keyed } from "./base.js";
-import { NOTICE_CSS, NOTICE_LABELS, Notices } from "./notice.js";
+import { define, h, listen, RAISED, TOOLS, UNSEEN, Widget } from "./base.js";
 
 /** @typedef {import("../types.js").Notification} Notification */
 
-export class CpToasts extends Notices {
+export class CpToasts extends Widget {
   static observedAttributes = ["position", "max", "hotkey", "duration-scale"];
-  static labels = { ...NOTICE_LABELS, region: "Notifications ({hotkey})", close: "Dismiss: {title}", more: "{count} more" };
-  static css = `${NOTICE_CSS}
-:host{position:fixed;z-index:var(--_z);bottom:16px;inset-inline-end:16px;width:min(var(--cp-toast-width,360px),calc(100vw - 32px));pointer-events:none}
+  static labels = { region: "Notifications ({hotkey})" };
+  static css = `${RAISED}${UNSEEN}
+:host{position:fixed;z-index:var(--cp-z,1000);bottom:16px;inset-inline-end:16px;width:min(var(--cp-toast-width,360px),calc(100vw - 32px));pointer-events:none}
 :host([position^=top]){inset-block:16px auto}
 :host([position$=start]){inset-inline:16px auto}
 :host([position$=center]){inset-inline:0;margin-inline:auto}
-ul{display:grid;gap:var(--_gap)}
-li{pointer-events:auto;position:relative;overflow:hidden;animation:in var(--_speed)}
-.close{border:0;padding:0;margin:-4px -4px 0 0;color:var(--_muted)}
-.progress{position:absolute;inset:auto 0 0;height:3px;background:var(--_tone);transform-origin:left;animation:run linear both}
-:host(:dir(rtl)) .progress{transform-origin:right}
-:is(.hover,.focus,.hidden) .progress{animation-play-state:paused}
-.more{width:fit-content;padding:2px 12px;margin-top:var(--_gap)}
-.more:empty{display:none}
-@media (prefers-reduced-motion:reduce){.progress{display:none}}
-@keyframes in{from{opacity:0;transform:translateY(8px)}}
-@keyframes run{to{transform:scaleX(0)}}`;
+.plain{padding:12px;white-space:pre-line}`;
 
   /** @type {Set<string>} what was read out, and told by `cp-show` */
   #told = new Set();
   #polite = h("div", "sr", { role: "status" });
   #urgent = h("div", "sr", { role: "alert" });
-  #list = h("ul", "region", {
-    onpointerenter: () => this.#hold("hover", true), onpointerleave: () => this.#hold("hover", false), onfocusin: () => this.#hold("focus", true), onfocusout: () => this.#hold("focus", false),
-  });
-  #more = h("div", "more raised");
-  #region = h("section", "", { tabIndex: -1 }, this.#list, this.#more);
+  /** What stands there while the toasts cannot be loaded. It was read out already. */
+  #plain = h("div", "plain raised", { ariaHidden: "true", hidden: true });
+  #region = h("section", "", { tabIndex: -1 }, this.#plain);
+  /** @type {import("./toast-list.js").ToastList | null} */
+  #list = null;
+  #isLoading = false;
 
   constructor() {
     super();
@@ -47,50 +37,52 @@ li{pointer-events:auto;position:relative;overflow:hidden;animation:in var(--_spe
   }
 
   begin() {
-    this.watch(this.core.notifications);
-    const look = () => this.#hold("hidden", document.hidden);
-    this.listen(document, "visibilitychange", look);
+    // With the connection comes what could not be loaded without.
+    this.watch(this.core.notifications, this.core);
+    const look = () => this.hold("hidden", document.hidden);
+    listen(this, document, "visibilitychange", look);
     look();
-    this.listen(document, "keydown", (event) => this.#key(event));
-    this.onEnd(() => ["hover", "focus", "hidden"].forEach((reason) => this.#hold(reason, false)));
+    listen(this, document, "keydown", (event) => this.#key(event));
+    this.onEnd(() => ["hover", "focus", "hidden"].forEach((reason) => this.hold(reason, false)));
   }
 
   render() {
     const { notifications } = this.core;
     notifications.durationScale = this.number("duration-scale", 1) || Infinity;
     const all = notifications.getSnapshot().notifications;
-    const shown = all.slice(-this.number("max", 3)).reverse();
-    const rest = all.length - shown.length;
-    const hadFocus = this.root.activeElement;
     this.#region.ariaLabel = this.say("region", { hotkey: this.#hotkey });
-    keyed(this.#list, shown, ({ id }) => id, () => h("li", "toast raised"), (element, item) => this.draw(element, item));
-    // The button under the focus went with its toast: the region keeps the place.
-    if (hadFocus && !this.root.activeElement && shown.length > 0) this.#region.focus();
-    if (shown.length === 0) for (const reason of ["hover", "focus"]) this.#hold(reason, false);
-    this.#more.textContent = rest > 0 ? this.say("more", { count: rest }) : "";
+    if (this.#list) this.#list.render(all);
+    else if (all.length > 0) this.#load();
+    this.#plain.textContent = all.map(({ title, message }) => `${title} ${message}`).reverse().join("\n");
+    if (all.length === 0) this.#plain.hidden = true;
     for (const each of all) if (!this.#told.has(each.id)) this.#tell(each);
     this.#told = new Set(all.map(({ id }) => id));
+  }
+
+  async #load() {
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    try {
+      const { ToastList, TOAST_LABELS } = await import("./toast-list.js");
+      Object.assign(CpToasts.labels, TOAST_LABELS);
+      this.#plain.remove();
+      this.#list = new ToastList(this, this.#region, TOOLS);
+      this.update();
+    } catch {
+      this.#plain.hidden = false;
+    }
+    this.#isLoading = false;
   }
 
   get #hotkey() {
     return this.getAttribute("hotkey") ?? "F8";
   }
 
-  /** @param {string} reason @param {boolean} isHeld */
-  #hold(reason, isHeld) {
-    this.#list.classList.toggle(reason, isHeld);
+  /** @param {string} reason @param {boolean} isHeld whether clocks stand still for it, and bars */
+  hold(reason, isHeld) {
+    this.#region.classList.toggle(reason, isHeld);
     if (isHeld) this.core.notifications.hold(reason);
     else this.core.notifications.release(reason);
-  }
-
-  /** @param {Notification} item */
-  extras({ id, title }) {
-    const close = button("close", () => this.#dismiss(id, "button"), "✕");
-    close.ariaLabel = this.say("close", { title });
-    const left = this.core.notifications.timeLeft(id);
-    const bar = h("div", "progress");
-    bar.style.animationDuration = `${left}ms`;
-    return left < Infinity ? [close, bar] : [close];
   }
 
   /** @param {Notification} item */
@@ -100,7 +92,7 @@ li{pointer-events:auto;position:relative;overflow:hidden;animation:in var(--_spe
   }
 
   /** @param {string} id @param {string} by */
-  #dismiss(id, by) {
+  dismiss(id, by) {
     this.core.notifications.hideNotification(id);
     this.tell("dismiss", { id, by });
   }
@@ -112,8 +104,8 @@ li{pointer-events:auto;position:relative;overflow:hidden;animation:in var(--_spe
       event.preventDefault();
       this.#region.focus();
     } else if (event.key === "Escape" && activeElement) {
-      const inside = /** @type {any} */ (activeElement.closest("li") ?? this.#list.firstElementChild);
-      if (inside) this.#dismiss(inside.cpKey, "escape");
+      const id = /** @type {any} */ (activeElement.closest("li"))?.cpKey ?? this.core.notifications.getSnapshot().notifications.at(-1)?.id;
+      if (id) this.dismiss(id, "escape");
     }
   }
 }
