@@ -32,8 +32,6 @@ import { claimsOf, Identity } from "./identity.js";
 const ROOM_MESSAGES = ["joined", "presence", "signals", "left", "source", "event", "state", "activity", "hidden"];
 /** Taken care of where they are heard. */
 const LINK_MESSAGES = ["closing", "moving", "error"];
-const WORRY_MS = 10_000;
-const LOST_ID = "copresence:connection";
 
 export class Engine {
   emitter = new Emitter();
@@ -59,9 +57,7 @@ export class Engine {
   #lostAt = null;
   /** @type {{ resolve: () => void, reject: (error: unknown) => void }[]} who waits in connect() */
   #connecting = [];
-  /** @type {(() => void) | null} */
-  #cancelWorry = null;
-  /** Loaded when it is needed, which for most is never. @type {Promise<import("./polling.js").Polling> | null} */
+  /** Loaded when it is needed, which for most is never. @type {Promise<import("./polling.js").Polling | void> | null} */
   #polling = null;
   /** While realtime is off. @type {import("./polling.js").Polling | null} */
   #http = null;
@@ -104,7 +100,7 @@ export class Engine {
       this.connection.send({ type: "presence", status });
     });
     watchPage(env, this.#ended.signal, {
-      onWake: () => this.connection.wake(),
+      onWake: () => (this.isRealtime ? this.connection.wake() : this.use()),
       onHide: (isKept) => this.#hide(isKept),
       onShow: () => {
         this.#keptByTab.take("tab");
@@ -199,9 +195,9 @@ export class Engine {
     else if (state === "disconnected") {
       this.outbox?.end();
       this.#lostAt = null;
-      this.#calm();
+      this.notifications?.worry.end();
       this.#settle(errorOf("closed", reason ?? state));
-    } else if (this.#lostAt !== null) this.#worry();
+    } else if (this.#lostAt !== null) this.notifications?.worry.begin();
     if (state === "failed") {
       this.#secret = undefined;
       for (const room of this.rooms.values()) room.fail(error);
@@ -353,7 +349,7 @@ export class Engine {
   /** @param {Date} timestamp @param {boolean | undefined} isQuiet */
   #live(timestamp, isQuiet) {
     this.#settle(null);
-    this.#calm();
+    this.notifications?.worry.end();
     this.notifications?.live();
     for (const room of this.rooms.values()) room.begin();
     // Behind the joins, so that what waits follows them.
@@ -391,21 +387,6 @@ export class Engine {
     this.emit("reconnect", restored);
   }
 
-  /** What stays lost is said on screen; a blip or a restart of the server is not. */
-  #worry() {
-    this.#cancelWorry ??= this.env.after(WORRY_MS, () => {
-      this.notifications?.showNotification({
-        id: LOST_ID, type: "warning", title: "Connection lost", message: "What you change is kept and sent when it is back.", duration: Infinity,
-      });
-    });
-  }
-
-  #calm() {
-    this.#cancelWorry?.();
-    this.#cancelWorry = null;
-    this.notifications?.hideNotification(LOST_ID);
-  }
-
   /** Whoever waits in connect(). @param {unknown} error null when connected */
   #settle(error) {
     for (const { resolve, reject } of this.#connecting.splice(0)) error === null ? resolve() : reject(error);
@@ -413,9 +394,13 @@ export class Engine {
 
   /** Data by fetch, while realtime is off; what waits goes the same way. */
   async #poll() {
-    this.#polling ??= import("./polling.js").then(({ Polling }) => new Polling(this, { errorOf, fromWire, timeout: TIMEOUT_MS }));
+    this.#polling ??= import("./polling.js").then(({ Polling }) => new Polling(this, { errorOf, fromWire, timeout: TIMEOUT_MS }), (cause) => {
+      // The next use, or the network's return, tries again.
+      this.#polling = null;
+      this.onError(errorOf("unavailable", "what asks by fetch could not be loaded", { cause }));
+    });
     const polling = await this.#polling;
-    if (this.isRealtime || this.#ended.signal.aborted || !polling.start()) return;
+    if (this.isRealtime || this.#ended.signal.aborted || !polling?.start()) return;
     this.#http = polling;
     this.outbox?.open();
   }

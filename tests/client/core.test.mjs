@@ -167,6 +167,20 @@ test("each part works when it alone is handed over", async () => {
   todos.dispose();
 });
 
+test("a lost connection is said on screen, and that writes wait only where they do", async () => {
+  for (const handed of [{ Notifications }, { Notifications, Outbox }]) {
+    const { server, clock, client } = await online(handed);
+    server.isRefusing = true;
+    server.cut();
+    await clock.tick(12_000);
+    const [{ title, message }] = client.notifications.notifications;
+    assert.deepEqual([title, message !== ""], ["Connection lost", "Outbox" in handed]);
+    server.isRefusing = false;
+    await clock.tick(20_000);
+    assert.deepEqual(client.notifications.notifications, []);
+  }
+});
+
 async function open(...made) {
   const { server, world, clock } = stage();
   const clients = [];
