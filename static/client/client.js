@@ -3,7 +3,7 @@
  */
 
 import { Engine } from "./engine.js";
-import { errorOf, UsageError } from "./errors.js";
+import { errorOf, handed, UsageError } from "./errors.js";
 import { checkName, isOfClient } from "./events.js";
 
 /** @typedef {import("./types.js").Registered} Registered */
@@ -13,16 +13,22 @@ import { checkName, isOfClient } from "./events.js";
 export class Client {
   #engine;
 
-  /** @param {import("./types.js").ClientOptions} [options] */
-  constructor(options = {}) {
-    this.#engine = new Engine(options);
+  /** @param {import("./types.js").ClientOptions} [options] @param {import("./parts.js").Parts} [parts] */
+  constructor(options = {}, parts = {}) {
+    this.#engine = new Engine(options, parts);
     /** As `status`, for `subscribe(listener)` and `useSyncExternalStore`. @type {() => ConnectionStatus} */
     this.getSnapshot = this.#engine.shown.getSnapshot;
     this.getServerSnapshot = this.#engine.shown.getServerSnapshot;
-    /** What waits to be sent. */
-    this.outbox = this.#engine.outbox;
-    /** Toasts, inbox, preferences. */
-    this.notifications = this.#engine.notifications;
+  }
+
+  /** What waits to be sent. */
+  get outbox() {
+    return handed(this.#engine.outbox, "Outbox");
+  }
+
+  /** Toasts, inbox, preferences. */
+  get notifications() {
+    return handed(this.#engine.notifications, "Notifications");
   }
 
   // --- Connection ---
@@ -231,8 +237,8 @@ export class Client {
 
   /** @returns {import("./types.js").Inspection} a plain value, for people and for tests */
   inspect() {
-    const { session, user, rooms, counters, connection } = this.#engine;
-    const { size, bytes, oldest } = this.outbox;
+    const { session, user, rooms, counters, connection, outbox } = this.#engine;
+    const { size = 0, bytes = 0, oldest = null } = outbox ?? {};
     const seen = [...rooms].map(([name, { status, cursor, counts, presence }]) => [name, { status, cursor, members: presence.count, ...counts }]);
     return {
       status: this.status, session: session?.session ?? null, node: session?.node ?? null, user,

@@ -2,7 +2,7 @@
  * The inside of a client: puts the parts together and tells what happens; the parts decide.
  *
  *   connection ◀─▶ engine ─▶ rooms (each with state, presence, activity, cursors)
- *                    └─▶ outbox
+ *                    └─▶ outbox, notifications: where the client was made with them (parts.js)
  *
  * It is the host of each of them, so what they need of it are fields here, functions that can be handed on.
  * Kept over a reload, by the tab: the session's secret and the rooms' cursors; by the browser: who one is, what waits.
@@ -21,25 +21,17 @@ import { watchPage } from "./wake.js";
 import { Room } from "./room.js";
 import { Attention } from "./attention.js";
 import { Connection } from "./connection.js";
-import { Outbox } from "./outbox.js";
+import { Sending } from "./sending.js";
 import { claimsOf, Identity } from "./identity.js";
-import { Notifications } from "./notifications.js";
-import { Turn } from "./turn.js";
-import { TabLink } from "./tab-link.js";
 
 /** @typedef {import("./types.js").ClientOptions} ClientOptions */
 /** @typedef {import("./types.js").ConnectionStatus} ConnectionStatus */
 /** @typedef {import("./types.js").LinkStatus} LinkStatus */
 /** @typedef {import("./errors.js").CopresenceError} CopresenceError */
-/** @typedef {import("./storage-idb.js").Item} Item */
 
 const ROOM_MESSAGES = ["joined", "presence", "signals", "left", "source", "event", "state", "activity", "hidden"];
 /** Taken care of where they are heard. */
 const LINK_MESSAGES = ["closing", "moving", "error"];
-/** Another tab's item that waits for longer was left behind by a tab that is gone. */
-const LEFT_BEHIND_MS = 15_000;
-const WORRY_MS = 10_000;
-const LOST_ID = "copresence:connection";
 
 export class Engine {
   emitter = new Emitter();
@@ -65,9 +57,7 @@ export class Engine {
   #lostAt = null;
   /** @type {{ resolve: () => void, reject: (error: unknown) => void }[]} who waits in connect() */
   #connecting = [];
-  /** @type {(() => void) | null} */
-  #cancelWorry = null;
-  /** Loaded when it is needed, which for most is never. @type {Promise<import("./polling.js").Polling> | null} */
+  /** Loaded when it is needed, which for most is never. @type {Promise<import("./polling.js").Polling | void> | null} */
   #polling = null;
   /** While realtime is off. @type {import("./polling.js").Polling | null} */
   #http = null;
@@ -75,9 +65,10 @@ export class Engine {
   /** @type {CopresenceError | null} */
   #lastError = null;
 
-  /** @param {ClientOptions} options */
-  constructor(options) {
+  /** @param {ClientOptions} options @param {import("./parts.js").Parts} parts */
+  constructor(options, parts) {
     this.options = options;
+    this.parts = parts;
     const env = (this.env = environment(options.environment));
     this.url = apiUrl(options.url, env);
     const prefix = `copresence:${options.storageKey ?? ""}:${this.url}:`;
@@ -93,12 +84,12 @@ export class Engine {
     this.identity = new Identity(options.token, options.guest, this.#kept);
     /** @type {Connection | import("./shared-link.js").SharedLink} */
     this.connection = this.#link();
-    this.turn = new Turn(env, this.onOutbox);
-    this.notifications = new Notifications(this);
-    this.outbox = new Outbox(this);
-    this.outbox.subscribe(() => {
+    this.notifications = parts.Notifications ? new parts.Notifications(this) : null;
+    this.sending = new Sending(this);
+    const outbox = (this.outbox = parts.Outbox ? new parts.Outbox(this) : null);
+    outbox?.subscribe(() => {
       this.#restate();
-      const { size, oldest } = this.outbox;
+      const { size, oldest } = outbox;
       this.emit("outbox", { size, oldest });
     });
     /** @type {Store<ConnectionStatus>} */
@@ -109,7 +100,7 @@ export class Engine {
       this.connection.send({ type: "presence", status });
     });
     watchPage(env, this.#ended.signal, {
-      onWake: () => this.connection.wake(),
+      onWake: () => (this.isRealtime ? this.connection.wake() : this.use()),
       onHide: (isKept) => this.#hide(isKept),
       onShow: () => {
         this.#keptByTab.take("tab");
@@ -118,14 +109,14 @@ export class Engine {
         this.use();
       },
       // A toast that nobody can see waits.
-      onSight: (isHidden) => (isHidden ? this.notifications.hold("hidden") : this.notifications.release("hidden")),
+      onSight: (isHidden) => this.notifications?.[isHidden ? "hold" : "release"]("hidden"),
     });
     env.window?.addEventListener("storage", () => this.#followSwitch(), { signal: this.#ended.signal });
   }
 
-  /** @returns {Connection | TabLink} one for all tabs, where the browser can; else one of this tab's own */
+  /** @returns {Connection} one for all tabs, where the browser can; else one of this tab's own */
   #link() {
-    const { options, env, url, identity } = this;
+    const { options, env, url, identity, parts: { TabLink } } = this;
     const { tabs = "auto", storageKey = "" } = options;
     const how = {
       ...options, url, env,
@@ -134,12 +125,12 @@ export class Engine {
       credentials: async () => {
         const known = await identity.credentials();
         if (identity.isOther(known?.token)) return this.#changeUser();
-        return known && { ...known, ...this.notifications.since(), ...(this.#secret && { secret: this.#secret }) };
+        return known && { ...known, ...this.notifications?.since(), ...(this.#secret && { secret: this.#secret }) };
       },
       onRefused: () => identity.refuse(),
     };
     const canShare = env.BroadcastChannel && (env.locks || env.SharedWorker);
-    return tabs === "off" || !canShare ? new Connection(how, this) : new TabLink(how, this);
+    return tabs !== "off" && canShare && TabLink ? new TabLink(how, this) : new Connection(how, this);
   }
 
   // --- What the parts ask of it ---
@@ -151,8 +142,8 @@ export class Engine {
   status = () => this.attention.status;
   /** @param {Record<string, unknown>} message */
   request = (message) => this.connection.request(message);
-  /** @type {Outbox["write"]} */
-  write = (...said) => this.outbox.write(...said);
+  /** @type {import("./outbox.js").Outbox["write"]} */
+  write = (...said) => (this.outbox ?? this.sending).write(...said);
   /** @param {string} event @param {unknown} data */
   emit = (event, data) => this.emitter.emit(event, data);
   /** @param {string} what */
@@ -173,21 +164,6 @@ export class Engine {
     if (!this.isRealtime) void this.#poll();
     else if (autoConnect && !this.#isStopped && this.connection.status.state === "disconnected") this.connection.start();
   };
-  /** Whether what waits is for this tab to send. @param {Item} item */
-  isOurs = ({ url, user, tab, at }) => {
-    const isMine = tab === this.tab || this.connection.tabs.role !== "alone" || this.env.date() - at > LEFT_BEHIND_MS;
-    return isMine && url === this.url && (user === null || user === this.user?.id);
-  };
-  /** In the store first, then told: so a leader that crashes loses none. */
-  onAdded = () => {
-    if (!this.turn.isOurs) this.turn.tell({ outbox: true });
-  };
-  /** @param {Item} item @param {import("./outbox.js").Outcome} outcome */
-  onSettled = ({ key }, { published, error }) => {
-    // An error's own fields but the message are all that a channel carries.
-    this.turn.tell({ settled: key, published, error: error && { ...error, message: error.message } });
-    if (error) this.onError(error);
-  };
 
   // --- What the connection tells ---
 
@@ -205,8 +181,7 @@ export class Engine {
     const timestamp = new Date(this.env.date());
     if (!isQuiet) emit("connection:state", { state, previous: previous.state, reason, code });
     if (previous.state === "connected") {
-      this.outbox.close();
-      this.turn.give();
+      this.outbox?.lose();
       for (const room of this.rooms.values()) room.lose();
       if (!isQuiet) {
         this.#lostAt = this.env.now();
@@ -215,14 +190,14 @@ export class Engine {
       }
     }
     // Nobody answered: what waits from before a reload is shown all the same.
-    if (previous.state === "connecting" && state !== "connected" && this.connection.isLeader) void this.outbox.adopt();
+    if (previous.state === "connecting" && state !== "connected" && this.connection.isLeader) void this.outbox?.adopt();
     if (state === "connected") this.#live(timestamp, isQuiet);
     else if (state === "disconnected") {
-      this.turn.end();
+      this.outbox?.end();
       this.#lostAt = null;
-      this.#calm();
+      this.notifications?.worry.end();
       this.#settle(errorOf("closed", reason ?? state));
-    } else if (this.#lostAt !== null) this.#worry();
+    } else if (this.#lostAt !== null) this.notifications?.worry.begin();
     if (state === "failed") {
       this.#secret = undefined;
       for (const room of this.rooms.values()) room.fail(error);
@@ -237,7 +212,7 @@ export class Engine {
     if (this.user && this.user.id !== user?.id) {
       // Another user: nothing of the one before is shown, and what they said waits for their return.
       this.#restored = {};
-      this.notifications.forget();
+      this.notifications?.forget();
       for (const room of this.rooms.values()) room.forget();
     }
     this.session = connected;
@@ -245,7 +220,7 @@ export class Engine {
     this.user = textOf(user?.id) ? user : null;
     this.#kept.set("user", this.user ?? undefined);
     this.identity.accept(connected);
-    this.notifications.begin(connected);
+    this.notifications?.begin(connected);
   };
 
   /** @param {Record<string, any>} message */
@@ -256,7 +231,7 @@ export class Engine {
       this.emit("token:expiring", { in: message.in });
       this.refresh().catch(this.onError);
     } else if (name === "@me") {
-      if (type === "joined" || !isReply(message)) this.notifications.receive(message);
+      if (type === "joined" || !isReply(message)) this.notifications?.receive(message);
     } else if (ROOM_MESSAGES.includes(type)) {
       if (room) room.receive(message);
       else if (type !== "joined") this.count("strange room");
@@ -268,19 +243,12 @@ export class Engine {
     this.connection = link;
   };
 
-  /** The last `connected`, with `@me` as it is now. */
-  connectedNow = () => {
-    const { unreadCount: unread, unseenCount: unseen } = this.notifications;
-    const { since = this.session?.cursor } = this.notifications.since();
-    return this.session && { ...this.session, entries: [], recovered: false, more: false, cursor: since, counts: { unread, unseen, offset: since?.offset ?? 0 } };
-  };
-
   /** @param {import("./types.js").TabStatus} tabs */
   onTabs = (tabs) => {
     const { front } = this.shown.getSnapshot().tab;
-    this.notifications.front(tabs.front);
+    this.notifications?.front(tabs.front);
     this.#restate();
-    if (this.isLive()) this.#drain();
+    if (this.isLive()) this.outbox?.share();
     // One session has one presence state: that of the tab which is looked at.
     if (tabs.front && !front) for (const room of this.rooms.values()) room.presence.update({});
     this.emit("tabs", tabs);
@@ -288,13 +256,7 @@ export class Engine {
 
   /** What another tab says. @param {Record<string, any>} word */
   onWord = ({ toast }) => {
-    if (toast) this.notifications.ended(toast);
-  };
-
-  /** What another tab says of what waits, of whatever version of the client. @param {Record<string, any>} word */
-  onOutbox = ({ outbox, settled, published, error }) => {
-    if (outbox && this.turn.isOurs) void this.outbox.adopt();
-    if (settled) this.outbox.settled(settled, { published, error: error && errorOf(error.code, error.message, error) });
+    if (toast) this.notifications?.ended(toast);
   };
 
   // --- What the client asks ---
@@ -333,9 +295,9 @@ export class Engine {
     this.stop();
     this.#stopPolling();
     this.#ended.abort();
-    this.notifications.clearAllNotifications();
+    this.notifications?.clearAllNotifications();
     this.attention.dispose();
-    this.outbox.dispose();
+    this.outbox?.dispose();
     for (const room of this.rooms.values()) room.forget();
     this.emitter.clear();
   }
@@ -387,30 +349,18 @@ export class Engine {
   /** @param {Date} timestamp @param {boolean | undefined} isQuiet */
   #live(timestamp, isQuiet) {
     this.#settle(null);
-    this.#calm();
-    this.notifications.live();
+    this.notifications?.worry.end();
+    this.notifications?.live();
     for (const room of this.rooms.values()) room.begin();
     // Behind the joins, so that what waits follows them.
-    this.outbox.release();
-    this.#drain();
+    this.sending.reset();
+    this.outbox?.live();
     // Set while the connection was made with the one before.
     if (this.identity.isNew) this.refresh().catch(this.onError);
     if (isQuiet) return;
     if (this.#lostAt !== null) return void this.#restore(timestamp, this.#lostAt);
     this.emit("connection:established", { timestamp });
     this.emit("connect", { timestamp });
-  }
-
-  /** What is in the store one tab sends, for all of them. */
-  #drain() {
-    const { connection, outbox, turn } = this;
-    if (connection.tabs.role === "alone" || !outbox.isShared) return outbox.open();
-    turn.listen(`copresence outbox ${this.url} ${this.user?.id ?? null}`);
-    if (!connection.isLeader) return void outbox.offer();
-    turn.take(() => outbox.open(), () => {
-      outbox.close();
-      if (this.isLive()) this.#drain();
-    }, connection.hasStolen);
   }
 
   /** Connects if it was connected before it was switched off, or put away. */
@@ -441,21 +391,6 @@ export class Engine {
     this.emit("reconnect", restored);
   }
 
-  /** What stays lost is said on screen; a blip or a restart of the server is not. */
-  #worry() {
-    this.#cancelWorry ??= this.env.after(WORRY_MS, () => {
-      this.notifications.showNotification({
-        id: LOST_ID, type: "warning", title: "Connection lost", message: "What you change is kept and sent when it is back.", duration: Infinity,
-      });
-    });
-  }
-
-  #calm() {
-    this.#cancelWorry?.();
-    this.#cancelWorry = null;
-    this.notifications.hideNotification(LOST_ID);
-  }
-
   /** Whoever waits in connect(). @param {unknown} error null when connected */
   #settle(error) {
     for (const { resolve, reject } of this.#connecting.splice(0)) error === null ? resolve() : reject(error);
@@ -463,18 +398,22 @@ export class Engine {
 
   /** Data by fetch, while realtime is off; what waits goes the same way. */
   async #poll() {
-    this.#polling ??= import("./polling.js").then(({ Polling }) => new Polling(this, { errorOf, fromWire, timeout: TIMEOUT_MS }));
+    this.#polling ??= import("./polling.js").then(({ Polling }) => new Polling(this, { errorOf, fromWire, timeout: TIMEOUT_MS }), (cause) => {
+      // The next use, or the network's return, tries again.
+      this.#polling = null;
+      this.onError(errorOf("unavailable", "what asks by fetch could not be loaded", { cause }));
+    });
     const polling = await this.#polling;
-    if (this.isRealtime || this.#ended.signal.aborted || !polling.start()) return;
+    if (this.isRealtime || this.#ended.signal.aborted || !polling?.start()) return;
     this.#http = polling;
-    this.outbox.open();
+    this.outbox?.open();
   }
 
   #stopPolling() {
     if (!this.#http) return;
     this.#http.stop();
     this.#http = null;
-    this.outbox.close();
+    this.outbox?.close();
   }
 
   /** The page goes, or is put where the back button finds it. @param {boolean} isKept */
@@ -495,6 +434,6 @@ export class Engine {
   #compose() {
     const { status, tabs } = this.connection;
     const degraded = status.transport !== null && status.transport !== "websocket";
-    return Object.freeze({ ...status, degraded, queued: this.outbox.size, tab: tabs, realtime: this.isRealtime });
+    return Object.freeze({ ...status, degraded, queued: this.outbox?.size ?? 0, tab: tabs, realtime: this.isRealtime });
   }
 }

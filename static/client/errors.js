@@ -136,6 +136,17 @@ export function fromWire({ code = "unavailable", message = code, retry_after, cu
   return errorOf(String(code), String(message), { room: rest.room ?? room, retryAfter: seconds(retry_after), current });
 }
 
+/**
+ * @template T
+ * @param {T} part
+ * @param {string} name
+ * @returns {NonNullable<T>} throws where the client was made without it
+ */
+export function handed(part, name) {
+  if (!part) throw new UsageError(`this client was made without ${name}`);
+  return part;
+}
+
 /** The platform's own error for what was called off. @param {AbortSignal} [signal] */
 export function aborted(signal) {
   return signal?.reason ?? new DOMException("aborted", "AbortError");

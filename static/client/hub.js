@@ -14,7 +14,7 @@
 
 /** @typedef {import("./types.js").LinkStatus} LinkStatus */
 /** @typedef {import("./types.js").Cursor} Cursor */
-/** @typedef {import("./connection.js").Connection & { route: import("./connection.js").LinkEvents }} Shared its events go where `route` says */
+/** @typedef {import("./connection.js").Connection & { route: import("./connection.js").LinkEvents, connected?: Record<string, any> | null }} Shared its events go where `route` says */
 /** @typedef {{ from: string, to?: string | undefined, [more: string]: any }} Word to tabs; without `to` to all */
 /** @typedef {{ room?: any, since?: string, askers: { tab: string, id?: unknown }[] }} Asked */
 /** @typedef {{ tabs: Map<string, boolean>, cursor: Cursor | null, isMember: boolean, pager: string | null }} Held who wants a
@@ -40,6 +40,8 @@ const SILENT_MS = 10_000;
 const DOUBT_MS = 2_000;
 /** The most present wins. */
 const STATUSES = ["online", "busy", "away"];
+/** Who comes later begins where the others are. */
+const NO_NEWS = { entries: [], recovered: false, more: false };
 const ALL = ["entries", "presence", "signals"];
 
 const WORDS = new Set(/** @type {const} */ (["hello", "ask", "bye", "front", "up"]));
@@ -72,7 +74,7 @@ export class Hub {
 
   /**
    * @param {Shared} connection @param {import("./environment.js").Environment} env
-   * @param {Pick<typeof import("./tab-link.js").TOOLS, "CLOSE_FOR_NOW" | "TAKEN_UP" | "hold" | "Timers">} tools @param {HubHost} host
+   * @param {Pick<typeof import("./tab-link.js").TOOLS, "CLOSE_FOR_NOW" | "TAKEN_UP" | "hold" | "nowOf" | "Timers">} tools @param {HubHost} host
    */
   constructor(connection, env, tools, host) {
     this.#tools = tools;
@@ -103,7 +105,8 @@ export class Hub {
     this.#isMute = false;
     if (!solo) return this.connection.start();
     const { status } = this.connection;
-    this.#connected = solo.connectedNow();
+    const { connected = null } = this.connection;
+    this.#connected = connected && { ...connected, ...NO_NEWS };
     this.#statuses.set(id, solo.attention.status);
     if (status.state === "connected") {
       for (const [name, { isUsed, cursor, presence }] of solo.rooms) {
@@ -145,8 +148,7 @@ export class Hub {
       sender: this.#tabs.has(id) ? id : [...this.#tabs.keys()][0],
       serial: this.#serial, connected: status.state === "connected" ? this.#connected : null,
     });
-    // Who comes later begins where the others are.
-    if (this.#connected) this.#connected = { ...this.#connected, entries: [], recovered: false, more: false };
+    if (this.#connected) this.#connected = { ...this.#connected, ...NO_NEWS };
   }
 
   // --- What tabs say: `WORDS` ---
@@ -321,8 +323,7 @@ export class Hub {
     } else if (id !== undefined && !("offset" in message)) {
       this.#host.onStray?.(message);
     } else if (room === "@me") {
-      const { unread, unseen, offset } = message;
-      if (offset !== undefined) this.#connected = { ...this.#connected, cursor: { ...this.#connected?.cursor, offset, entry: id }, counts: { unread, unseen, offset } };
+      this.#connected = this.#tools.nowOf(this.#connected, message);
       this.#down(message);
     } else if (room === undefined || type === "error") {
       // One has to answer for all, and nobody slows down the tab that is looked at.

@@ -3,7 +3,7 @@
  * counted up here.
  */
 
-import { isCount, readDate, readList, readText } from "./recovery.js";
+import { isCount, isObject, readDate, readList, readText } from "./recovery.js";
 
 /** @typedef {import("./types.js").Notification} Notification */
 /** @typedef {{ unread: number, unseen: number, offset: number, epoch?: string | undefined }} Counts */
@@ -92,6 +92,18 @@ export function applyMark(list, mark) {
   // Archived over all passes over what somebody still has to acknowledge.
   const isKept = (/** @type {Notification} */ { critical, acked }) => as === "archived" && notifications === "all" && critical && !acked;
   return ["archived", "snoozed", "expired", "trimmed"].includes(as) ? list.filter((each) => !isMeant(each, mark) || isKept(each)) : null;
+}
+
+/**
+ * Merged as the server will: of what is by topic or room only what is named changes.
+ *
+ * @param {any} before
+ * @param {object} set
+ * @returns {import("./types.js").NotificationPreferences}
+ */
+export function applyPreferences(before, set) {
+  const patch = Object.entries(set).map(([key, value]) => [key, isObject(value) ? { ...before[key], ...value } : value]);
+  return { ...before, ...Object.fromEntries(patch) };
 }
 
 /** @param {readonly Notification[]} list @returns {number[]} where in `@me` they surfaced, of those that did */

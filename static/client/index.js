@@ -9,12 +9,25 @@
  * client.emit("note", { text: "hello" });
  */
 
-import { Client } from "./client.js";
+// In this order, for a compressor looks back 32 KB: 0.5 % less than by name.
+import { Notifications } from "./notifications.js";
+import { Collection } from "./collection.js";
+import { Outbox } from "./outbox.js";
+import { TabLink } from "./tab-link.js";
+import { RoomCursors } from "./cursors.js";
+import { Client as Core } from "./client.js";
 
 export * from "./errors.js";
 export * from "./types.js";
-export { Client } from "./client.js";
 export { Room } from "./room.js";
+
+/** With all its parts. @template {object} [T=import("./types.js").Registered] @extends {Core<T>} */
+export class Client extends Core {
+  /** @param {import("./types.js").ClientOptions} [options] */
+  constructor(options) {
+    super(options, { Collection, Notifications, Outbox, RoomCursors, TabLink });
+  }
+}
 
 /**
  * @template {object} [T=import("./types.js").Registered]

@@ -31,3 +31,15 @@ export function hold(locks, name, onHeld, onLost = () => {}, how) {
   held.catch(() => isHolding && onLost());
   return () => release();
 }
+
+/**
+ * What who comes later has to know.
+ *
+ * @param {Record<string, any> | null} connected
+ * @param {Record<string, any>} message any of the server's
+ * @returns {Record<string, any> | null} with `@me` as it is after that
+ */
+export function nowOf(connected, { room, id, offset, unread, unseen }) {
+  if (room !== "@me" || offset === undefined) return connected;
+  return { ...connected, cursor: { ...connected?.cursor, offset, entry: id }, counts: { unread, unseen, offset } };
+}

@@ -7,10 +7,11 @@
 
 import { newKey } from "./environment.js";
 import { UsageError } from "./errors.js";
-import { applyCounts, applyMark, isLocal, isMeant, MAKERS, merge, NO_COUNTS, offsetsOf, PREFERENCES, readNotification } from "./inbox.js";
+import { applyCounts, applyMark, applyPreferences, isLocal, isMeant, MAKERS, merge, NO_COUNTS, offsetsOf, PREFERENCES, readNotification } from "./inbox.js";
 import { advance, isObject, judge, readEntry, readJoined, readList, readText } from "./recovery.js";
 import { Store } from "./store.js";
 import { Toasts } from "./toasts.js";
+import { worryOf } from "./worry.js";
 
 /** @typedef {import("./types.js").Notification} Notification */
 /** @typedef {import("./types.js").NewNotification} NewNotification */
@@ -18,7 +19,7 @@ import { Toasts } from "./toasts.js";
 /** @typedef {import("./types.js").EventMeta} EventMeta */
 /** @typedef {{ notifications: readonly Notification[], history: readonly Notification[], unreadCount: number, unseenCount: number,
  *   preferences: NotificationPreferences, hasMore: boolean }} NotificationsSnapshot */
-/** @typedef {Pick<import("./engine.js").Engine, "env" | "connection" | "isLive" | "emit" | "count" | "onError">} NotificationsHost */
+/** @typedef {Pick<import("./engine.js").Engine, "env" | "connection" | "outbox" | "isLive" | "emit" | "count" | "onError">} NotificationsHost */
 
 const PAGE = 50;
 /** Of this page alone, and toasts that tabs share. */
@@ -61,6 +62,8 @@ export class Notifications {
     this.getSnapshot = this.#shown.getSnapshot;
     this.getServerSnapshot = this.#shown.getServerSnapshot;
     this.#toasts.subscribe(() => this.#show());
+    /** The client's, to say that the connection is lost. */
+    this.worry = worryOf(host, this);
   }
 
   // --- To read and to watch ---
@@ -231,11 +234,7 @@ export class Notifications {
   /** Shown at once, and taken back when it is refused. @param {Partial<NotificationPreferences>} patch */
   updatePreferences({ follows: _, ...set }) {
     this.#send({ type: "preferences", set }, () => {
-      /** @type {any} */
-      const before = this.#preferences;
-      // Merged as the server will: of what is by topic or room only what is named changes.
-      const patch = Object.entries(set).map(([key, value]) => [key, isObject(value) ? { ...before[key], ...value } : value]);
-      this.#preferences = { ...before, ...Object.fromEntries(patch) };
+      this.#preferences = applyPreferences(this.#preferences, set);
     }).catch(() => {});
   }
 

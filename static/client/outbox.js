@@ -15,28 +15,18 @@ import { errorOf, UsageError } from "./errors.js";
 import { waitFor } from "./requests.js";
 import { openStore } from "./storage-idb.js";
 import { Store } from "./store.js";
+import { Turn } from "./turn.js";
 
 /** @typedef {import("./storage-idb.js").Item} Item */
 /** @typedef {import("./types.js").Published} Published */
 /** @typedef {import("./types.js").WriteOptions} WriteOptions */
 /** @typedef {{ published?: Published | undefined, error?: any }} Outcome one of the two */
 
-/**
- * @typedef {object} OutboxHost
- * @property {import("./environment.js").Environment} env
- * @property {import("./types.js").ClientOptions} options
- * @property {string} url
- * @property {string} tab
- * @property {Map<string, import("./room.js").Room<any>>} rooms
- * @property {{ id: string } | null} user
- * @property {() => Pick<import("./connection.js").Link, "request">} writer where commands go up
- * @property {() => { message_bytes?: number, publishes_per_s?: number, dedupe_s?: number }} limits
- * @property {(item: Item) => boolean} isOurs whether it is drained from here
- * @property {() => void} onAdded an item is in the store
- * @property {(item: Item, outcome: Outcome) => void} onSettled
- */
+/** @typedef {Pick<import("./engine.js").Engine, "env" | "options" | "url" | "tab" | "user" | "limits" | "connection" | "isLive" | "sending" | "onError">} OutboxHost */
 
 const HOUR_MS = 3_600_000;
+/** Another tab's item that waits for longer was left behind by a tab that is gone. */
+const LEFT_BEHIND_MS = 15_000;
 /** Stands for the number of what the store does not have yet. */
 const UNNUMBERED = Infinity;
 
@@ -44,6 +34,9 @@ export class Outbox {
   #host;
   #options;
   #store;
+  #turn;
+  /** Whether other tabs see what waits here, and the one that leads sends it. */
+  #isShared = false;
   /** Those that are ours to send, in the order of the store. @type {Store<readonly Item[]>} */
   #shown = new Store(Object.freeze(/** @type {Item[]} */ ([])));
   /** @type {Set<{ key: string, end: import("./requests.js").End }>} */
@@ -56,8 +49,6 @@ export class Outbox {
   #gone = new Set();
   /** The last number. */
   #seen = 0;
-  /** Rooms that are joined for what waits for them alone. @type {Set<string>} */
-  #visited = new Set();
   #isOpen = false;
   #isDraining = false;
   /** Ends a pause. */
@@ -72,10 +63,9 @@ export class Outbox {
   constructor(host) {
     this.#host = host;
     this.#options = { max: 500, maxBytes: 1_000_000, ...host.options.outbox };
+    this.#turn = new Turn(host.env, this.#hear);
     this.#store = openStore(this.#options.persist === "memory" ? null : host.env.indexedDB, host.env.after);
-    /** Whether other tabs see what waits here, and the one that leads sends it. */
-    this.isShared = false;
-    void this.#store.then(({ isShared }) => (this.isShared = isShared));
+    void this.#store.then(({ isShared }) => (this.#isShared = isShared));
     this.getSnapshot = this.#shown.getSnapshot;
     this.subscribe = this.#shown.subscribe;
   }
@@ -105,7 +95,7 @@ export class Outbox {
    * @returns {Promise<Published>}
    */
   async write(room, message, { queue = true, key = newKey(this.#host.env), timeout, signal } = {}) {
-    const { env, url, tab, user, limits } = this.#host;
+    const { env, url, tab, user, limits, sending } = this.#host;
     const text = jsonOf(message);
     const { length: bytes } = text;
     const { message_bytes: most = Infinity } = limits();
@@ -113,7 +103,7 @@ export class Outbox {
     if (bytes > most) throw errorOf("too_large", `${bytes} bytes, the server takes ${most}`, { room });
     // A copy, so that nobody changes it while it waits.
     const draft = { url, user: user?.id ?? null, tab, key, room, message: JSON.parse(text), bytes, at: env.date() };
-    if (!queue) return this.#send(draft, { timeout, signal });
+    if (!queue) return sending.write(room, draft.message, { key, timeout, signal });
     const { max, maxBytes } = this.#options;
     if (this.size >= max || this.bytes + bytes > maxBytes) throw errorOf("queue_full", `${this.size} messages wait already`, { room });
     const item = { ...draft, seq: UNNUMBERED };
@@ -128,7 +118,7 @@ export class Outbox {
       this.#adding = this.#adding.then(async () => {
         // Storage that throws: it lives as long as the page, and is sent all the same.
         item.seq = await stored.catch(() => this.#seen + 0.5);
-        this.#host.onAdded();
+        this.#tell();
         void this.#drain();
       });
     }, {
@@ -151,39 +141,68 @@ export class Outbox {
     this.#readings -= 1;
     const known = [...this.#gone, ...this.items.map(({ key }) => key)];
     if (this.#readings === 0) this.#gone.clear();
-    this.#show([...this.items, ...found.filter((item) => isItem(item) && !known.includes(item.key) && this.#host.isOurs(item))]);
+    this.#show([...this.items, ...found.filter((item) => isItem(item) && !known.includes(item.key) && this.#isOurs(item))]);
     void this.#drain();
   }
 
+  /** There is a connection: gives up what is not ours to send any more, such as another user's, and sends the rest. */
+  live() {
+    this.#show(this.items.filter((item) => this.#isOurs(item)));
+    this.share();
+  }
+
+  /** What is in the store one tab sends, for all of them. */
+  share() {
+    const { connection, isLive, url, user } = this.#host;
+    if (connection.tabs.role === "alone" || !this.#isShared) return this.open();
+    this.#turn.listen(`copresence outbox ${url} ${user?.id ?? null}`);
+    if (!connection.isLeader) return void this.#offer();
+    this.#turn.take(() => this.open(), () => {
+      this.close();
+      if (isLive()) this.share();
+    }, connection.hasStolen);
+  }
+
   /** Has the tab that leads send what waits. What the store has no more was sent before we could hear of it: its key answers it again. */
-  async offer() {
+  async #offer() {
     if (this.size === 0) return;
     await this.#adding;
     const { add, load } = await this.#store;
     const found = await load().catch(() => []);
     for (const item of this.items) if (!found.some(({ key }) => key === item.key)) await add(item).catch(() => {});
-    this.#host.onAdded();
+    this.#tell();
   }
 
-  /** Gives up what is not ours to send any more, such as another user's; the store keeps it. */
-  release() {
-    this.#show(this.items.filter((item) => this.#host.isOurs(item)));
+  /** In the store first, then told: so a leader that crashes loses none. */
+  #tell() {
+    if (!this.#turn.isOurs) this.#turn.tell({ outbox: true });
   }
 
-  /** There is a connection, and these are its limits: go on, at once, and with what the store holds. */
+  /** The connection is lost, and with it our turn. */
+  lose() {
+    this.close();
+    this.#turn.give();
+  }
+
+  /** There will be none until somebody asks for it. */
+  end() {
+    this.#turn.end();
+  }
+
+  /** Go on, at once, within the server's limits, and with what the store holds. */
   open() {
     const { publishes_per_s = 20, dedupe_s = 86_400 } = this.#host.limits();
     const { rate = publishes_per_s / 2, maxAge = Math.max(dedupe_s * 1000 - HOUR_MS, dedupe_s * 500) } = this.#options;
     this.#rate = Math.max(0.1, rate);
     this.#maxAge = maxAge;
-    this.#visited.clear();
+    this.#host.sending.reset();
     this.#isOpen = true;
     this.#wake();
     void this.#drain();
     void this.adopt();
   }
 
-  /** There is none. */
+  /** Sends nothing until it is opened again. */
   close() {
     this.#isOpen = false;
   }
@@ -200,8 +219,21 @@ export class Outbox {
     for (const item of this.items) await this.#settle(item, { error: expired(item, "the outbox was cleared") });
   }
 
-  /** What another tab saw settled, or this one. @param {string} key @param {Outcome} outcome */
-  settled(key, { error, published }) {
+  /** Whether what waits is for this tab to send. @param {Item} item */
+  #isOurs({ url, user, tab, at }) {
+    const host = this.#host;
+    const isMine = tab === host.tab || host.connection.tabs.role !== "alone" || host.env.date() - at > LEFT_BEHIND_MS;
+    return isMine && url === host.url && (user === null || user === host.user?.id);
+  }
+
+  /** What another tab says of what waits, of whatever version of the client. @param {Record<string, any>} word */
+  #hear = ({ outbox, settled, published, error }) => {
+    if (outbox && this.#turn.isOurs) void this.adopt();
+    if (settled) this.#settled(settled, { published, error: error && errorOf(error.code, error.message, error) });
+  };
+
+  /** By another tab, or this one. @param {string} key @param {Outcome} outcome */
+  #settled(key, { error, published }) {
     if (this.#readings > 0) this.#gone.add(key);
     this.#show(this.items.filter((item) => item.key !== key));
     for (const waiting of [...this.#waiting]) {
@@ -221,9 +253,11 @@ export class Outbox {
         await this.#pause(wait);
         continue;
       }
-      const isLate = this.#host.env.date() - item.at > this.#maxAge;
+      const { env, sending } = this.#host;
+      const { room, message, key, at } = item;
+      const isLate = env.date() - at > this.#maxAge;
       /** @type {Outcome} */
-      const outcome = isLate ? { error: expired(item, "it waited for too long") } : await this.#send(item).then((published) => ({ published }), (error) => ({ error }));
+      const outcome = isLate ? { error: expired(item, "it waited for too long") } : await sending.write(room, message, { key }).then((published) => ({ published }), (error) => ({ error }));
       const { error } = outcome;
       if (error?.retryable) {
         if (!this.#isOpen) break;
@@ -235,21 +269,6 @@ export class Outbox {
       }
     }
     this.#isDraining = false;
-  }
-
-  /** @param {Pick<Item, "room" | "message" | "key">} item @param {import("./requests.js").RequestOptions} [options] @returns {Promise<Published>} */
-  async #send({ room: name, message, key }, options) {
-    const writer = this.#host.writer();
-    const room = this.#host.rooms.get(name);
-    const { status = "idle", error = null } = room?.isUsed ? room.getSnapshot() : {};
-    if (status === "refused" && error?.retryable === false) throw error;
-    if (status === "idle" && !this.#visited.has(name)) {
-      // Neither seen nor hearing: only so that the server takes it.
-      await writer.request({ type: "join", room: name, presence: false, receive: [] }, options);
-      this.#visited.add(name);
-    }
-    const { offset, entry, duplicate } = await writer.request({ ...message, key, room: name }, options);
-    return { offset, entry, duplicate: duplicate === true };
   }
 
   /** A burst of one second's worth, then evenly. @returns {number} ms to wait */
@@ -269,13 +288,13 @@ export class Outbox {
   /** @param {Item} item @param {Outcome} outcome */
   async #settle(item, outcome) {
     await this.#remove(item);
-    this.settled(item.key, outcome);
-    const { room } = item;
-    if (this.#visited.has(room) && !this.items.some((each) => each.room === room)) {
-      this.#visited.delete(room);
-      if (!this.#host.rooms.get(room)?.isUsed) this.#host.writer().request({ type: "leave", room }).catch(() => {});
-    }
-    this.#host.onSettled(item, outcome);
+    this.#settled(item.key, outcome);
+    const { room, key } = item;
+    const { published, error } = outcome;
+    if (!this.items.some((each) => each.room === room)) this.#host.sending.leave(room);
+    // An error's own fields but the message are all that a channel carries.
+    this.#turn.tell({ settled: key, published, error: error && { ...error, message: error.message } });
+    if (error) this.#host.onError(error);
   }
 
   /** @param {Item} item */

@@ -8,10 +8,8 @@
  */
 
 import { RoomActivity } from "./activity.js";
-import { Collection } from "./collection.js";
-import { RoomCursors } from "./cursors.js";
 import { Emitter } from "./emitter.js";
-import { aborted, errorOf, fromWire, UsageError } from "./errors.js";
+import { aborted, errorOf, fromWire, handed, UsageError } from "./errors.js";
 import { checkName, isReserved, readData } from "./events.js";
 import { advance, isCount, judge, readCursor, readEntries, readEntry, readJoined, readList, readSource } from "./recovery.js";
 import { RoomPresence } from "./room-presence.js";
@@ -30,7 +28,7 @@ import { Store } from "./store.js";
 /**
  * What a room needs of its client.
  *
- * @typedef {Pick<import("./engine.js").Engine, "env" | "connection" | "notifications" | "attention" | "user" | "options" | "use" | "write" | "count"
+ * @typedef {Pick<import("./engine.js").Engine, "env" | "parts" | "connection" | "notifications" | "attention" | "user" | "options" | "use" | "write" | "count"
  *   | "onError">} RoomHost
  */
 
@@ -47,6 +45,7 @@ export class Room {
   #snapshot = new Store(IDLE);
   getSnapshot = this.#snapshot.getSnapshot;
   #signals;
+  #cursors;
   /** How many want to be here. */
   #uses = 0;
   /** Raised whenever an older join must not go on. */
@@ -65,8 +64,14 @@ export class Room {
     this.state = new RoomState(this);
     this.presence = new RoomPresence(this, host);
     this.activity = new RoomActivity(this);
-    this.cursors = new RoomCursors(this, host.env);
+    const { RoomCursors } = host.parts;
+    this.#cursors = RoomCursors ? new RoomCursors(this, host.env) : null;
     this.#signals = new Signals(name, host);
+  }
+
+  /** Where others point. */
+  get cursors() {
+    return handed(this.#cursors, "RoomCursors");
   }
 
   get status() {
@@ -208,7 +213,8 @@ export class Room {
    * @returns {import("./types.js").Collection<D>} its `dispose()` ends it
    */
   collection(name, options = {}) {
-    return new Collection(name, this, this.#host.env, options);
+    const { parts, env } = this.#host;
+    return new (handed(parts.Collection, "Collection"))(name, this, env, options);
   }
 
   /** Asks the room's source, where it has one, to be read now. */
@@ -256,7 +262,7 @@ export class Room {
   forget() {
     this.#begin(null, {}, []);
     this.presence.clear();
-    this.cursors.clear();
+    this.#cursors?.clear();
   }
 
   /** A picture, in the form of a `joined`. */
@@ -411,7 +417,7 @@ export class Room {
     if (isEvent && !isReserved(event)) {
       const read = readData(event, data);
       this.#emitter.emit(event, read, meta);
-      this.#host.notifications.tap(event, read, meta);
+      this.#host.notifications?.tap(event, read, meta);
     } else if (type === "state") {
       this.state.apply(entry);
       this.#emitter.emit("state", { set, removed }, meta);
@@ -429,7 +435,7 @@ export class Room {
   #people(message) {
     const difference = this.presence.receive(message);
     const { joined, updated, left } = difference;
-    this.cursors.keep(({ user }) => this.presence.has(user));
+    this.#cursors?.keep(({ user }) => this.presence.has(user));
     if (joined.length + updated.length + left.length === 0) return;
     this.#emitter.emit("presence", difference);
     const timestamp = this.#now();
@@ -441,7 +447,7 @@ export class Room {
   #hear(list) {
     const signals = readList(list).filter((each) => typeof each?.session === "string" && typeof each.event === "string");
     if (signals.length === 0) return;
-    this.cursors.receive(signals);
+    this.#cursors?.receive(signals);
     this.#emitter.emit("signals", signals);
   }
 
@@ -449,7 +455,7 @@ export class Room {
   #refused(message) {
     this.#halt();
     this.presence.clear();
-    this.cursors.clear();
+    this.#cursors?.clear();
     this.#joinFailed(fromWire({ code: "forbidden", message: "the server took the room away", ...message }));
   }
 

@@ -11,7 +11,7 @@ import { CLOSE_FOR_NOW, GOODBYE, TAKEN_UP } from "./codes.js";
 import { Connection, UNCONNECTED } from "./connection.js";
 import { newKey } from "./environment.js";
 import { errorOf, fromWire } from "./errors.js";
-import { hold } from "./leadership.js";
+import { hold, nowOf } from "./leadership.js";
 import { Requests } from "./requests.js";
 import { Timers } from "./timers.js";
 
@@ -24,7 +24,6 @@ import { Timers } from "./timers.js";
  * @property {(tabs: import("./types.js").TabStatus) => void} onTabs
  * @property {(word: Record<string, any>) => void} onWord what another tab says to all
  * @property {Map<string, import("./room.js").Room<any>>} rooms
- * @property {() => Record<string, any> | null} connectedNow what a tab that comes now has to know of the session
  * @property {{ status: string }} attention what this tab shows of its person
  */
 /** @typedef {import("./connection.js").LinkEvents & ShareEvents} TabEvents */
@@ -33,7 +32,7 @@ import { Timers } from "./timers.js";
 export const VERSION = "0.1.0";
 
 /** What shared-link.js and hub.js are handed of the client: would they import it, bundlers would split the client for them. */
-export const TOOLS = { CLOSE_FOR_NOW, GOODBYE, TAKEN_UP, UNCONNECTED, newKey, errorOf, fromWire, hold, Requests, Timers };
+export const TOOLS = { CLOSE_FOR_NOW, GOODBYE, TAKEN_UP, UNCONNECTED, newKey, errorOf, fromWire, hold, nowOf, Requests, Timers };
 
 export class TabLink extends Connection {
   options;
@@ -42,6 +41,8 @@ export class TabLink extends Connection {
   route;
   /** @type {BroadcastChannel | null} */
   channel = null;
+  /** The last `connected`, with `@me` as it is now: what a tab that comes has to know. @type {Record<string, any> | null} */
+  connected = null;
   /** Lets the lock go. */
   release = () => {};
   /** Somebody else has the lock. */
@@ -79,7 +80,15 @@ export class TabLink extends Connection {
     this.release = () => {};
     this.onLost = () => this.#share();
     Object.assign(this.route, {
-      onConnected: events.onConnected, onMessage: events.onMessage, onError: events.onError,
+      onError: events.onError,
+      onConnected: (/** @type {Record<string, any>} */ connected) => {
+        this.connected = connected;
+        events.onConnected(connected);
+      },
+      onMessage: (/** @type {Record<string, any>} */ message) => {
+        this.connected = nowOf(this.connected, message);
+        events.onMessage(message);
+      },
       onStatus: (/** @type {LinkStatus} */ now, /** @type {LinkStatus} */ before) => {
         // Perhaps by another tab of ours, which is then asked.
         if (now.code === TAKEN_UP && now.state === "failed" && this.channel) return this.#share();

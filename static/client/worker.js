@@ -10,7 +10,7 @@ import { CLOSE_FOR_NOW, GOODBYE, TAKEN_UP } from "./codes.js";
 import { Connection } from "./connection.js";
 import { environment, newKey } from "./environment.js";
 import { Hub } from "./hub.js";
-import { hold } from "./leadership.js";
+import { hold, nowOf } from "./leadership.js";
 import { Timers } from "./timers.js";
 
 /**
@@ -57,7 +57,7 @@ export function serve(scope, given = {}) {
         }),
         onRefused: () => (refused = true),
       }, route);
-      hub = new Hub(Object.assign(connection, { route }), env, { CLOSE_FOR_NOW, TAKEN_UP, hold, Timers }, {
+      hub = new Hub(Object.assign(connection, { route }), env, { CLOSE_FOR_NOW, TAKEN_UP, hold, nowOf, Timers }, {
         id, name, term: env.date(),
         post(word) {
           if (word.is === "state") ({ tabs } = /** @type {any} */ (word));

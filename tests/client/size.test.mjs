@@ -1,4 +1,9 @@
-/** What a page has to load: minified and compressed, as a bundler and a server would. */
+/**
+ * What a page has to load: minified and compressed, as a bundler and a server would.
+ *
+ * The goals are 10 KB for the core and 14 KB for everything; neither is reached. The limits below hold what is, so that
+ * nothing grows unseen. docs/client.md has the same figures in a table, which is read here.
+ */
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -7,22 +12,43 @@ import { gzipSync } from "node:zlib";
 
 import { build } from "esbuild";
 
-/** Bytes. The goals are 10 and 14 KB; these hold what is reached, so that nothing grows unseen. */
-const CORE_MAX = 14_280;
-const ALL_MAX = 20_720;
-/** What a page loads besides once there is a second tab, and a worker beside the modules that the client has anyway. */
-const TABS_MAX = 4_650;
-const WORKER_MAX = 1_024;
-
 const client = new URL("../../static/client/", import.meta.url).pathname;
+const docs = readFileSync(new URL("../../docs/client.md", import.meta.url), "utf8");
+/** What a part that is loaded later finds in the page already, or is handed. */
+const PRESENT = ["codes", "connection", "environment", "errors", "leadership", "requests", "timers"];
+const core = 'export * from "./core.js"';
+const all = 'export * from "./index.js"';
 
-/** @returns bytes, gzipped, of the entry with everything that it loads at first; `without` is loaded later, or by who uses it */
-async function size(without = [], entry = "index") {
+/**
+ * As the table in the docs names them: what a page loads at first, by the entry that it imports and the parts that it hands
+ * over; what is loaded later, and by whom; and what a bundler makes that puts everything into one file.
+ *
+ * @type {Record<string, { most: number, code: string, without?: string[], over?: string, isSingle?: boolean }>}
+ * `most` in bytes; `over` is code whose own size is taken off
+ */
+const ROWS = {
+  "`index.js`, at first": { most: 21_020, code: all },
+  "`core.js`, at first": { most: 13_500, code: core },
+  "of it, as the goal counts": { most: 11_900, code: core, without: ["members", "room-presence", "activity", "attention"] },
+  "`Outbox` beside it": { most: 2_480, code: `${core}; export * from "./outbox.js"`, over: core },
+  "`Notifications` beside it": { most: 3_400, code: `${core}; export * from "./notifications.js"`, over: core },
+  "`TabLink` beside it": { most: 850, code: `${core}; export * from "./tab-link.js"`, over: core },
+  "`RoomCursors` beside it": { most: 600, code: `${core}; export * from "./cursors.js"`, over: core },
+  "`Collection` beside it": { most: 600, code: `${core}; export * from "./collection.js"`, over: core },
+  "later, with the second tab": { most: 4_650, code: 'export * from "./shared-link.js"', without: PRESENT },
+  "later, with realtime off": { most: 1_100, code: 'export * from "./polling.js"' },
+  "apart, the worker": { most: 680, code: 'export * from "./worker.js"', without: [...PRESENT, "hub"] },
+  "all of it in one file": { most: 25_850, code: all, isSingle: true },
+};
+
+/** @returns bytes, gzipped, of what runs `code`, with everything that it loads at first; `without` is there already */
+async function sizeOf({ code, without = [], isSingle = false }) {
   const { outputFiles, metafile } = await build({
-    entryPoints: [`${client}${entry}.js`], bundle: true, splitting: true, outdir: "/size", minify: true, format: "esm", target: "es2022",
+    stdin: { contents: code, resolveDir: client, sourcefile: "page.js" }, bundle: true, splitting: !isSingle, outdir: "/size", minify: true, format: "esm", target: "es2022",
     write: false, metafile: true, absWorkingDir: "/", external: without.map((name) => `./${name}.js`),
   });
-  const needed = new Set([`size/${entry}.js`]);
+  const [entry] = Object.entries(metafile.outputs).find(([, { entryPoint }]) => entryPoint?.endsWith("page.js"));
+  const needed = new Set([entry]);
   // A set grows while it is walked.
   for (const name of needed) for (const { path, kind } of metafile.outputs[name]?.imports ?? []) if (kind === "import-statement") needed.add(path);
   const texts = outputFiles.filter(({ path }) => needed.has(path.slice(1))).map(({ text }) => text);
@@ -30,19 +56,18 @@ async function size(without = [], entry = "index") {
   return gzipSync(texts.join("\n"), { level: 9 }).length;
 }
 
-test("the client stays small", async (context) => {
-  const all = await size();
-  const core = await size(["members", "room-presence", "activity", "cursors", "attention", "notifications", "collection", "tab-link"]);
-  const modules = ["codes", "connection", "environment", "errors", "leadership", "requests", "timers"];
-  const tabs = await size(modules, "shared-link");
-  const worker = await size([...modules, "hub"], "worker");
-  context.diagnostic(`beside them: for many tabs ${tabs}, a worker ${worker}`);
-  assert.ok(tabs <= TABS_MAX, `tabs: ${tabs} bytes`);
-  assert.ok(worker <= WORKER_MAX, `worker: ${worker} bytes`);
-  context.diagnostic(`core ${core} bytes, all headless ${all} bytes, minified and gzipped`);
-  assert.ok(core <= CORE_MAX, `core: ${core} bytes`);
-  assert.ok(all <= ALL_MAX, `all headless: ${all} bytes`);
-});
+for (const [name, row] of Object.entries(ROWS)) {
+  test(`the client stays small: ${name}`, async (context) => {
+    const base = row.over ? await sizeOf({ code: row.over }) : 0;
+    const bytes = (await sizeOf(row)) - base;
+    context.diagnostic(`${bytes} bytes, minified and gzipped`);
+    assert.ok(bytes <= row.most, `${name}: ${bytes} bytes, at most ${row.most}`);
+    assert.ok(bytes > row.most * 0.9, `${name}: ${bytes} bytes: the limit of ${row.most} holds nothing any more`);
+    const [, said] = docs.match(new RegExp(`^\\| ${name.replaceAll(".", "\\.")} \\|.*\\| ([\\d.]+) \\|$`, "m")) ?? [];
+    assert.ok(said, `docs/client.md has no row "${name}"`);
+    assert.ok(Math.abs(Number(said) * 1_000 - bytes) < 100, `docs/client.md says ${said} KB of "${name}", it is ${bytes} bytes`);
+  });
+}
 
 test("no file depends on anything but its neighbours, and nothing is loaded from elsewhere", () => {
   for (const name of readdirSync(client).filter((file) => file.endsWith(".js"))) {

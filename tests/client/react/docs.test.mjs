@@ -44,7 +44,7 @@ const OPTIONS = {
   allowJs: true, checkJs: true, noEmit: true, skipLibCheck: true, target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext,
   moduleResolution: ts.ModuleResolutionKind.Bundler, jsx: ts.JsxEmit.ReactJSX, lib: ["lib.es2022.d.ts", "lib.dom.d.ts", "lib.dom.iterable.d.ts"], types: [],
   paths: {
-    copresence: [`${ROOT}static/client/index.js`], "copresence/react": [`${ROOT}static/client/react/index.js`], "copresence/ui": [`${ROOT}static/client/ui/index.js`],
+    copresence: [`${ROOT}static/client/index.js`], "copresence/core": [`${ROOT}static/client/core.js`], "copresence/parts": [`${ROOT}static/client/parts.js`], "copresence/react": [`${ROOT}static/client/react/index.js`], "copresence/ui": [`${ROOT}static/client/ui/index.js`],
     react: [`${ROOT}tests/client/react/node_modules/@types/react/index.d.ts`], "react/jsx-runtime": [`${ROOT}tests/client/react/node_modules/@types/react/jsx-runtime.d.ts`],
   },
 };
