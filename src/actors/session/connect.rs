@@ -196,7 +196,14 @@ impl Session {
         self.phase = Phase::Open(Box::new(open));
         self.outbox.connected();
         self.gauge.open();
-        self.reply(&text);
+        if self.gauge.is_awaited() {
+            // Most likely a join, whose answer goes in the same write.
+            let now = self.node().clock.now();
+            self.context.worker.hold(&self.outbox, &Frame::text(&text), now);
+            self.gauge.answered();
+        } else {
+            self.reply(&text);
+        }
         self.watch_expiry();
         self.enter_when_worth_it(welcomed, ctx);
     }
