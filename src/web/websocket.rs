@@ -7,7 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 use bytes::Bytes;
+use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use super::identity;
@@ -249,19 +251,35 @@ impl Connection {
         }
     }
 
+    /// Reads once what is there. A read that did not fill the buffer has emptied the socket, and the socket is taken to be
+    /// so: asking it again would be a call of the system for each message.
     fn poll_some(&self, task: &mut Context<'_>, mut take: impl FnMut(&[u8])) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.stream.poll_read_ready(task))?;
-            let read: io::Result<usize> = READ_BUFFER.with_borrow_mut(|buffer| {
-                let read = self.stream.try_read(buffer)?;
+            let read = READ_BUFFER.with_borrow_mut(|buffer| {
+                let read = self.read(buffer)?;
                 take(&buffer[..read]);
                 Ok(read)
             });
             match read {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if is_worth_another(&error) => {}
                 read => return Poll::Ready(read),
             }
         }
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut emptied = None;
+        let read = self.stream.try_io(Interest::READABLE, || {
+            let read = (&*SockRef::from(&*self.stream)).read(buffer)?;
+            if (1..buffer.len()).contains(&read) {
+                emptied = Some(read);
+                // This is what tokio is told by, whose own reads do the same.
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            Ok(read)
+        });
+        emptied.map_or(read, Ok)
     }
 
     /// Reads on until the client's close or the end of its stream. A client that has answered the close waits for ours
@@ -307,6 +325,10 @@ enum Ended {
     ByClient(Farewell),
     /// The socket is gone.
     Broken,
+}
+
+fn is_worth_another(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 fn close_code(violation: Violation) -> CloseCode {
