@@ -36,7 +36,8 @@ async fn listen(clock: &Clock, hub: &HubHandle, count: usize) {
         let outbox = Worker::current(clock).register(outbox);
         let first = Frame::text("{}");
         hub.pending.fetch_add(first.len(), std::sync::atomic::Ordering::Relaxed);
-        let attach = Attach { room: ROOM, outbox, receive: Receive::ALL, view: View::WHOLE, first: Some(first) };
+        let attach =
+            Attach { room: ROOM, outbox, receive: Receive::ALL, view: View::WHOLE, first: Some(first), then: None };
         hub.addr.send(attach).await.expect("the hub lives");
     }
     std::thread::spawn(move || drain(ends));

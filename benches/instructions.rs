@@ -205,7 +205,7 @@ async fn listen(clock: &Clock, hub: &HubHandle) -> Vec<TcpStream> {
         let outbox = Rc::new(Outbox::new(stream, Arc::default(), clock.now()));
         outbox.connected();
         let outbox = Worker::current(clock).register(outbox);
-        let attach = Attach { room: ROOM, outbox, receive: Receive::ALL, view: View::WHOLE, first: None };
+        let attach = Attach { room: ROOM, outbox, receive: Receive::ALL, view: View::WHOLE, first: None, then: None };
         hub.addr.send(attach).await.expect("the hub lives");
     }
     ends

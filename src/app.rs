@@ -128,7 +128,10 @@ async fn serve(config: Config, clock: Clock) -> Result<ExitCode, StartError> {
     let room_threads = rooms.iter().map(Arbiter::handle).collect();
     let directory = {
         let context = Arc::clone(&context);
-        supervise::start_restarting("the directory", &clock, |_| Directory::new(context, room_threads))
+        // Whoever joins writes to both, which then is one thread to be woken in place of two.
+        supervise::start_vital_in(&rooms[0].handle(), "the directory", &clock, |_| {
+            Directory::new(context, room_threads)
+        })
     };
     bridge.inboxes.watch.do_send(WatchInboxes { opener: directory.clone().recipient() });
     let notifier = {
@@ -245,8 +248,10 @@ fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     let open = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
-        // Accepted sockets inherit it.
+        // Accepted sockets inherit both: set here, they cost no connection a call of the system.
         socket.set_send_buffer_size(SEND_BUFFER)?;
+        // Without it answers are a little later, and that is all.
+        let _ = socket.set_tcp_nodelay(true);
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         Ok(TcpListener::from(socket))

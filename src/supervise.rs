@@ -58,12 +58,38 @@ pub fn start_restarting_in<A>(
 where
     A: Supervised + Actor<Context = Context<A>>,
 {
+    start_in(arbiter, name, clock, Hopeless::EndActor, make)
+}
+
+/// As [`start_restarting_in`], for an actor without which the node can't go on.
+pub fn start_vital_in<A>(
+    arbiter: &ArbiterHandle,
+    name: &'static str,
+    clock: &Clock,
+    make: impl FnOnce(&mut Context<A>) -> A + Send + 'static,
+) -> Addr<A>
+where
+    A: Supervised + Actor<Context = Context<A>>,
+{
+    start_in(arbiter, name.to_owned(), clock, Hopeless::EndProcess, make)
+}
+
+fn start_in<A>(
+    arbiter: &ArbiterHandle,
+    name: String,
+    clock: &Clock,
+    hopeless: Hopeless,
+    make: impl FnOnce(&mut Context<A>) -> A + Send + 'static,
+) -> Addr<A>
+where
+    A: Supervised + Actor<Context = Context<A>>,
+{
     let (sender, receiver) = channel::channel(MAILBOX);
     let clock = clock.clone();
     arbiter.spawn_fn(move || {
         let mut context = Context::with_receiver(receiver);
         let actor = make(&mut context);
-        actix_rt::spawn(run(name, clock, Hopeless::EndActor, context, actor));
+        actix_rt::spawn(run(name, clock, hopeless, context, actor));
     });
     Addr::new(sender)
 }

@@ -37,6 +37,17 @@ impl Histogram {
         self.record_us(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     }
 
+    /// Takes in what another one has counted.
+    pub(crate) fn add(&mut self, other: &Self) {
+        if other.buckets.len() > self.buckets.len() {
+            self.buckets.resize(other.buckets.len(), 0);
+        }
+        for (count, others) in self.buckets.iter_mut().zip(&other.buckets) {
+            *count += others;
+        }
+        self.count += other.count;
+    }
+
     /// `None` while nothing was recorded.
     pub(crate) fn percentiles(&self) -> Option<Percentiles> {
         let at = |share: f64| self.value_us(share).map(|us| us as f64 / 1_000.0);

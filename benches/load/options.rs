@@ -23,6 +23,9 @@ use crate::peer::Peer;
 ///
 /// join: --connections 5000 dial, connect and join rooms of --members 10, --in-flight 64 at a time.
 ///
+/// storm: three times --connections 5000 come as in join, --in-flight 64 at a time, and leave; with --users N they bring the
+/// tokens of so many users. A room beside it is measured in the --seconds 5 before, and meanwhile.
+///
 /// publish: --rooms 1000, each with one member, who publishes; --in-flight 256 in all, each until its reply; --seconds 8.
 ///
 /// notify: 3 notifications to --users 10000 of whom --connections 1000 are here, one after the other; a publisher beside.
@@ -30,7 +33,7 @@ use crate::peer::Peer;
 /// growth: one publish at a time to a room of 100, 1,000 and 10,000 --members; publishes to 1, 100, 10,000 and 50,000 --rooms of
 /// one member; 10,000 --connections that join one room at once. Runs when it is named, and takes about two minutes.
 ///
-/// With --peers, servers of others are loaded in the same way and in turns (fanout, saturated, mesh, idle, join); what they
+/// With --peers, servers of others are loaded in the same way and in turns (fanout, saturated, mesh, idle, join, storm); what they
 /// need is installed by benches/load/side-by-side.
 ///
 /// Exit code 1 when anything was lost, doubled, reordered, refused or closed, or the server did not end with 0.
@@ -64,7 +67,7 @@ pub(crate) struct Options {
     /// Connections in all
     #[arg(long)]
     pub(crate) connections: Option<usize>,
-    /// Users who are notified, present or not
+    /// Users who are notified, present or not; those of a storm
     #[arg(long)]
     pub(crate) users: Option<usize>,
     /// Messages a second of the one publisher
@@ -98,6 +101,7 @@ pub(crate) enum Scenario {
     Mesh,
     Idle,
     Join,
+    Storm,
     Publish,
     Notify,
     Growth,

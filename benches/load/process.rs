@@ -1,6 +1,7 @@
 //! What the kernel says about a process and about this machine, from `/proc`.
 
 use std::fs;
+use std::ops::AddAssign;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,11 @@ pub(crate) fn open_files_max() -> usize {
     line.split_ascii_whitespace().next().and_then(|files| files.parse().ok()).unwrap_or(usize::MAX)
 }
 
+/// How many files `pid` has open, connections among them; zero when it is gone.
+pub(crate) fn open_files(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
 /// Cores and model, such as `2 cores, AMD EPYC`.
 pub(crate) fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -72,7 +78,7 @@ pub(crate) struct Window {
 }
 
 /// What a [`Window`] saw.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Spent {
     pub(crate) wall: Duration,
     pub(crate) server: Duration,
@@ -93,5 +99,14 @@ impl Window {
         let own = cpu(std::process::id()).saturating_sub(self.own);
         let others = cpu_of_all().saturating_sub(self.all).saturating_sub(server + own);
         Spent { wall, server, own, others }
+    }
+}
+
+impl AddAssign for Spent {
+    fn add_assign(&mut self, other: Self) {
+        self.wall += other.wall;
+        self.server += other.server;
+        self.own += other.own;
+        self.others += other.others;
     }
 }

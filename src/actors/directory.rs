@@ -17,7 +17,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::limits::{Meters, Network};
+use super::limits::Meters;
 use super::room::signals::Gathering;
 use super::room::{Recalled, Retire, Room, RoomContext};
 use super::session::{SessionAddr, TakenUp};
@@ -48,26 +48,15 @@ pub struct Locate {
 /// How who asks for a room hears of it.
 pub type Reply = oneshot::Sender<Result<Located, NodeFull>>;
 
-/// There is room for no more of it.
+/// As many rooms are open as may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NodeFull {
-    /// As many rooms are open as may be.
-    Rooms,
-    /// The user has as many sessions as one may have.
-    SessionsOfUser(usize),
-    /// The address has.
-    SessionsOfAddress(usize),
-}
+pub struct NodeFull;
 
 impl NodeFull {
     /// What the client hears.
     #[must_use]
     pub fn into_refusal(self) -> Refusal {
-        match self {
-            Self::Rooms => Refusal::over_limit("this node has as many rooms open as it may have"),
-            Self::SessionsOfUser(max) => Refusal::over_limit(format!("a user has at most {max} sessions")),
-            Self::SessionsOfAddress(max) => Refusal::over_limit(format!("an address has at most {max} sessions")),
-        }
+        Refusal::over_limit("this node has as many rooms open as it may have")
     }
 }
 
@@ -116,20 +105,33 @@ impl Deref for Located {
     }
 }
 
-/// A client connected: open a session, or take one up by its secret.
+/// A client connected, and this is its session from now on. Nobody waits for an answer: what is asked of the Directory
+/// later finds it, because that comes later into the same mailbox.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct OpenSession {
-    /// What the client kept, if anything. Unknown, too old or another user's, it opens a new session.
-    pub secret: Option<String>,
+    /// Its public name.
+    pub session: SessionId,
+    /// What will prove that it is the client's.
+    pub secret: Secret,
+    /// Whose it is.
+    pub user: UserKey,
+    /// Who serves it; hears `InboxOpen` if the user's own room is open.
+    pub addr: SessionAddr,
+}
+
+/// A client connected with a secret: take its session up, if there is one.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TakeUp {
+    /// What the client kept.
+    pub secret: String,
     /// Whose session it must be.
     pub user: UserKey,
-    /// Where it comes from.
-    pub network: Network,
-    /// Who serves it from now on.
+    /// Who serves it from now on; hears `InboxOpen` if the user's own room is open.
     pub addr: SessionAddr,
-    /// Hears which session it is.
-    pub reply: oneshot::Sender<Result<Registration, NodeFull>>,
+    /// Hears which session it is; nothing when the secret is unknown, too old, or another user's.
+    pub reply: oneshot::Sender<Option<Registration>>,
 }
 
 /// An open session.
@@ -143,11 +145,17 @@ pub struct Opened {
     pub generation: u64,
     /// Whether it was taken up.
     pub resumed: bool,
-    /// Whether the user's own room is open.
-    pub is_inbox_open: bool,
 }
 
-/// An open session on its way to who serves it. Nobody else would end it, so one that is not claimed ends by itself: the
+impl Opened {
+    /// A new one, which nobody knows yet.
+    #[must_use]
+    pub fn drawn() -> Self {
+        Self { session: SessionId::random(), secret: Secret::random(), generation: 1, resumed: false }
+    }
+}
+
+/// A session that was taken up, on its way to who serves it. Nobody else would end it, so one that is not claimed ends by itself: the
 /// connection can be gone before the answer is looked at.
 pub struct Registration {
     opened: Option<Opened>,
@@ -167,11 +175,8 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let Some(opened) = self.opened.take() else { return };
-        // Of a new session nobody has the secret.
-        let farewell = if opened.resumed { Farewell::Lost } else { Farewell::AtOnce };
-        let (secret, generation) = (opened.secret, opened.generation);
-        self.directory.do_send(SessionEnded { secret, generation, farewell, rooms: Vec::new() });
+        let Some(Opened { secret, generation, .. }) = self.opened.take() else { return };
+        self.directory.do_send(SessionEnded { secret, generation, farewell: Farewell::Lost, rooms: Vec::new() });
     }
 }
 
@@ -229,7 +234,9 @@ impl Secret {
     /// Its digits, as a client knows it.
     const LENGTH: usize = uuid::fmt::Simple::LENGTH;
 
-    fn random() -> Self {
+    /// A new one.
+    #[must_use]
+    pub fn random() -> Self {
         Self(Uuid::new_v4())
     }
 
@@ -297,24 +304,15 @@ impl Directory {
         located
     }
 
-    /// What there would be too much of with one more session.
-    fn is_full(&self, open: &OpenSession) -> Option<NodeFull> {
-        let limits = &self.context.config.limits;
-        if self.sessions.standing_of(&open.user) >= limits.cap(limits.sessions_per_user) {
-            return Some(NodeFull::SessionsOfUser(limits.sessions_per_user));
-        }
-        (self.sessions.standing_at(&open.network) >= limits.cap(limits.sessions_per_address))
-            .then_some(NodeFull::SessionsOfAddress(limits.sessions_per_address))
-    }
-
     /// Takes a session up under a newer generation, if the secret holds.
-    fn recall(&mut self, secret: &Secret, open: &OpenSession) -> Option<Opened> {
+    fn recall(&mut self, TakeUp { secret, user, addr, .. }: &TakeUp) -> Option<Opened> {
         let now = self.context.clock.now();
-        let record = self.sessions.get(secret).filter(|record| record.user == open.user)?;
+        let secret = Secret::parse(secret)?;
+        let record = self.sessions.get(&secret).filter(|record| record.user == *user)?;
         if matches!(&record.connection, Connection::Gone(was) if now >= was.until) {
             return None;
         }
-        let (record, old) = self.sessions.take_up(secret, open.network, Arc::clone(&open.addr))?;
+        let (record, old) = self.sessions.take_up(&secret, Arc::clone(addr))?;
         match old {
             // The old one ends without a word; its rooms hear of the newer generation when it joins them again.
             Connection::Standing(old) => old.do_send(TakenUp),
@@ -324,13 +322,7 @@ impl Directory {
                 }
             }
         }
-        Some(Opened {
-            session: record.session.clone(),
-            secret: secret.clone(),
-            generation: record.generation,
-            resumed: true,
-            is_inbox_open: self.is_inbox_open(&open.user),
-        })
+        Some(Opened { session: record.session.clone(), secret, generation: record.generation, resumed: true })
     }
 
     /// The one way out for a session: whose last one it was is remembered as seen.
@@ -374,7 +366,7 @@ impl Handler<Locate> for Directory {
                 return;
             }
             Some(place) => Ok(place.located.clone()),
-            None if is_full => Err(NodeFull::Rooms),
+            None if is_full => Err(NodeFull),
             None => Ok(self.start_room(&locate.key, ctx.address())),
         };
         // Who asked may be gone by now.
@@ -385,30 +377,23 @@ impl Handler<Locate> for Directory {
 impl Handler<OpenSession> for Directory {
     type Result = ();
 
-    fn handle(&mut self, open: OpenSession, ctx: &mut Self::Context) {
-        let recalled = open.secret.as_deref().and_then(Secret::parse).and_then(|secret| self.recall(&secret, &open));
-        let is_full = if recalled.is_some() { None } else { self.is_full(&open) };
-        if let Some(full) = is_full {
-            let _ = open.reply.send(Err(full));
-            return;
+    fn handle(&mut self, OpenSession { session, secret, user, addr }: OpenSession, _: &mut Self::Context) {
+        self.tell_if_inbox_open(&user, &addr);
+        self.sessions.insert(secret, Record { session, user, generation: 1, connection: Connection::Standing(addr) });
+    }
+}
+
+impl Handler<TakeUp> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, letter: TakeUp, ctx: &mut Self::Context) {
+        let opened = self.recall(&letter);
+        if opened.is_some() {
+            self.tell_if_inbox_open(&letter.user, &letter.addr);
         }
-        let opened = recalled.unwrap_or_else(|| {
-            let is_inbox_open = self.is_inbox_open(&open.user);
-            let (session, secret) = (SessionId::random(), Secret::random());
-            let opened = Opened { session, secret, generation: 1, resumed: false, is_inbox_open };
-            let record = Record {
-                session: opened.session.clone(),
-                user: open.user.clone(),
-                generation: 1,
-                network: open.network,
-                connection: Connection::Standing(Arc::clone(&open.addr)),
-            };
-            self.sessions.insert(opened.secret.clone(), record);
-            opened
-        });
-        let registration = Registration { opened: Some(opened), directory: ctx.address() };
+        let registration = opened.map(|opened| Registration { opened: Some(opened), directory: ctx.address() });
         // Unheard, it comes back and ends itself.
-        let _ = open.reply.send(Ok(registration));
+        let _ = letter.reply.send(registration);
     }
 }
 

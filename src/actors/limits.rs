@@ -20,6 +20,10 @@ use crate::domain::ids::{RoomKey, Tenant, UserId};
 use crate::domain::limits::{self, Kind, Rates, TooFast};
 use crate::protocol::Refusal;
 
+mod standing;
+
+pub use standing::{Standing, TooManySessions, User};
+
 /// The buckets of one scope.
 pub type Meters = limits::Meters<HandedIn>;
 type Scope = limits::Scope<HandedIn>;
@@ -46,7 +50,7 @@ pub struct Limits {
     address: Arc<Scope>,
     /// By what is set for a room: publishes and signals a second. There are as many as settings.
     rates_of_rooms: Mutex<HashMap<RoomRates, Arc<Scope>>>,
-    users: Shelf<(Tenant, UserId), Meters>,
+    users: Shelf<(Tenant, UserId), User>,
     addresses: Shelf<Network, Address>,
     rooms: Shelf<RoomKey, Meters>,
 }
@@ -62,6 +66,7 @@ pub struct Address {
     /// Their buckets.
     pub meters: Meters,
     unconnected: AtomicUsize,
+    sessions: AtomicUsize,
 }
 
 /// A connection that was let in and, while it is counted at its address, has not said `connect` yet.
@@ -117,10 +122,10 @@ impl Limits {
         self.session.meters()
     }
 
-    /// The buckets that all sessions of a user share.
+    /// What all sessions of a user share.
     #[must_use]
-    pub fn user(&self, tenant: &Tenant, user: &UserId) -> Arc<Meters> {
-        self.users.get(&(tenant.clone(), user.clone()), || self.user.meters())
+    pub fn user(&self, tenant: &Tenant, user: &UserId) -> Arc<User> {
+        self.users.get(&(tenant.clone(), user.clone()), || User::new(self.user.meters()))
     }
 
     /// What all clients of an address share.
@@ -131,6 +136,7 @@ impl Limits {
             network,
             meters: self.address.meters(),
             unconnected: AtomicUsize::new(0),
+            sessions: AtomicUsize::new(0),
         })
     }
 
@@ -205,36 +211,6 @@ impl Arrival {
 impl Drop for Arrival {
     fn drop(&mut self) {
         self.connected();
-    }
-}
-
-/// How many there are of each; whoever has none takes no room.
-pub struct Counts<K>(HashMap<K, usize>);
-
-impl<K> Default for Counts<K> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<K: Eq + Hash> Counts<K> {
-    /// How many there are of `key`.
-    pub fn of(&self, key: &K) -> usize {
-        self.0.get(key).copied().unwrap_or(0)
-    }
-
-    /// One more.
-    pub fn add(&mut self, key: K) {
-        *self.0.entry(key).or_default() += 1;
-    }
-
-    /// One less.
-    pub fn remove(&mut self, key: &K) {
-        let Some(count) = self.0.get_mut(key) else { return };
-        *count -= 1;
-        if *count == 0 {
-            self.0.remove(key);
-        }
     }
 }
 
@@ -349,11 +325,11 @@ mod tests {
         let (limits, clock) =
             limits(LimitSettings { publishes_per_s: 1, publish_burst: 20, user_times: 1, ..LimitSettings::default() });
         let (tenant, ada) = (Tenant::default(), UserId::parse("ada").unwrap());
-        assert_eq!(limits.user(&tenant, &ada).take(Kind::Publish, 20), Ok(()));
+        assert_eq!(limits.user(&tenant, &ada).meters.take(Kind::Publish, 20), Ok(()));
         limits.sweep();
         clock.advance(Duration::from_secs(5));
         limits.sweep();
-        assert!(limits.user(&tenant, &ada).take(Kind::Publish, 20).is_err());
+        assert!(limits.user(&tenant, &ada).meters.take(Kind::Publish, 20).is_err());
         limits.sweep();
         clock.advance(Duration::from_secs(20));
         limits.sweep();
@@ -394,17 +370,5 @@ mod tests {
     #[test]
     fn a_session_that_is_idle_costs_a_word_for_each_kind_of_command() {
         assert_eq!(size_of::<Meters>(), 104);
-    }
-
-    #[test]
-    fn counts_forget_who_has_none() {
-        let mut counts = Counts::default();
-        counts.add("a");
-        counts.add("a");
-        counts.remove(&"a");
-        assert_eq!((counts.of(&"a"), counts.of(&"b")), (1, 0));
-        counts.remove(&"a");
-        counts.remove(&"a");
-        assert!(counts.0.is_empty());
     }
 }

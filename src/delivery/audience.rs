@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::frame::Frame;
-use super::hub::{Attach, Detach, DropRoom, HubHandle, KeptFrom, Push, PushSignals, PushViews, Receive, Regard};
+use super::hub::{Attach, Detach, DropRoom, HubHandle, KeptFrom, Push, PushSignals, PushViews, Receive, Regard, Then};
 use super::worker::OutboxId;
 use crate::domain::redaction::View;
 
@@ -26,13 +26,14 @@ impl Audience {
         Self { room, hubs: Vec::new() }
     }
 
-    /// Lets an outbox hear the room, from `first` on if there is one. `is_new` says that it did not before.
+    /// Lets an outbox hear the room, from `first` on if there is one, behind which `then` is called. `is_new` says that it did
+    /// not before.
     pub fn attach(
         &mut self,
         hub: &HubHandle,
         outbox: OutboxId,
         (receive, view): (Receive, View),
-        first: Option<Frame>,
+        (first, then): (Option<Frame>, Option<Then>),
         is_new: bool,
     ) {
         let place = self.hubs.iter().position(|listening| listening.hub.number == hub.number).unwrap_or_else(|| {
@@ -44,7 +45,7 @@ impl Audience {
         if let Some(first) = &first {
             count(&listening.hub, first);
         }
-        listening.hub.addr.do_send(Attach { room: self.room, outbox, receive, view, first });
+        listening.hub.addr.do_send(Attach { room: self.room, outbox, receive, view, first, then });
     }
 
     /// Ends what an outbox hears, behind `last`. `was_listening` says that it did hear.

@@ -10,13 +10,15 @@ use super::bell::Bell;
 pub struct Gauge {
     taken: Cell<u32>,
     max: Cell<u32>,
+    /// Whether the connection has something more for the session, which waits until there is room.
+    is_awaited: Cell<bool>,
     has_room: Bell,
 }
 
 impl Default for Gauge {
     /// Until it is connected, a session takes one message at a time: what follows `connect` waits for it.
     fn default() -> Self {
-        Self { taken: Cell::new(0), max: Cell::new(1), has_room: Bell::default() }
+        Self { taken: Cell::new(0), max: Cell::new(1), is_awaited: Cell::new(false), has_room: Bell::default() }
     }
 }
 
@@ -24,9 +26,17 @@ impl Gauge {
     /// Ready when one more may be taken; else the task is woken when it may.
     pub fn poll_room(&self, task: &Context<'_>) -> Poll<()> {
         while self.taken.get() >= self.max.get() {
+            self.is_awaited.set(true);
             ready!(self.has_room.poll_rung(task));
         }
+        self.is_awaited.set(false);
         Poll::Ready(())
+    }
+
+    /// Whether the client has said more already.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.is_awaited.get()
     }
 
     /// One was taken.

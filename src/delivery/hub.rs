@@ -67,7 +67,13 @@ pub struct Attach {
     pub view: View,
     /// What comes ahead of everything else from this room.
     pub first: Option<Frame>,
+    /// Called behind that, on the thread of the connection; it must only post a letter. A letter from the room's thread would
+    /// have to wake this one once more.
+    pub then: Option<Then>,
 }
+
+/// See [`Attach::then`].
+pub type Then = Box<dyn FnOnce() + Send>;
 
 /// Take an outbox off the listeners of a room.
 #[derive(Message)]
@@ -306,6 +312,9 @@ impl Handler<Attach> for Hub {
             }
             let listeners = self.rooms.entry(attach.room).or_default();
             listeners.put(Seat { id: attach.outbox, outbox, receive: attach.receive, view: attach.view });
+        }
+        if let Some(then) = attach.then {
+            then();
         }
         self.handed_out(bytes);
     }

@@ -215,6 +215,29 @@ impl Outbox {
         queue.refused_since.is_none() && !self.is_dirty.replace(true)
     }
 
+    /// Queues a frame that is written along with the next one, or when somebody calls [`flush_held`](Self::flush_held). Answers
+    /// whether somebody has to, or else it will be written soon anyway.
+    pub(super) fn hold(&self, frame: &Frame, now: Instant) -> bool {
+        let mut queue = self.queue.borrow_mut();
+        let queue = queue.get_or_insert_default();
+        if queue.closing.is_some() {
+            return false;
+        }
+        queue.put(frame);
+        self.sent_at.set(now);
+        queue.refused_since.is_none() && !self.is_dirty.get()
+    }
+
+    /// Writes what is held, unless somebody else is about to.
+    ///
+    /// # Errors
+    /// The socket's, when it is broken.
+    pub(super) fn flush_held(&self, now: Instant) -> io::Result<()> {
+        let is_refused = self.queue.borrow().as_ref().is_some_and(|queue| queue.refused_since.is_some());
+        let is_seen_to = self.is_dirty.get() || is_refused;
+        if is_seen_to { Ok(()) } else { self.flush(now) }
+    }
+
     /// Writes a frame at once where nothing waits ahead of it, else queues it: no queue is touched, and no count of the bytes'
     /// owners, which all threads share. Answers whether the flusher must be told of this outbox.
     ///

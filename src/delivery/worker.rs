@@ -34,7 +34,12 @@ pub struct Worker {
     dirty: RefCell<VecDeque<Rc<Outbox>>>,
     /// Wakes the flusher, which then runs behind whatever the thread already has to do.
     due: Notify,
+    /// Outboxes with a frame that waits for the next one.
+    holding: RefCell<Vec<Rc<Outbox>>>,
 }
+
+/// How long a frame waits for the next one at most.
+const HOLD: Duration = Duration::from_millis(2);
 
 /// So many sockets are written in one go; each takes a few microseconds.
 pub(super) const SLICE: usize = 512;
@@ -55,6 +60,7 @@ impl Worker {
                     births: Cell::new(0),
                     dirty: RefCell::default(),
                     due: Notify::new(),
+                    holding: RefCell::default(),
                 });
                 actix_rt::spawn(Self::flush_when_due(Rc::clone(&worker)));
                 worker
@@ -108,6 +114,29 @@ impl Worker {
     /// Queues a frame for one connection; it is written when the thread has worked off what it already has to do.
     pub fn push(&self, outbox: &Rc<Outbox>, frame: &Frame, now: Instant) {
         self.mark_if(outbox.push(frame, now), outbox);
+    }
+
+    /// Queues a frame for one connection that is about to be sent another, as who joins in one breath with connecting is: both
+    /// go in one write, or this one alone after a moment.
+    pub fn hold(self: &Rc<Self>, outbox: &Rc<Outbox>, frame: &Frame, now: Instant) {
+        if !outbox.hold(frame, now) {
+            return;
+        }
+        let mut holding = self.holding.borrow_mut();
+        if holding.is_empty() {
+            actix_rt::spawn(Self::flush_held_soon(Rc::clone(self)));
+        }
+        holding.push(Rc::clone(outbox));
+    }
+
+    async fn flush_held_soon(worker: Rc<Self>) {
+        tokio::time::sleep(HOLD).await;
+        let now = worker.clock.now();
+        for outbox in worker.holding.take() {
+            if outbox.flush_held(now).is_err() {
+                Self::lost(&outbox, now);
+            }
+        }
     }
 
     /// Gives a frame to one connection without a detour, if nothing waits there; else as [`push`](Self::push).

@@ -185,52 +185,67 @@ impl Reader {
 fn remember(connection: &mut Connection, news: &[(UserKey, News)]) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for (user, news) in news {
+        // Most guests are new: they have no row to be compared and no roles, and in a storm of them that is half of the work.
+        let guest = news.known().filter(|known| known.profile.is_guest);
+        if let Some(guest) = guest
+            && write(&transaction, user, &guest, PASS_OVER)?
+        {
+            continue;
+        }
         let learned = match row(&transaction, user)? {
             Some(mut known) => (known.learn(news), Some(known)),
             None => (Learned::Profile, news.known()),
         };
         if let (learned @ (Learned::Seen | Learned::Profile), Some(known)) = learned {
-            write(&transaction, user, &known, learned == Learned::Profile)?;
+            write(&transaction, user, &known, REPLACE)?;
+            if learned == Learned::Profile {
+                write_roles(&transaction, user, &known.profile.roles)?;
+            }
         }
     }
     transaction.commit()
 }
 
-fn write(connection: &Connection, user: &UserKey, known: &Known, with_roles: bool) -> rusqlite::Result<()> {
+/// What [`write`] does with a row that is there already.
+const PASS_OVER: &str = "nothing";
+const REPLACE: &str = "update set
+    name = excluded.name, avatar = excluded.avatar, roles = excluded.roles, grants = excluded.grants,
+    is_guest = excluded.is_guest, token_at = excluded.token_at, last_seen = excluded.last_seen, checksum = excluded.checksum";
+
+/// Writes a user's row; where there is one already, `otherwise` is done. Answers whether the file has what was to be written.
+fn write(connection: &Connection, user: &UserKey, known: &Known, otherwise: &str) -> rusqlite::Result<bool> {
     let Profile { name, avatar, roles, grants, is_guest } = &*known.profile;
     let roles_json = serde_json::to_string(roles).expect("texts are JSON");
     let claim = claim_of(grants);
     let (tenant, id) = (user.tenant.as_str(), user.user.as_str());
     let texts = [Some(tenant), Some(id), Some(&**name), avatar.as_deref(), Some(&*roles_json), claim.as_deref()];
     let checksum = checksum(texts, [i64::from(*is_guest), known.token_at.0, known.last_seen.0]);
-    connection
-        .prepare_cached(
-            "insert into users (tenant, user, name, avatar, roles, grants, is_guest, token_at, last_seen, checksum)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-             on conflict (tenant, user) do update set
-                 name = excluded.name, avatar = excluded.avatar, roles = excluded.roles, grants = excluded.grants,
-                 is_guest = excluded.is_guest, token_at = excluded.token_at, last_seen = excluded.last_seen,
-                 checksum = excluded.checksum",
-        )?
-        .execute((
-            tenant,
-            id,
-            &**name,
-            avatar.as_deref(),
-            &roles_json,
-            &claim,
-            is_guest,
-            known.token_at.0,
-            known.last_seen.0,
-            checksum,
-        ))?;
-    if with_roles {
-        forget_roles(connection, tenant, id)?;
-        let mut insert =
-            connection.prepare_cached("insert or ignore into user_roles (tenant, role, user) values (?1, ?2, ?3)")?;
-        for role in roles {
-            insert.execute((tenant, role, id))?;
-        }
+    let sql = format!(
+        "insert into users (tenant, user, name, avatar, roles, grants, is_guest, token_at, last_seen, checksum)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) on conflict (tenant, user) do {otherwise}"
+    );
+    let written = connection.prepare_cached(&sql)?.execute((
+        tenant,
+        id,
+        &**name,
+        avatar.as_deref(),
+        &roles_json,
+        &claim,
+        is_guest,
+        known.token_at.0,
+        known.last_seen.0,
+        checksum,
+    ))?;
+    Ok(written > 0)
+}
+
+fn write_roles(connection: &Connection, user: &UserKey, roles: &[String]) -> rusqlite::Result<()> {
+    let (tenant, user) = (user.tenant.as_str(), user.user.as_str());
+    forget_roles(connection, tenant, user)?;
+    let mut insert =
+        connection.prepare_cached("insert or ignore into user_roles (tenant, role, user) values (?1, ?2, ?3)")?;
+    for role in roles {
+        insert.execute((tenant, role, user))?;
     }
     Ok(())
 }

@@ -78,8 +78,6 @@ where
         let accepted = fn_service(move |io: TcpStream| {
             let patience = patience.clone();
             async move {
-                // Without it answers are a little later, and that is all.
-                let _ = io.set_nodelay(true);
                 let peer = io.peer_addr().ok();
                 Ok((Impatient::new(io, patience), Protocol::Http1, peer))
             }

@@ -1,4 +1,4 @@
-//! Clients that dial, connect as guests and join, so many at a time.
+//! Clients that dial, connect and join, so many at a time.
 
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,10 @@ use crate::wire::Reach;
 const STANDSTILL_MAX: Duration = Duration::from_secs(10);
 
 /// A load that ends when all of `count` clients have joined, or were lost.
-pub(super) struct Arrival<R> {
+pub(super) struct Arrival<D> {
     count: usize,
     in_flight_max: usize,
-    room_of: R,
-    reach: Reach,
+    dial: D,
     /// When each client was dialed, by its number.
     dialed: Vec<Instant>,
     joined: usize,
@@ -25,12 +24,23 @@ pub(super) struct Arrival<R> {
     give_up: Instant,
 }
 
-impl<R: Fn(usize) -> String> Arrival<R> {
-    /// Member `n` joins `room_of(n)`.
-    pub(super) fn new(count: usize, in_flight_max: usize, room_of: R, reach: Reach, clock: &Clock) -> Self {
+/// Guests: member `n` joins `room_of(n)`.
+pub(super) fn guests(
+    count: usize,
+    in_flight_max: usize,
+    room_of: impl Fn(usize) -> String,
+    reach: Reach,
+    clock: &Clock,
+) -> Arrival<impl FnMut(&mut Swarm, usize) -> Outcome<()>> {
+    Arrival::by(count, in_flight_max, move |swarm: &mut Swarm, who| swarm.join(&room_of(who), reach), clock)
+}
+
+impl<D: FnMut(&mut Swarm, usize) -> Outcome<()>> Arrival<D> {
+    /// Client `n` comes by `dial(n)`.
+    pub(super) fn by(count: usize, in_flight_max: usize, dial: D, clock: &Clock) -> Self {
         let give_up = clock.now() + STANDSTILL_MAX;
         let dialed = Vec::with_capacity(count);
-        Self { count, in_flight_max, room_of, reach, dialed, joined: 0, latency: Histogram::default(), give_up }
+        Self { count, in_flight_max, dial, dialed, joined: 0, latency: Histogram::default(), give_up }
     }
 
     pub(super) fn joined(&self) -> usize {
@@ -41,15 +51,19 @@ impl<R: Fn(usize) -> String> Arrival<R> {
     pub(super) fn latency(&self) -> &Histogram {
         &self.latency
     }
+
+    /// The same, for whoever has no other use for this.
+    pub(super) fn into_latency(self) -> Histogram {
+        self.latency
+    }
 }
 
-impl<R: Fn(usize) -> String> Load for Arrival<R> {
+impl<D: FnMut(&mut Swarm, usize) -> Outcome<()>> Load for Arrival<D> {
     fn turn(&mut self, swarm: &mut Swarm, now: Instant) -> Outcome<Turn> {
         let settled = self.joined + swarm.tally().lost;
         let last = self.count.min(settled + self.in_flight_max);
         while self.dialed.len() < last {
-            let room = (self.room_of)(self.dialed.len());
-            swarm.join(&room, self.reach)?;
+            (self.dial)(swarm, self.dialed.len())?;
             self.dialed.push(now);
         }
         let is_over = settled >= self.count || now >= self.give_up;

@@ -1,11 +1,10 @@
 //! Many members who do nothing: what a connection costs while it only answers heartbeats.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::Bench;
+use super::{Bench, Pause};
 use crate::Outcome;
 use crate::report::{Row, grouped};
-use crate::swarm::{Load, Swarm, Turn};
 use crate::wire::Reach;
 
 const CONNECTIONS: usize = 10_000;
@@ -21,7 +20,7 @@ pub(super) fn run(bench: &Bench<'_>) -> Outcome<Row> {
     let pings_before = stage.swarm.tally().pings;
     let messages_before = stage.swarm.tally().messages;
     let until = stage.now() + Duration::from_secs(bench.options.seconds_or(15));
-    let spent = stage.measure(&mut Nothing { until })?;
+    let spent = stage.measure(&mut Pause(until))?;
     // At the end, so that what an idle connection comes to own later is counted as well.
     let rss_kib = stage.server.rss_kib().saturating_sub(rss_before_kib);
 
@@ -38,17 +37,4 @@ pub(super) fn run(bench: &Bench<'_>) -> Outcome<Row> {
         ..Row::default()
     };
     Ok(stage.end(row.spent(pings, spent)))
-}
-
-/// Lets time pass; the swarm answers heartbeats by itself.
-struct Nothing {
-    until: Instant,
-}
-
-impl Load for Nothing {
-    fn turn(&mut self, _swarm: &mut Swarm, now: Instant) -> Outcome<Turn> {
-        Ok(if now >= self.until { Turn::Done } else { Turn::Wait(self.until - now) })
-    }
-
-    fn message(&mut self, _who: usize, _kind: &[u8], _text: &[u8], _now: Instant) {}
 }

@@ -1,7 +1,7 @@
 //! A storm of arrivals: TCP, upgrade, `connect` as a guest and `join`, so many at a time.
 
 use super::Bench;
-use super::arrival::Arrival;
+use super::arrival;
 use crate::Outcome;
 use crate::report::{Row, grouped};
 use crate::wire::Reach;
@@ -17,7 +17,7 @@ pub(super) fn run(bench: &Bench<'_>) -> Outcome<Row> {
     let in_flight = bench.options.in_flight.unwrap_or(IN_FLIGHT).max(1);
 
     let room_of = |member| format!("join:{}", member / members);
-    let mut arrival = Arrival::new(connections, in_flight, room_of, Reach::All, &bench.clock);
+    let mut arrival = arrival::guests(connections, in_flight, room_of, Reach::All, &bench.clock);
     let spent = stage.measure(&mut arrival)?;
 
     let joined = arrival.joined();

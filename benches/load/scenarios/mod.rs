@@ -10,6 +10,8 @@ mod mesh;
 mod notify;
 mod publish;
 mod stamp;
+mod storm;
+mod tokens;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -17,7 +19,6 @@ use std::time::{Duration, Instant};
 
 use copresence::clock::Clock;
 
-use self::arrival::Arrival;
 use crate::Outcome;
 use crate::options::{Log, Options, Scenario};
 use crate::peer::Peer;
@@ -80,6 +81,9 @@ impl Bench<'_> {
         }
         if self.options.runs(Scenario::Join) {
             rows.push(join::run(self)?);
+        }
+        if self.options.runs(Scenario::Storm) {
+            rows.push(storm::run(self)?);
         }
         // A peer that only passes bytes on has no log that could acknowledge, and no inbox.
         if self.peer == Peer::Copresence && self.options.runs(Scenario::Publish) {
@@ -144,7 +148,7 @@ impl Stage<'_> {
 
     /// Brings `count` members in, member `n` into `room_of(n)`, and waits until nobody is told of it any more.
     fn gather(&mut self, count: usize, room_of: impl Fn(usize) -> String, reach: Reach) -> Outcome<()> {
-        let mut arrival = Arrival::new(count, ARRIVALS_IN_FLIGHT, room_of, reach, &self.bench.clock);
+        let mut arrival = arrival::guests(count, ARRIVALS_IN_FLIGHT, room_of, reach, &self.bench.clock);
         self.swarm.run(&mut arrival)?;
         if arrival.joined() < count {
             self.failures.push(format!("only {} of {count} joined", arrival.joined()));
@@ -204,6 +208,17 @@ impl Load for Quiet {
         }
         let is_over = now >= self.since + Self::LASTS || now >= self.give_up;
         Ok(if is_over { Turn::Done } else { Turn::Wait(Duration::from_millis(50)) })
+    }
+
+    fn message(&mut self, _who: usize, _kind: &[u8], _text: &[u8], _now: Instant) {}
+}
+
+/// Lets time pass until then; the swarm answers heartbeats by itself.
+struct Pause(Instant);
+
+impl Load for Pause {
+    fn turn(&mut self, _swarm: &mut Swarm, now: Instant) -> Outcome<Turn> {
+        Ok(if now >= self.0 { Turn::Done } else { Turn::Wait(self.0 - now) })
     }
 
     fn message(&mut self, _who: usize, _kind: &[u8], _text: &[u8], _now: Instant) {}

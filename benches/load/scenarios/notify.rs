@@ -11,16 +11,12 @@
 
 use std::time::{Duration, Instant};
 
-use copresence::auth;
-use copresence::clock::Clock;
-use copresence::config::Secret;
-
-use super::{ARRIVALS_IN_FLIGHT, Bench, Quiet, Stage};
+use super::tokens::Tokens;
+use super::{ARRIVALS_IN_FLIGHT, Bench, Pause, Quiet, Stage};
 use crate::Outcome;
 use crate::histogram::Histogram;
 use crate::report::{Order, Row, grouped};
 use crate::scan::Marker;
-use crate::server::SECRET;
 use crate::swarm::{Load, Swarm, Turn};
 use crate::wire::Wire;
 
@@ -95,26 +91,6 @@ fn come(stage: &mut Stage<'_>, swarm: &mut Swarm, users: &[usize], tokens: &Toke
     }
     stage.failures.extend(swarm.tally().failures());
     Ok(())
-}
-
-/// Makes the users' tokens; each may notify everybody.
-struct Tokens {
-    secret: Secret,
-    /// Seconds since 1970.
-    expires: i64,
-}
-
-impl Tokens {
-    fn new(clock: &Clock) -> Self {
-        let secret = Secret::new(SECRET).expect("it is not empty");
-        Self { secret, expires: clock.wall().0 / 1_000 + 86_400 }
-    }
-
-    fn of(&self, user: usize) -> String {
-        let claims =
-            format!(r#"{{"sub":"user-{user:06}","exp":{},"rooms":{{"*":["join","publish","notify"]}}}}"#, self.expires);
-        auth::mint(&self.secret, &claims)
-    }
 }
 
 /// Users who connect, so many at a time.
@@ -249,15 +225,4 @@ impl Load for Notify {
             _ => {}
         }
     }
-}
-
-/// Lets some time go by.
-struct Pause(Instant);
-
-impl Load for Pause {
-    fn turn(&mut self, _: &mut Swarm, now: Instant) -> Outcome<Turn> {
-        Ok(if now >= self.0 { Turn::Done } else { Turn::Wait(self.0 - now) })
-    }
-
-    fn message(&mut self, _who: usize, _kind: &[u8], _text: &[u8], _now: Instant) {}
 }

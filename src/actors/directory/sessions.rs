@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::{Located, Secret};
-use crate::actors::limits::{Counts, Network};
 use crate::actors::room::Gone;
 use crate::actors::session::{End, SessionAddr};
 use crate::delivery::Farewell;
@@ -16,8 +15,6 @@ use crate::domain::ids::{RoomName, SessionId, UserKey};
 pub(super) struct Sessions {
     by_secret: HashMap<Secret, Box<Record>>,
     by_user: HashMap<UserKey, OfUser>,
-    /// Connected ones by address.
-    of_network: Counts<Network>,
 }
 
 /// What outlives a session's connection.
@@ -25,7 +22,6 @@ pub(super) struct Record {
     pub(super) session: SessionId,
     pub(super) user: UserKey,
     pub(super) generation: u64,
-    pub(super) network: Network,
     pub(super) connection: Connection,
 }
 
@@ -66,16 +62,6 @@ impl Sessions {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.by_secret.len()
-    }
-
-    /// Connected sessions of a user.
-    pub(super) fn standing_of(&self, user: &UserKey) -> usize {
-        self.by_user.get(user).map_or(0, |of_user| of_user.standing)
-    }
-
-    /// Connected sessions of an address.
-    pub(super) fn standing_at(&self, network: &Network) -> usize {
-        self.of_network.of(network)
     }
 
     /// The session with this secret.
@@ -120,21 +106,14 @@ impl Sessions {
         of_user.secrets.reserve_exact(1);
         of_user.secrets.push(secret.clone());
         of_user.standing += 1;
-        self.of_network.add(record.network);
         self.by_secret.insert(secret, Box::new(record));
     }
 
     /// Gives the session another connection, under a newer generation; returns that and the old one.
-    pub(super) fn take_up(
-        &mut self,
-        secret: &Secret,
-        network: Network,
-        addr: SessionAddr,
-    ) -> Option<(&Record, Connection)> {
+    pub(super) fn take_up(&mut self, secret: &Secret, addr: SessionAddr) -> Option<(&Record, Connection)> {
         self.fall(secret);
         let record = self.by_secret.get_mut(secret)?;
-        (record.generation, record.network) = (record.generation + 1, network);
-        self.of_network.add(network);
+        record.generation += 1;
         if let Some(of_user) = self.by_user.get_mut(&record.user) {
             of_user.standing += 1;
         }
@@ -174,7 +153,6 @@ impl Sessions {
         if !matches!(record.connection, Connection::Standing(_)) {
             return;
         }
-        self.of_network.remove(&record.network);
         if let Some(of_user) = self.by_user.get_mut(&record.user) {
             of_user.standing -= 1;
         }

@@ -126,7 +126,13 @@ impl Room {
         };
         let Some(seat) = self.seats.get(session) else { return };
         for frame in frames {
-            self.audience.attach(&seat.who.hub, seat.who.outbox, (seat.receive, seat.view), Some(frame.clone()), false);
+            self.audience.attach(
+                &seat.who.hub,
+                seat.who.outbox,
+                (seat.receive, seat.view),
+                (Some(frame.clone()), None),
+                false,
+            );
         }
     }
 
@@ -176,7 +182,13 @@ impl Room {
             let frame = Frame::text(&push::entry(&self.name, entry));
             // A listener stays one; who is none yet is only handed the frame.
             if is_listening {
-                self.audience.attach(&join.who.hub, join.who.outbox, (Receive::ALL, View::WHOLE), Some(frame), false);
+                self.audience.attach(
+                    &join.who.hub,
+                    join.who.outbox,
+                    (Receive::ALL, View::WHOLE),
+                    (Some(frame), None),
+                    false,
+                );
             } else {
                 self.audience.detach(&join.who.hub, join.who.outbox, Some(frame), false);
             }

@@ -158,7 +158,7 @@ impl Room {
         let page = Frame::text(&push::joined_page(join.id.as_ref(), &self.name, &cursor, &entries));
         let was_listening = self.seats.remove(&join.who.session).is_some();
         self.audience.detach(&join.who.hub, join.who.outbox, Some(page), was_listening);
-        join.asker.joined(false);
+        join.asker.got_page();
     }
 
     fn attach(&mut self, join: &Join, cursor: Cursor, recovery: push::Recovery<'_>, ctx: &mut Context<Self>) {
@@ -194,7 +194,8 @@ impl Room {
         let is_told = !join.is_quiet || matches!(recovery, push::Recovery::Reset(_));
         let joined = is_told.then(|| Frame::text(&self.joined(join, cursor, recovery, member.is_some(), receive)));
         let view = self.redaction.view(&join.reader);
-        self.audience.attach(&join.who.hub, join.who.outbox, (receive, view), joined, !is_same_outbox);
+        let then = Some(join.asker.joined_then());
+        self.audience.attach(&join.who.hub, join.who.outbox, (receive, view), (joined, then), !is_same_outbox);
         let seat = Seat {
             who: Arc::clone(&join.who),
             addr: Arc::clone(join.asker.session()),
@@ -204,7 +205,6 @@ impl Room {
         };
         self.seats.insert(join.who.session.clone(), Box::new(seat));
         self.greet(&join.who.session);
-        join.asker.joined(true);
         self.presence_changed(ctx);
     }
 

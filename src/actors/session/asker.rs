@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Answered, JoinDone, Outcome, SessionAddr};
+use crate::delivery::hub::Then;
 use crate::protocol::Refusal;
 
 /// Goes with a letter and everything that is made of it. When the last of that is dropped without an answer, because a
@@ -49,10 +50,18 @@ impl Asker {
         self.answer(Outcome::Refused(refusal));
     }
 
-    /// The join was answered through the hub.
-    pub fn joined(&self, is_in: bool) {
+    /// The join was answered by a page, and more are to be asked for.
+    pub fn got_page(&self) {
         self.is_answered.set(true);
-        self.session.do_send(JoinDone { ticket: self.ticket, is_in });
+        self.session.do_send(JoinDone { ticket: self.ticket, is_in: false });
+    }
+
+    /// The join is being answered by the hub, which calls this when it was.
+    #[must_use]
+    pub fn joined_then(&self) -> Then {
+        self.is_answered.set(true);
+        let (session, ticket) = (Arc::clone(&self.session), self.ticket);
+        Box::new(move || session.do_send(JoinDone { ticket, is_in: true }))
     }
 }
 

@@ -3,8 +3,10 @@
 //! Rights are looked at here, before anything else; the room does the rest. What follows a `join` for the same room
 //! waits for its answer, so that commands act in the order sent.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
+use actix::fut::wrap_future;
 use actix::prelude::*;
 use tokio::sync::oneshot;
 
@@ -333,12 +335,16 @@ impl Session {
         if let Some(located) = self.context.places.get(&key) {
             return then(self, Ok(located), ctx);
         }
-        self.locate(room, ctx, move |session, located, ctx| {
-            if let Ok(located) = &located {
-                session.context.places.note(key, located);
-            }
-            then(session, located, ctx);
-        });
+        let (reply, located) = oneshot::channel();
+        if self.context.places.wait(&key, reply) {
+            let (reply, answer) = oneshot::channel();
+            let context = Rc::clone(&self.context);
+            // With a Directory that takes no more the letter is dropped and its reply with it, and all of them hear that.
+            let _ = context.node.directory.try_send(Locate { key: key.clone(), reply });
+            // Not on this session, which may end before the others have heard.
+            actix_rt::spawn(async move { context.places.told(key, answer.await) });
+        }
+        Self::once_located(located, ctx, then);
     }
 
     /// Asks the Directory for a room; `then` hears the refusal when it can't say, or has no room for one more.
@@ -355,7 +361,15 @@ impl Session {
         if self.node().directory.try_send(Locate { key, reply }).is_err() {
             return then(self, Err(busy()), ctx);
         }
-        ctx.spawn(located.into_actor(self).map(|located, session, ctx| {
+        Self::once_located(located, ctx, then);
+    }
+
+    fn once_located(
+        located: oneshot::Receiver<Result<Located, NodeFull>>,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(&mut Self, Result<Located, Refusal>, &mut Context<Self>) + 'static,
+    ) {
+        ctx.spawn(wrap_future::<_, Self>(located).map(|located, session, ctx| {
             let located = located.map_err(|_| busy()).and_then(|located| located.map_err(NodeFull::into_refusal));
             then(session, located, ctx);
         }));

@@ -10,8 +10,8 @@ use super::few::Few;
 use super::inbox::{Me, me_of};
 use super::quota::Quota;
 use super::{Expiry, IN_FLIGHT_MAX, Open, Phase, Session};
-use crate::actors::directory::{OpenSession, Opened};
-use crate::actors::limits::too_fast;
+use crate::actors::directory::{OpenSession, Opened, TakeUp};
+use crate::actors::limits::{TooManySessions, too_fast};
 use crate::actors::room::join::{Leave, Participant};
 use crate::actors::room::views::NewReader;
 use crate::auth::{Admitted, Identity, LEEWAY_MS, Refused};
@@ -33,6 +33,16 @@ const EXPIRING_AHEAD: Duration = Duration::from_mins(1);
 const FULL_PAUSE: Duration = Duration::from_secs(10);
 /// What a token's end is stretched by, because clocks differ.
 const LEEWAY: Duration = Duration::from_millis(LEEWAY_MS.unsigned_abs());
+
+/// Somebody whose `connect` is good, on the way to a session.
+struct Arriving {
+    id: Option<CommandId>,
+    admitted: Admitted,
+    quota: Quota,
+    /// Whether there is room for a session more.
+    fits: Result<(), TooManySessions>,
+    stored: Stored,
+}
 
 /// What there may be of a user's own log.
 enum Stored {
@@ -66,56 +76,64 @@ impl Session {
         };
         let Some(address) = self.arrival.connected() else { return };
         let user = self.node().limits.user(&admitted.identity.tenant, &admitted.identity.user.id);
-        if let Err(refused) = user.take(Kind::Connect, 1) {
+        if let Err(refused) = user.meters.take(Kind::Connect, 1) {
             self.audit_denied(&admitted.identity, "connect", ErrorCode::RateLimited);
             self.refuse(id.as_ref(), &too_fast(Kind::Connect, &refused, "user's", refused.wait));
             let pause = self.node().config.limits.pause.max(refused.wait);
             return self.close_for(CloseCode::RateLimited, pause);
         }
-        let network = address.network;
-        let quota = Quota::new(self.node().limits.session(), user, address);
+        let (standing, fits) = self.node().limits.stand(user, address);
+        let quota = Quota::new(self.node().limits.session(), standing);
         self.phase = Phase::Connecting;
         // A guest who brought no token was drawn a moment ago, so there is nothing to read of them.
         let is_new = connect.token.is_none() && connect.since.is_none();
         let stored = if is_new { Stored::Nothing } else { Stored::From(connect.since) };
-        let (reply, opened) = oneshot::channel();
-        let open = OpenSession {
-            secret: connect.secret.as_ref().map(|secret| secret.expose().to_owned()),
-            user: admitted.identity.key(),
-            network,
-            addr: Arc::clone(&self.addr),
-            reply,
-        };
-        if self.node().directory.try_send(open).is_err() {
-            self.refuse(
-                id.as_ref(),
-                &Refusal::unavailable("this node has too much to do").after(Duration::from_secs(1)),
-            );
-            return self.close(CloseCode::Full);
+        let arriving = Arriving { id, admitted, quota, fits, stored };
+        let Some(secret) = &connect.secret else { return self.open_anew(arriving, ctx) };
+        let (reply, taken_up) = oneshot::channel();
+        let user = arriving.admitted.identity.key();
+        let letter = TakeUp { secret: secret.expose().to_owned(), user, addr: Arc::clone(&self.addr), reply };
+        if self.node().directory.try_send(letter).is_err() {
+            return self.refuse_for_now(arriving.id.as_ref(), "this node has too much to do");
         }
-        ctx.spawn(opened.into_actor(self).map(move |opened, session, ctx| match opened {
-            Ok(Ok(registration)) => session.opened(id, admitted, registration.claim(), quota, stored, ctx),
-            Ok(Err(full)) => {
-                let refusal = full.into_refusal();
-                session.audit_denied(&admitted.identity, "connect", refusal.code);
-                session.refuse(id.as_ref(), &refusal);
-                session.close_for(CloseCode::Full, FULL_PAUSE);
-            }
+        ctx.spawn(taken_up.into_actor(self).map(move |taken_up, session, ctx| match taken_up {
+            Ok(Some(registration)) => session.opened(arriving, registration.claim(), ctx),
+            Ok(None) => session.open_anew(arriving, ctx),
             Err(_) => session.close(CloseCode::Full),
         }));
     }
 
-    /// The session is registered: whatever happens in its user's own room from now on stirs it, and what is there by now is
-    /// read.
-    fn opened(
-        &mut self,
-        id: Option<CommandId>,
-        admitted: Admitted,
-        opened: Opened,
-        quota: Quota,
-        stored: Stored,
-        ctx: &mut Context<Self>,
-    ) {
+    /// Opens a session under names that are drawn here. The Directory is told and not waited for: its mailbox has the letter
+    /// before anything that could ask for this session.
+    fn open_anew(&mut self, arriving: Arriving, ctx: &mut Context<Self>) {
+        if let Err(too_many) = arriving.fits {
+            let refusal = too_many.into_refusal();
+            self.audit_denied(&arriving.admitted.identity, "connect", refusal.code);
+            self.refuse(arriving.id.as_ref(), &refusal);
+            return self.close_for(CloseCode::Full, FULL_PAUSE);
+        }
+        let opened = Opened::drawn();
+        let letter = OpenSession {
+            session: opened.session.clone(),
+            secret: opened.secret.clone(),
+            user: arriving.admitted.identity.key(),
+            addr: Arc::clone(&self.addr),
+        };
+        if self.node().directory.try_send(letter).is_err() {
+            return self.refuse_for_now(arriving.id.as_ref(), "this node has too much to do");
+        }
+        self.opened(arriving, opened, ctx);
+    }
+
+    fn refuse_for_now(&mut self, id: Option<&CommandId>, why: &'static str) {
+        self.refuse(id, &Refusal::unavailable(why).after(Duration::from_secs(1)));
+        self.close(CloseCode::Full);
+    }
+
+    /// The Directory has the session, or will before it hears of anything else: whatever happens in its user's own room from
+    /// now on stirs it, and what is there by now is read.
+    fn opened(&mut self, arriving: Arriving, opened: Opened, ctx: &mut Context<Self>) {
+        let Arriving { id, admitted, quota, stored, .. } = arriving;
         let node = Arc::clone(self.node());
         let Admitted { identity, guest_token } = admitted;
         let reader = identity.reader();
@@ -126,7 +144,6 @@ impl Session {
             identity,
             secret: opened.secret,
             is_resumed: opened.resumed,
-            has_inbox: opened.is_inbox_open,
             who,
             rooms: Few::default(),
             waiting: Few::default(),
@@ -146,9 +163,7 @@ impl Session {
         // `open` goes along: if the connection ends meanwhile, its drop tells the Directory.
         ctx.spawn(welcome.into_actor(self).map(move |welcomed, session, ctx| {
             let Ok(Ok(welcomed)) = welcomed else {
-                let refusal = Refusal::unavailable("the inbox can't be read now").after(Duration::from_secs(1));
-                session.refuse(id.as_ref(), &refusal);
-                return session.close(CloseCode::Full);
+                return session.refuse_for_now(id.as_ref(), "the inbox can't be read now");
             };
             session.welcomed(id.as_ref(), open, guest_token.as_deref(), &welcomed, ctx);
         }));
@@ -180,13 +195,19 @@ impl Session {
         let (tenant, user) = (&open.identity.tenant, &open.identity.user.id);
         let session = (&open.who.session, open.is_resumed);
         open.node.audit.connected((tenant, user), self.client.address, session, open.identity.is_guest);
-        let is_inbox_open = open.has_inbox;
         self.phase = Phase::Open(Box::new(open));
         self.outbox.connected();
         self.outbox.gauge.open(IN_FLIGHT_MAX);
-        self.reply(&text);
+        if self.outbox.gauge.is_awaited() {
+            // Most likely a join, whose answer goes in the same write.
+            let now = self.node().clock.now();
+            self.context.worker.hold(&self.outbox, &Frame::text(&text), now);
+            self.outbox.gauge.answered();
+        } else {
+            self.reply(&text);
+        }
         self.watch_expiry();
-        self.enter_when_worth_it(welcomed, is_inbox_open, ctx);
+        self.enter_when_worth_it(welcomed, ctx);
     }
 
     /// Takes a new token of the same user; rooms that it no longer allows are left.

@@ -48,8 +48,8 @@ const LOOK_AGAIN: Duration = Duration::from_hours(1);
 
 impl Session {
     /// Goes into the user's own room, if that is worth it: something is there, or will be.
-    pub(super) fn enter_when_worth_it(&mut self, welcomed: &Welcomed, is_open: bool, ctx: &mut Context<Self>) {
-        if is_open || self.is_stirred || welcomed.unacknowledged > 0 {
+    pub(super) fn enter_when_worth_it(&mut self, welcomed: &Welcomed, ctx: &mut Context<Self>) {
+        if self.is_stirred || welcomed.unacknowledged > 0 {
             self.enter_own_room(ctx);
         } else if let Some(due) = welcomed.due {
             self.enter_when_due(due, ctx);

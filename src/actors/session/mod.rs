@@ -201,8 +201,6 @@ struct Open {
     secret: Secret,
     /// Whether the session was taken up.
     is_resumed: bool,
-    /// Whether the user's own room was open then.
-    has_inbox: bool,
     /// Who this is to its rooms.
     who: Arc<Participant>,
     rooms: Few<RoomName, Slot>,

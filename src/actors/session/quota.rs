@@ -1,10 +1,9 @@
 //! What a session pays for its commands, and what happens when it can't.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Open, Session};
-use crate::actors::limits::{Address, Meters, too_fast};
+use crate::actors::limits::{Meters, Standing, too_fast};
 use crate::domain::limits::{Kind, Patience, TooFast, blocks, take_all};
 use crate::protocol::Refusal;
 use crate::protocol::codes::CloseCode;
@@ -14,8 +13,7 @@ use crate::telemetry::seldom::Seldom;
 /// The buckets that a session pays from, the narrowest first.
 pub(super) struct Quota {
     session: Meters,
-    user: Arc<Meters>,
-    address: Arc<Address>,
+    standing: Standing,
     patience: Patience,
 }
 
@@ -25,12 +23,12 @@ const SCOPES: [&str; 3] = ["session's", "user's", "address'"];
 const OWN_SCOPES: usize = 2;
 
 impl Quota {
-    pub(super) fn new(session: Meters, user: Arc<Meters>, address: Arc<Address>) -> Self {
-        Self { session, user, address, patience: Patience::default() }
+    pub(super) fn new(session: Meters, standing: Standing) -> Self {
+        Self { session, standing, patience: Patience::default() }
     }
 
     fn scopes(&self) -> [&Meters; 3] {
-        [&self.session, &self.user, &self.address.meters]
+        [&self.session, &self.standing.user.meters, &self.standing.address.meters]
     }
 
     fn pay(&self, kind: Kind, cost: u32) -> Result<(), TooFast> {

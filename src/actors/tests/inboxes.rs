@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::actors::directory::queries::{Census, TakeCensus};
-use crate::actors::directory::{OpenSession, Opened, RoomIdle};
+use crate::actors::directory::{OpenSession, Opened, RoomIdle, TakeUp};
 use crate::actors::notifier::Order;
 use crate::actors::session::ConnectionEnded;
 use crate::bridge::inbox::Placed;
@@ -191,31 +191,28 @@ async fn a_personal_room_that_retires_while_a_notification_arrives_loses_none() 
 }
 
 #[actix::test]
-async fn a_session_that_nobody_claims_is_none() {
+async fn a_return_that_nobody_claims_leaves_the_session_its_time() {
     let node = Bare::start();
-    // A session that stands, whose connection may be taken up, and letters that name it.
+    // Its connection stands; letters that name it come from elsewhere.
     let ada = Client::connect(&node, "Ada").await;
     let user = UserKey::new(Tenant::default(), UserId::parse(&ada.user()).unwrap());
-    let network = node.context.node.limits.address(IpAddr::V4(Ipv4Addr::LOCALHOST)).network;
-    let open = async |secret: Option<&str>| {
-        let (reply, opened) = oneshot::channel();
-        let (user, addr) = (user.clone(), ada.session.clone());
-        let secret = secret.map(str::to_owned);
-        node.context.node.directory.do_send(OpenSession { secret, user, network, addr, reply });
-        opened.await.unwrap().unwrap_or_else(|_| panic!("there is room for it"))
-    };
-    assert_eq!(node.census().await.sessions, 1);
-    // The connection ended after the answer came and before it was looked at.
-    drop(open(None).await);
-    assert_eq!(node.census().await.sessions, 1);
-    // One that is claimed stays, for whoever has it tells of its end.
-    let claimed: Opened = open(None).await.claim();
-    assert_eq!((claimed.resumed, node.census().await.sessions), (false, 2));
-    // A taken up one goes on with its time to return, and its secret holds that long.
-    let secret = claimed.secret.to_text();
-    drop(open(Some(&secret)).await);
+    let directory = &node.context.node.directory;
+    let Opened { session, secret, .. } = Opened::drawn();
+    let open = OpenSession { session: session.clone(), secret, user: user.clone(), addr: ada.session.clone() };
+    let secret = open.secret.to_text();
+    directory.do_send(open);
     assert_eq!(node.census().await.sessions, 2);
-    let back = open(Some(&secret)).await.claim();
-    assert_eq!((back.resumed, back.generation), (true, 3));
-    assert_eq!(back.session, claimed.session);
+    let take_up = async |secret: &str| {
+        let (reply, taken_up) = oneshot::channel();
+        let (user, addr, secret) = (user.clone(), ada.session.clone(), secret.to_owned());
+        directory.do_send(TakeUp { secret, user, addr, reply });
+        taken_up.await.unwrap()
+    };
+    assert!(take_up("nobody's").await.is_none());
+    // The connection ended after the answer came and before it was looked at: the secret holds for its time to return.
+    drop(take_up(&secret).await);
+    assert_eq!(node.census().await.sessions, 2);
+    let back = take_up(&secret).await.expect("it holds").claim();
+    assert_eq!((back.resumed, back.generation, &back.session), (true, 3, &session));
+    assert_eq!(node.census().await.sessions, 2);
 }

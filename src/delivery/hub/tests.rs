@@ -32,7 +32,11 @@ async fn listener(clock: &Clock, hub: &HubHandle, receive: Receive) -> (TcpStrea
     let outbox = Outbox::new(stream, Arc::default(), clock.now());
     outbox.connected();
     let id = Worker::current(clock).register(Rc::new(outbox));
-    post(hub, Attach { room: ROOM, outbox: id, receive, view: View::WHOLE, first: Some(Frame::text("joined")) }, 8);
+    post(
+        hub,
+        Attach { room: ROOM, outbox: id, receive, view: View::WHOLE, first: Some(Frame::text("joined")), then: None },
+        8,
+    );
     (client, id)
 }
 
@@ -148,7 +152,7 @@ async fn who_is_detached_hears_its_last_frame_and_nothing_more() {
     post(&hub, Detach { room: ROOM, outbox: id, last: Some(Frame::text("left")) }, 6);
     push(&hub, "late", Receive::ENTRIES);
     let first = Some(Frame::text("again"));
-    post(&hub, Attach { room: ROOM, outbox: id, receive: Receive::ALL, view: View::WHOLE, first }, 7);
+    post(&hub, Attach { room: ROOM, outbox: id, receive: Receive::ALL, view: View::WHOLE, first, then: None }, 7);
     for expected in ["joined", "left", "again"] {
         assert_eq!(next(&mut client).await, expected);
     }

@@ -71,6 +71,29 @@ async fn a_frame_goes_through_when_nothing_waits_and_waits_its_turn_when_somethi
 }
 
 #[tokio::test]
+async fn a_held_frame_goes_with_the_next_one_or_alone_when_its_time_has_come() {
+    let mut pair = Pair::new().await;
+    let (first, second) = (Frame::text("first"), Frame::text("second"));
+    assert!(pair.outbox.hold(&first, pair.born), "somebody has to see to it");
+    assert!(pair.outbox.push(&second, pair.born), "now the flusher has to");
+    assert!(!pair.outbox.hold(&first, pair.born), "which takes this along");
+    pair.outbox.flush_held(pair.born).unwrap();
+    assert_eq!(pair.queued(), 2 * first.len() + second.len(), "it is left to the flusher");
+    pair.outbox.flush(pair.born).unwrap();
+    assert_eq!(pair.queued(), 0);
+    assert!(pair.outbox.hold(&second, pair.born));
+    pair.outbox.flush_held(pair.born).unwrap();
+    assert_eq!(pair.queued(), 0);
+    let expected = [wire(&first), wire(&second), wire(&first), wire(&second)].concat();
+    let mut read = vec![0; expected.len()];
+    pair.client.read_exact(&mut read).await.unwrap();
+    assert_eq!(read, expected);
+    pair.outbox.close(&[], Farewell::AtOnce, pair.born, false);
+    assert!(!pair.outbox.hold(&first, pair.born));
+    assert_eq!(pair.queued(), 0, "after a close nothing more is taken");
+}
+
+#[tokio::test]
 async fn what_a_full_socket_did_not_take_of_a_frame_follows() {
     let mut pair = Pair::new().await;
     let frame = Frame::text(&"0123456789".repeat(1_000));

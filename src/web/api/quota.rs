@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::asked::Caller;
-use crate::actors::limits::{Address, Limits, Meters, too_fast};
+use crate::actors::limits::{Address, Limits, User, too_fast};
 use crate::config::RoomRates;
 use crate::domain::ids::RoomKey;
 use crate::domain::limits::{Kind, blocks, take_all};
@@ -18,7 +18,7 @@ use crate::protocol::Refusal;
 pub(super) struct Quota {
     limits: Arc<Limits>,
     /// None for a backend.
-    own: Option<(Arc<Meters>, Arc<Address>)>,
+    own: Option<(Arc<User>, Arc<Address>)>,
 }
 
 /// Whose each bucket is, in the order in which a user pays.
@@ -47,7 +47,7 @@ impl Quota {
     /// Pays in its room, of these rates, for an entry that was paid for as `kind`.
     pub(super) fn pay_in_room(&self, room: &RoomKey, rates: RoomRates, kind: Kind) -> Result<(), Refusal> {
         self.limits.room(room, rates).take(Kind::Publish, 1).map_err(|refused| {
-            let own = self.own.iter().flat_map(|(user, address)| [&**user, &address.meters]);
+            let own = self.own.iter().flat_map(|(user, address)| [&user.meters, &address.meters]);
             // What was just paid has to come back as well.
             let paid_back = own.map(|meters| meters.refills(kind, 1)).max().unwrap_or_default();
             too_fast(Kind::Publish, &refused, "room's", refused.wait.max(paid_back))
@@ -56,7 +56,7 @@ impl Quota {
 
     fn take(&self, kind: Kind, cost: u32) -> Result<(), Refusal> {
         let Some((user, address)) = &self.own else { return Ok(()) };
-        take_all(&[user, &address.meters], kind, cost)
+        take_all(&[&user.meters, &address.meters], kind, cost)
             .map_err(|refused| too_fast(kind, &refused, SCOPES[refused.scope], refused.wait))
     }
 }

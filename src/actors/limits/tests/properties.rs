@@ -91,7 +91,7 @@ proptest! {
             limits.sweep();
             let ((own, user, address), of_session) = &mut sessions[session];
             let cost = cost.min(settings.publish_burst);
-            if take_all(&[own, user, &address.meters], Kind::Publish, cost).is_ok() {
+            if take_all(&[own, &user.meters, &address.meters], Kind::Publish, cost).is_ok() {
                 granted.push((clock.now(), cost));
                 of_session.push((clock.now(), cost));
             }
@@ -111,7 +111,7 @@ proptest! {
         let sessions: Vec<_> = (0..SESSIONS).map(|_| limits.session()).collect();
         for Step { session, pause_ms, cost, .. } in steps {
             clock.advance(Duration::from_millis(pause_ms));
-            let scopes = [&sessions[session], &*user, &address];
+            let scopes = [&sessions[session], &user.meters, &address];
             if let Err(refused) = take_all(&scopes, Kind::Publish, cost) {
                 prop_assert!(refused.wait > Duration::ZERO);
                 // Seconds with a fraction are what goes over the wire.
@@ -131,7 +131,7 @@ proptest! {
         let clock = Clock::manual(Timestamp(0));
         let limits = Limits::new(&settings, &clock);
         let (tenant, ada) = (Tenant::default(), UserId::parse("ada").unwrap());
-        let take = || (0..100_000_u32).take_while(|_| limits.user(&tenant, &ada).take(Kind::Publish, 1).is_ok()).count();
+        let take = || (0..100_000_u32).take_while(|_| limits.user(&tenant, &ada).meters.take(Kind::Publish, 1).is_ok()).count();
         let Rate { per_s, burst } =
             Rate { per_s: settings.publishes_per_s, burst: settings.publish_burst }.times(settings.user_times);
         prop_assert_eq!(take(), burst as usize);
