@@ -44,9 +44,14 @@ pub(crate) fn open_files_max() -> usize {
     line.split_ascii_whitespace().next().and_then(|files| files.parse().ok()).unwrap_or(usize::MAX)
 }
 
-/// How many files `pid` has open, connections among them; zero when it is gone.
-pub(crate) fn open_files(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+/// How many sockets `pid` has open; zero when it is gone.
+pub(crate) fn open_sockets(pid: u32) -> usize {
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    files
+        .filter(|file| {
+            fs::read_link(file.path()).is_ok_and(|to| to.as_os_str().as_encoded_bytes().starts_with(b"socket:"))
+        })
+        .count()
 }
 
 /// Cores and model, such as `2 cores, AMD EPYC`.

@@ -122,7 +122,7 @@ struct Round {
 impl Storm<'_> {
     fn round(&self, weather: &Weather, failures: &mut Vec<String>) -> Outcome<Round> {
         let Self { bench, server, connections, members, in_flight, tokens } = *self;
-        let files = process::open_files(server.pid());
+        let sockets = process::open_sockets(server.pid());
         let mut swarm = Swarm::new(server.address, bench.peer.wire(), &bench.clock)?;
         let dial = |swarm: &mut Swarm, who: usize| {
             let room = format!("storm:{}", who / members);
@@ -147,12 +147,12 @@ impl Storm<'_> {
         weather.set(STORM);
         swarm.leave();
         let give_up = bench.clock.now() + GONE_MAX;
-        while process::open_files(server.pid()) > files {
+        while process::open_sockets(server.pid()) > sockets {
             if bench.clock.now() > give_up {
                 failures.push(format!("some connections still stood {} s after they left", GONE_MAX.as_secs()));
                 break;
             }
-            thread::sleep(Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(50));
         }
         weather.set(BETWEEN);
         thread::sleep(STAY);
