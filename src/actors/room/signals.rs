@@ -113,7 +113,8 @@ impl Room {
         self.pace.sent(self.context.clock.now(), gathered.goes_on);
         // A session hears that it is in the room no longer after the room does, and may have signalled meanwhile.
         gathered.signallers.retain(|signaller| {
-            self.seats.contains_key(&signaller.session) || self.roster.presence(&signaller.session).is_some()
+            let is_member = || self.roster.presence(&signaller.session).is_some();
+            self.seats.contains_key(&signaller.session) || is_member() || self.is_robot(&signaller.user)
         });
         if gathered.signallers.is_empty() {
             return;
