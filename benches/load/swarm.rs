@@ -72,9 +72,13 @@ pub(crate) struct Tally {
     pub(crate) pings: u64,
     /// Messages `error`.
     pub(crate) errors: u64,
+    /// Such with the code that is expected.
+    pub(crate) refused: u64,
     /// Connections that ended, or never came to be.
     pub(crate) lost: usize,
     troubles: Vec<String>,
+    /// An error of this code is no failure.
+    expected: Option<Marker>,
     kind: Marker,
     wire: Wire,
 }
@@ -112,8 +116,10 @@ impl Swarm {
                 bytes: 0,
                 pings: 0,
                 errors: 0,
+                refused: 0,
                 lost: 0,
                 troubles: Vec::new(),
+                expected: None,
                 kind: Marker::new(r#""type":""#),
                 wire,
             },
@@ -171,6 +177,11 @@ impl Swarm {
             self.masks.frame(frame::CLOSE, &1000_u16.to_be_bytes(), &mut client.out);
             client.flush().ok();
         }
+    }
+
+    /// From now on an error of this code is counted apart: who is refused so comes again.
+    pub(crate) fn expect_refusals(&mut self, code: &'static str) {
+        self.tally.expected = Some(Marker::new(code));
     }
 
     pub(crate) fn tally(&self) -> &Tally {
@@ -268,7 +279,9 @@ impl Client {
                 }
                 tally.messages += 1;
                 tally.bytes += payload.len() as u64;
-                if kind == b"error" {
+                if kind == b"error" && tally.expected.as_mut().is_some_and(|code| code.after(payload).is_some()) {
+                    tally.refused += 1;
+                } else if kind == b"error" {
                     tally.errors += 1;
                     tally.trouble(&String::from_utf8_lossy(payload));
                 }

@@ -96,7 +96,8 @@ impl Audience {
             let of_this_hub = instead.iter().filter(|(hub, ..)| *hub == listening.hub.number);
             let instead = of_this_hub.map(|(_, outbox, others)| (*outbox, others.clone())).collect();
             count(&listening.hub, frame);
-            listening.hub.addr.do_send(PushSignals { room: self.room, frame: frame.clone(), instead });
+            // Each its own: else all threads would write to the count of who shares the bytes, for each listener.
+            listening.hub.addr.do_send(PushSignals { room: self.room, frame: frame.copied(), instead });
         }
     }
 

@@ -67,6 +67,12 @@ impl Frame {
         Self { start: header.freeze(), rest: Some(Box::new([before, after])) }
     }
 
+    /// The same frame in bytes of its own.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        Self::joined(std::slice::from_ref(self))
+    }
+
     /// These frames one behind the other, in one piece.
     #[must_use]
     pub fn joined(frames: &[Self]) -> Self {

@@ -3,9 +3,10 @@
 //! A signal replaces one of the same session and event that was not sent yet, so what a room sends in a tick grows with
 //! who moves and not with how often. Who signalled is told apart, because nobody is sent their own.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use super::ids::{SessionId, UserId};
 
@@ -70,8 +71,8 @@ pub struct Signals {
     bounds: SignalBounds,
     signallers: Vec<Signaller>,
     slots: FxHashMap<SessionId, usize>,
-    /// Who was in the tick before.
-    before: FxHashSet<SessionId>,
+    /// Who was in the tick before, by hashes: names would be shared with the threads of their sessions, for nothing.
+    before: FxHashSet<u64>,
     bytes: usize,
 }
 
@@ -125,9 +126,10 @@ impl Signals {
         self.bytes = 0;
         let mut signallers = std::mem::take(&mut self.signallers);
         signallers.retain(|signaller| !signaller.signals.is_empty());
-        let goes_on = signallers.iter().any(|signaller| self.before.contains(&signaller.session));
+        let hashes = || signallers.iter().map(|signaller| FxBuildHasher.hash_one(&signaller.session));
+        let goes_on = hashes().any(|session| self.before.contains(&session));
         self.before.clear();
-        self.before.extend(signallers.iter().map(|signaller| signaller.session.clone()));
+        self.before.extend(hashes());
         (!signallers.is_empty()).then_some(Gathered { signallers, goes_on })
     }
 

@@ -1,32 +1,32 @@
 //! What grows with a room, and with how many rooms there are: nothing should, for each delivery.
 //!
-//! Members: one publish at a time to a room of 100, 1,000 and 10,000. Rooms: so many publishes under way, in turn to 1, 100,
-//! 10,000 and 50,000 rooms of one member each; a connection is in several of them. A crowd: 10,000 who all join one room at
-//! once, and how much all of them are sent in the end.
+//! Members: one publish at a time to a room of 100, 1,000 and 10,000. Rooms: one or more publishes under way, in turn to 1, 100,
+//! 10,000 and 50,000 rooms of one member each; a connection is in several of them. A crowd: 10,000 connections that all join one
+//! room at once, and how much all of them are sent in the end.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::arrival::Arrival;
 use super::stamp::{self, Stamps};
-use super::{Bench, DRAIN_MAX, Quiet, Stage, WARM_UP, fanout};
+use super::{ARRIVALS_IN_FLIGHT, Bench, DRAIN_MAX, Quiet, Stage, WARM_UP, fanout};
 use crate::Outcome;
 use crate::histogram::Histogram;
 use crate::report::{Row, grouped};
 use crate::scan::Marker;
 use crate::swarm::{Load, Swarm, Turn};
-use crate::wire::Reach;
 
 const MEMBERS: [usize; 3] = [100, 1_000, 10_000];
 const ROOMS: [usize; 4] = [1, 100, 10_000, 50_000];
 /// Connections that have all of the rooms among them: as many as rooms, up to this.
 const CONNECTIONS: usize = 5_000;
-const IN_FLIGHT: usize = 64;
+/// One at a time shows what a room more costs; many at once, what is gathered of them.
+const IN_FLIGHT: [usize; 2] = [1, 64];
 const CROWD: usize = 10_000;
 
 /// How often the server tells changes of presence by default, in milliseconds.
 const PRESENCE_TICK_MS: u128 = 50;
-/// Frames that a member gets of a join itself: the answers to `connect` and `join`, who is here, and one more.
-const FRAMES_OF_A_JOIN: u64 = 4;
+/// Frames that a member gets of a join itself: the answer, who is here, and one more.
+const FRAMES_OF_A_JOIN: u64 = 3;
 
 pub(super) fn run_all(bench: &Bench<'_>) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
@@ -34,17 +34,18 @@ pub(super) fn run_all(bench: &Bench<'_>) -> Outcome<Vec<Row>> {
         rows.push(fanout::one_at_a_time(bench, "growth", members)?);
     }
     for rooms in bench.options.rooms.map_or(ROOMS.to_vec(), |rooms| vec![rooms]) {
-        rows.push(spread(bench, rooms.max(1))?);
+        for in_flight in bench.options.in_flight.map_or(IN_FLIGHT.to_vec(), |in_flight| vec![in_flight]) {
+            rows.push(spread(bench, rooms.max(1), in_flight.max(1))?);
+        }
     }
     rows.push(crowd(bench)?);
     Ok(rows)
 }
 
 /// Publishes in turn to all of so many rooms.
-fn spread(bench: &Bench<'_>, rooms: usize) -> Outcome<Row> {
+fn spread(bench: &Bench<'_>, rooms: usize, in_flight: usize) -> Outcome<Row> {
     let mut stage = bench.stage("growth")?;
     let connections = stage.affordable(rooms.min(CONNECTIONS));
-    let in_flight = bench.options.in_flight.unwrap_or(IN_FLIGHT).max(1);
     enter(&mut stage, rooms, connections)?;
 
     let mut spread = Spread::new(rooms, connections, in_flight, bench.options.bytes, stage.now());
@@ -206,42 +207,125 @@ impl Load for Spread {
     }
 }
 
-/// All join one room at once.
+/// All join one room at once, once they are connected.
 fn crowd(bench: &Bench<'_>) -> Outcome<Row> {
     let mut stage = bench.stage("growth")?;
-    let crowd = stage.affordable(bench.options.connections.unwrap_or(CROWD).max(1));
-    let mut arrival = Arrival::new(crowd, crowd, |_| "crowd".to_owned(), Reach::All, &bench.clock);
+    let count = stage.affordable(bench.options.connections.unwrap_or(CROWD).max(1));
+    let mut crowd = Crowd::new(count, stage.now());
+    stage.swarm.run(&mut crowd)?;
+    if crowd.connected < count {
+        stage.failures.push(format!("only {} of {count} connected", crowd.connected));
+    }
+    stage.swarm.run(&mut Quiet::new(stage.now()))?;
+
+    let before = (stage.swarm.tally().messages, stage.swarm.tally().bytes);
+    // A room that has too much to do says so, and when to come again; so it is done.
+    stage.swarm.expect_refusals("unavailable");
+    crowd.rush(&mut stage.swarm, bench.clock.now());
     let began = stage.now();
-    let spent = stage.measure(&mut arrival)?;
+    let spent = stage.measure(&mut crowd)?;
     stage.swarm.run(&mut Quiet::new(stage.now()))?;
     let lasted = stage.now() - began;
-    let (frames, bytes) = (stage.swarm.tally().messages, stage.swarm.tally().bytes);
+    let (frames, bytes) = (stage.swarm.tally().messages - before.0, stage.swarm.tally().bytes - before.1);
 
-    let each = |all: u64| all as f64 / crowd as f64;
+    let each = |all: u64| all as f64 / count as f64;
     let mut row = Row {
         scenario: "growth",
-        load: format!("{} join one room at once", grouped(crowd as u64)),
-        payload: "upgrade, connect, join".to_owned(),
+        load: format!("{} join one room at once", grouped(count as u64)),
+        payload: "join".to_owned(),
         features: bench.features("guests, presence, signals"),
         item: "joins",
-        latency_ms: arrival.latency().percentiles(),
+        latency_ms: crowd.latency.percentiles(),
         notes: vec![format!(
-            "{} were sent {} frames and {} bytes in all: {:.1} frames and {:.0} bytes each",
-            grouped(crowd as u64),
+            "{} were sent {} frames and {} bytes in all: {:.1} frames and {:.0} bytes each; {} joins were told to come again",
+            grouped(count as u64),
             grouped(frames),
             grouped(bytes),
             each(frames),
-            each(bytes)
+            each(bytes),
+            grouped(stage.swarm.tally().refused)
         )],
         ..Row::default()
     };
-    if arrival.joined() < crowd {
-        row.failures.push(format!("only {} of {crowd} joined", arrival.joined()));
+    if crowd.joined < count {
+        row.failures.push(format!("only {} of {count} joined", crowd.joined));
     }
     // One for each tick of presence while somebody joins, whatever the number of those who do.
     let ticks = u64::try_from(lasted.as_millis() / PRESENCE_TICK_MS).unwrap_or(u64::MAX);
-    if frames > crowd as u64 * (FRAMES_OF_A_JOIN + ticks) {
-        row.failures.push(format!("{frames} frames for {crowd} joins in {ticks} ticks of presence"));
+    if frames > count as u64 * (FRAMES_OF_A_JOIN + ticks) + stage.swarm.tally().refused {
+        row.failures.push(format!("{frames} frames for {count} joins in {ticks} ticks of presence"));
     }
-    Ok(stage.end(row.spent(arrival.joined() as u64, spent)))
+    Ok(stage.end(row.spent(crowd.joined as u64, spent)))
+}
+
+/// Connects so many at a time, and then has all of them join at once.
+struct Crowd {
+    count: usize,
+    dialed: usize,
+    connected: usize,
+    /// When all joined; nobody has before.
+    rushed: Option<Instant>,
+    joined: usize,
+    /// Who was told to come again, and when; the earliest first.
+    again: VecDeque<(Instant, usize)>,
+    latency: Histogram,
+    give_up: Instant,
+}
+
+impl Crowd {
+    const JOIN: &str = r#"{"type":"join","id":2,"room":"crowd"}"#;
+    /// What the server says with `unavailable`.
+    const COME_AGAIN: Duration = Duration::from_secs(1);
+    const STANDSTILL_MAX: Duration = Duration::from_secs(10);
+
+    fn new(count: usize, now: Instant) -> Self {
+        Self {
+            count,
+            dialed: 0,
+            connected: 0,
+            rushed: None,
+            joined: 0,
+            again: VecDeque::new(),
+            latency: Histogram::default(),
+            give_up: now + Self::STANDSTILL_MAX,
+        }
+    }
+
+    fn rush(&mut self, swarm: &mut Swarm, now: Instant) {
+        (self.rushed, self.give_up) = (Some(now), now + Self::STANDSTILL_MAX);
+        for who in 0..self.dialed {
+            swarm.send(who, Self::JOIN);
+        }
+    }
+}
+
+impl Load for Crowd {
+    fn turn(&mut self, swarm: &mut Swarm, now: Instant) -> Outcome<Turn> {
+        if self.rushed.is_none() {
+            let last = self.count.min(self.connected + swarm.tally().lost + ARRIVALS_IN_FLIGHT);
+            while self.dialed < last {
+                swarm.dial("/v1/ws", &[r#"{"type":"connect","id":1}"#.to_owned()])?;
+                self.dialed += 1;
+            }
+        }
+        while let Some((_, who)) = self.again.pop_front_if(|(due, _)| *due <= now) {
+            swarm.send(who, Self::JOIN);
+        }
+        let done = if self.rushed.is_some() { self.joined } else { self.connected };
+        let is_over = done + swarm.tally().lost >= self.count || now >= self.give_up;
+        Ok(if is_over { Turn::Done } else { Turn::Wait(Duration::from_millis(20)) })
+    }
+
+    fn message(&mut self, who: usize, kind: &[u8], _text: &[u8], now: Instant) {
+        match (kind, self.rushed) {
+            (b"connected", None) => self.connected += 1,
+            (b"joined", Some(rushed)) => {
+                self.joined += 1;
+                self.latency.record(now.saturating_duration_since(rushed));
+            }
+            (b"error", Some(_)) => self.again.push_back((now + Self::COME_AGAIN, who)),
+            _ => return,
+        }
+        self.give_up = now + Self::STANDSTILL_MAX;
+    }
 }

@@ -227,12 +227,14 @@ impl Session {
         if !self.pays(id, Paid::Signal, 1) {
             return;
         }
+        let now = self.node().clock.now();
         let refused = match self.room_for(&signal.room, Right::Signal, "signal") {
             Err(refusal) => Some(refusal),
             Ok(room) => {
                 let Some(open) = self.open() else { return };
                 let paid = open.pay_in_room(&room.meters, Paid::Signal);
-                if paid.is_ok() && room.signals.take(&open.who.session, &open.who.user.id, signal.event, signal.data) {
+                let who = (&open.who.session, &open.who.user.id);
+                if paid.is_ok() && room.signals.take(who, signal.event, signal.data, now) {
                     // One of it at most, so it needs no bound.
                     room.addr.do_send(TickBegins);
                 }

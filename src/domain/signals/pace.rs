@@ -32,14 +32,22 @@ impl Pace {
         Self { tick: tick.max(Duration::from_millis(1)), sent_at: None, is_smooth: false }
     }
 
-    /// How long a tick lasts whose first signal comes `now`, which is `wall` by the wall's clock.
+    /// How long from `now`, which is `wall` by the wall's clock, a tick goes on whose first signal came when it `began`.
     #[must_use]
-    pub fn first(&self, now: Instant, wall: Timestamp) -> Duration {
-        let Some(sent_at) = self.sent_at.filter(|_| self.is_smooth) else { return self.until_beat(self.tick, wall) };
-        // A timer is a little late, which must not make each tick miss its beat.
-        let due = (self.tick * 7 / 8).saturating_sub(now.saturating_duration_since(sent_at));
-        // What comes shortly before a beat goes with the next, so that there is something to gather.
-        self.until_beat(due.max(self.beat()), wall)
+    pub fn first(&self, began: Instant, now: Instant, wall: Timestamp) -> Duration {
+        let left = |of: Duration, since: Instant| of.saturating_sub(now.saturating_duration_since(since));
+        let Some(sent_at) = self.sent_at.filter(|_| self.is_smooth) else {
+            return self.until_beat(left(self.tick, began), wall);
+        };
+        // A timer is a little late, which must not make each tick miss its beat. And what comes shortly before a beat goes
+        // with the next, so that there is something to gather.
+        self.until_beat(left(self.tick * 7 / 8, sent_at).max(left(self.beat(), began)), wall)
+    }
+
+    /// How long after a tick was sent it is worth looking whether the next has begun: before any could be over.
+    #[must_use]
+    pub fn look(&self, wall: Timestamp) -> Duration {
+        self.until_beat(self.tick / 2, wall)
     }
 
     /// How much longer a tick lasts that is over by [`first`](Self::first) and has signals of so many sessions; `None` when
@@ -94,7 +102,7 @@ mod tests {
                     gathered.push(who);
                 }
                 if due.is_none() {
-                    (due, is_first) = (Some(now + wait(pace.first(at(now), Timestamp(now)))), true);
+                    (due, is_first) = (Some(now + wait(pace.first(at(now), at(now), Timestamp(now)))), true);
                 }
             }
             if due != Some(now) {
@@ -140,7 +148,7 @@ mod tests {
         let (now, mut pace) = (Instant::now(), Pace::new(Duration::from_millis(33)));
         let beat = pace.beat();
         for wall in (1_763_708_652_000..1_763_708_652_200).map(Timestamp) {
-            let first = pace.first(now, wall);
+            let first = pace.first(now, now, wall);
             assert!(first >= pace.tick && first < pace.tick + beat, "{first:?}");
             let over = Timestamp(wall.0 + i64::try_from(first.as_millis()).unwrap());
             let more = pace.more(1, over).unwrap();
@@ -150,18 +158,31 @@ mod tests {
         pace.sent(now, false);
         pace.sent(now, true);
         assert_eq!(pace.more(1, Timestamp(0)), None);
-        assert!(pace.first(now, Timestamp(0)) <= pace.tick);
+        assert!(pace.first(now, now, Timestamp(0)) <= pace.tick);
         let late = now + pace.tick * 3;
-        assert!(pace.first(late, Timestamp(1)) < beat * 2, "nothing was sent for long");
+        assert!(pace.first(late, late, Timestamp(1)) < beat * 2, "nothing was sent for long");
         pace.sent(late, true);
         assert!(pace.more(1, Timestamp(0)).is_some(), "there was a pause");
+    }
+
+    #[test]
+    fn a_tick_that_is_looked_at_later_ends_when_it_would_have() {
+        let (began, pace) = (Instant::now(), Pace::new(TICK));
+        for wall in 0..32 {
+            let ends = |after: i64| {
+                let later = Duration::from_millis(after.unsigned_abs());
+                later + pace.first(began, began + later, Timestamp(wall + after))
+            };
+            assert!((0..=24).all(|after| ends(after) == ends(0)), "{wall}");
+            assert!(pace.look(Timestamp(wall)) <= TICK * 3 / 4);
+        }
     }
 
     #[test]
     fn rooms_end_their_ticks_at_the_same_moments() {
         let (now, pace) = (Instant::now(), Pace::new(TICK));
         for wall in 1_000..1_100 {
-            let end = Duration::from_millis(wall) + pace.first(now, Timestamp(i64::try_from(wall).unwrap()));
+            let end = Duration::from_millis(wall) + pace.first(now, now, Timestamp(i64::try_from(wall).unwrap()));
             assert_eq!(end.as_micros() % BEAT.as_micros(), 0, "{end:?}");
         }
     }
