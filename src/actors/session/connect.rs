@@ -126,7 +126,7 @@ impl Session {
             identity,
             secret: opened.secret,
             is_resumed: opened.resumed,
-            is_inbox_open: opened.is_inbox_open,
+            has_own_room: opened.is_inbox_open,
             who,
             rooms: Few::default(),
             waiting: Few::default(),
@@ -180,7 +180,7 @@ impl Session {
         let (tenant, user) = (&open.identity.tenant, &open.identity.user.id);
         let session = (&open.who.session, open.is_resumed);
         open.node.audit.connected((tenant, user), self.client.address, session, open.identity.is_guest);
-        let is_inbox_open = open.is_inbox_open;
+        let is_inbox_open = open.has_own_room;
         self.phase = Phase::Open(Box::new(open));
         self.outbox.connected();
         self.outbox.gauge.open(IN_FLIGHT_MAX);

@@ -202,7 +202,7 @@ struct Open {
     /// Whether the session was taken up.
     is_resumed: bool,
     /// Whether the user's own room was open then.
-    is_inbox_open: bool,
+    has_own_room: bool,
     /// Who this is to its rooms.
     who: Arc<Participant>,
     rooms: Few<RoomName, Slot>,
