@@ -10,7 +10,7 @@ use actix::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::frame::Frame;
-use super::outbox::{Outbox, Verdict};
+use super::outbox::Outbox;
 use super::worker::{OutboxId, SLICE, Worker};
 use crate::clock::Clock;
 use crate::domain::redaction::View;
@@ -203,6 +203,9 @@ struct Ending {
 /// How often those whose turn has come are ended.
 const ENDING_STEP: Duration = Duration::from_millis(10);
 
+/// Everybody else of the thread has a turn between two slices of pings.
+const BETWEEN_SLICES: Duration = Duration::from_millis(2);
+
 /// A hub lets its writers write after so much, lest a long mailbox become a long silence.
 const FLUSH_BYTES: usize = 256 << 10;
 
@@ -225,22 +228,10 @@ impl Hub {
         HubHandle(Arc::new(HubPlace { number, addr, pending }))
     }
 
-    /// Looks after every connection of the thread: pings, deadlines, slow readers.
-    fn look_after_connections(&self) {
-        let now = self.clock.now();
-        let mut at_once = SLICE;
-        for (_, outbox) in self.worker.all() {
-            match outbox.verdict(now) {
-                Verdict::Fine => {}
-                Verdict::Ping => {
-                    self.worker.ask(&outbox, &self.ping, now, at_once > 0);
-                    at_once = at_once.saturating_sub(1);
-                }
-                Verdict::NoConnect => self.worker.end(&outbox, CloseCode::ConnectTimeout),
-                Verdict::Silent => self.worker.end(&outbox, CloseCode::HeartbeatMissed),
-                Verdict::TooSlow => self.worker.end(&outbox, CloseCode::TooSlow),
-                Verdict::Reset => outbox.cut(),
-            }
+    /// Looks after the connections of the thread; what would be written in one go too long is written in slices.
+    fn look_after_connections(&self, ctx: &mut Context<Self>) {
+        if self.worker.look_after(&self.ping, self.clock.now()) {
+            ctx.run_later(BETWEEN_SLICES, |hub, ctx| hub.look_after_connections(ctx));
         }
     }
 
@@ -282,7 +273,7 @@ impl Actor for Hub {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(self.tick, |hub, _| hub.look_after_connections());
+        ctx.run_interval(self.tick, |hub, ctx| hub.look_after_connections(ctx));
     }
 }
 

@@ -411,7 +411,22 @@ impl Outbox {
         }
     }
 
-    /// What the connection is due at `now`. Cheap: it is asked for every connection, every tick.
+    /// Until when nothing can be due that its thread does not hear of, as it does of all that is queued here; `None` while
+    /// something is.
+    pub(super) fn fine_until(&self) -> Option<Instant> {
+        if self.queue.borrow().is_some() {
+            return None;
+        }
+        let OutboxLimits { heartbeat, heartbeat_slack, connect_timeout, .. } = *self.limits;
+        if !self.is_connected.get() {
+            // It may be connected any time, and then its heartbeat counts.
+            return Some(self.born + connect_timeout.min(heartbeat));
+        }
+        let heard_of = if self.is_asked.get() { heartbeat + heartbeat_slack } else { heartbeat };
+        Some((self.sent_at.get() + heartbeat).min(self.heard_at.get() + heard_of))
+    }
+
+    /// What the connection is due at `now`.
     #[must_use]
     pub fn verdict(&self, now: Instant) -> Verdict {
         self.rest(now);

@@ -12,7 +12,7 @@ use slab::Slab;
 use tokio::sync::Notify;
 
 use super::frame::Frame;
-use super::outbox::{Farewell, Outbox};
+use super::outbox::{Farewell, Outbox, Verdict};
 use crate::clock::Clock;
 use crate::protocol::codes::CloseCode;
 use crate::protocol::push;
@@ -29,7 +29,8 @@ pub struct OutboxId {
 /// The registry of one thread.
 pub struct Worker {
     clock: Clock,
-    outboxes: RefCell<Slab<(u32, Rc<Outbox>)>>,
+    born: Instant,
+    outboxes: RefCell<Slab<Registered>>,
     births: Cell<u32>,
     dirty: RefCell<VecDeque<Rc<Outbox>>>,
     /// Wakes the flusher, which then runs behind whatever the thread already has to do.
@@ -40,6 +41,18 @@ pub struct Worker {
 
 /// How long a frame waits for the next one at most.
 const HOLD: Duration = Duration::from_millis(2);
+
+/// An outbox in the registry. Small, because all of them are gone through every tick.
+struct Registered {
+    birth: u32,
+    /// When to look after it next, in [`Moment`]s; always 0 while something waits in it.
+    look_at: Cell<Moment>,
+    outbox: Rc<Outbox>,
+}
+
+/// Units of 16 ms since the worker began. After two years the last one comes, and all outboxes are looked after
+/// at every tick.
+type Moment = u32;
 
 /// So many sockets are written in one go; each takes a few microseconds.
 pub(super) const SLICE: usize = 512;
@@ -56,6 +69,7 @@ impl Worker {
             let worker = current.get_or_init(|| {
                 let worker = Rc::new(Self {
                     clock: clock.clone(),
+                    born: clock.now(),
                     outboxes: RefCell::default(),
                     births: Cell::new(0),
                     dirty: RefCell::default(),
@@ -78,14 +92,14 @@ impl Worker {
         let place = outboxes.vacant_entry();
         let id = OutboxId { place: u32::try_from(place.key()).unwrap_or(u32::MAX), birth };
         outbox.registered(id);
-        place.insert((birth, outbox));
+        place.insert(Registered { birth, look_at: Cell::new(0), outbox });
         id
     }
 
     /// Lets an outbox go; its id hits nothing from now on.
     pub fn forget(&self, id: OutboxId) {
         let mut outboxes = self.outboxes.borrow_mut();
-        if outboxes.get(id.place as usize).is_some_and(|(birth, _)| *birth == id.birth) {
+        if outboxes.get(id.place as usize).is_some_and(|registered| registered.birth == id.birth) {
             outboxes.remove(id.place as usize);
         }
     }
@@ -94,8 +108,8 @@ impl Worker {
     #[must_use]
     pub fn outbox(&self, id: OutboxId) -> Option<Rc<Outbox>> {
         let outboxes = self.outboxes.borrow();
-        let (birth, outbox) = outboxes.get(id.place as usize)?;
-        (*birth == id.birth).then(|| Rc::clone(outbox))
+        let registered = outboxes.get(id.place as usize).filter(|registered| registered.birth == id.birth)?;
+        Some(Rc::clone(&registered.outbox))
     }
 
     /// How many connections stand on this thread.
@@ -107,8 +121,47 @@ impl Worker {
     /// All outboxes of this thread, to be looked after one by one.
     #[must_use]
     pub fn all(&self) -> Vec<(OutboxId, Rc<Outbox>)> {
-        let id = |place: usize, birth| OutboxId { place: u32::try_from(place).unwrap_or(u32::MAX), birth };
-        self.outboxes.borrow().iter().map(|(place, (birth, outbox))| (id(place, *birth), Rc::clone(outbox))).collect()
+        let outboxes = self.outboxes.borrow();
+        outboxes.iter().map(|(_, Registered { outbox, .. })| (outbox.id(), Rc::clone(outbox))).collect()
+    }
+
+    /// Looks after the outboxes for which it is time: pings, deadlines, slow readers. Answers whether it stopped because
+    /// enough was written in one go, and is to be asked again soon.
+    pub(super) fn look_after(&self, ping: &Frame, now: Instant) -> bool {
+        let mut pings_left = SLICE;
+        let moment = self.moment(now);
+        for (_, Registered { look_at, outbox, .. }) in &*self.outboxes.borrow() {
+            if look_at.get() > moment {
+                continue;
+            }
+            match outbox.verdict(now) {
+                Verdict::Fine => {}
+                Verdict::Ping if pings_left == 0 => return true,
+                Verdict::Ping => {
+                    pings_left -= 1;
+                    self.ask(outbox, ping, now);
+                }
+                Verdict::NoConnect => self.end(outbox, CloseCode::ConnectTimeout),
+                Verdict::Silent => self.end(outbox, CloseCode::HeartbeatMissed),
+                Verdict::TooSlow => self.end(outbox, CloseCode::TooSlow),
+                Verdict::Reset => outbox.cut(),
+            }
+            look_at.set(outbox.fine_until().map_or(0, |until| self.moment(until)));
+        }
+        false
+    }
+
+    fn moment(&self, at: Instant) -> Moment {
+        let since = at.saturating_duration_since(self.born);
+        Moment::try_from(since.as_millis() / 16).unwrap_or(Moment::MAX)
+    }
+
+    /// Something waits in this outbox, so it is looked after at the next tick.
+    fn attend(&self, outbox: &Outbox) {
+        if let Some(registered) = self.outboxes.borrow().get(outbox.id().place as usize) {
+            // If its place is another's by now, that one is looked after for nothing.
+            registered.look_at.set(0);
+        }
     }
 
     /// Queues a frame for one connection; it is written when the thread has worked off what it already has to do.
@@ -122,6 +175,7 @@ impl Worker {
         if !outbox.hold(frame, now) {
             return;
         }
+        self.attend(outbox);
         let mut holding = self.holding.borrow_mut();
         if holding.is_empty() {
             actix_rt::spawn(Self::flush_held_soon(Rc::clone(self)));
@@ -134,7 +188,7 @@ impl Worker {
         let now = worker.clock.now();
         for outbox in worker.holding.take() {
             if outbox.flush_held(now).is_err() {
-                Self::lost(&outbox, now);
+                worker.lost(&outbox, now);
             }
         }
     }
@@ -143,19 +197,15 @@ impl Worker {
     pub fn push_through(&self, outbox: &Rc<Outbox>, frame: &Frame, now: Instant) {
         match outbox.push_through(frame, now) {
             Ok(is_due) => self.mark_if(is_due, outbox),
-            Err(_) => Self::lost(outbox, now),
+            Err(_) => self.lost(outbox, now),
         }
     }
 
-    /// Asks for a sign of life, `at_once` or with what is written next.
-    pub fn ask(&self, outbox: &Rc<Outbox>, ping: &Frame, now: Instant, at_once: bool) {
+    /// Asks for a sign of life.
+    fn ask(&self, outbox: &Rc<Outbox>, ping: &Frame, now: Instant) {
         outbox.asked();
-        if at_once {
-            // No queue is made for it, which most connections that are asked don't have.
-            self.push_through(outbox, ping, now);
-        } else {
-            self.push(outbox, ping, now);
-        }
+        // No queue is made for it, which most connections that are asked don't have.
+        self.push_through(outbox, ping, now);
     }
 
     /// Ends a connection: says `closing`, then closes with `code`, behind what is queued.
@@ -195,15 +245,16 @@ impl Worker {
         for _ in 0..SLICE {
             let Some(outbox) = self.dirty.borrow_mut().pop_front() else { return false };
             if outbox.flush(now).is_err() {
-                Self::lost(&outbox, now);
+                self.lost(&outbox, now);
             }
         }
         !self.dirty.borrow().is_empty()
     }
 
     /// The socket is broken: the connection's task reads the same error from it and ends the session.
-    fn lost(outbox: &Outbox, now: Instant) {
+    fn lost(&self, outbox: &Outbox, now: Instant) {
         outbox.close(&[], Farewell::Lost, now, true);
+        self.attend(outbox);
     }
 
     fn mark_if(&self, is_due: bool, outbox: &Rc<Outbox>) {
@@ -218,6 +269,7 @@ impl Worker {
             self.due.notify_one();
         }
         dirty.push_back(Rc::clone(outbox));
+        self.attend(outbox);
     }
 
     async fn flush_when_due(worker: Rc<Self>) {

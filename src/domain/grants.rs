@@ -52,7 +52,7 @@ impl Right {
 }
 
 /// A set of [`Right`]s.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 pub struct Rights(u8);
 
 impl Rights {
@@ -79,7 +79,7 @@ impl FromIterator<Right> for Rights {
 }
 
 /// What one identity may do: rights by pattern of rooms.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Grants {
     /// As a token names them: the rights of all patterns that fit add up.
     Named(Vec<(RoomPattern, Rights)>),

@@ -3,9 +3,11 @@
 //! News come in any order, from several connections and tabs. Merging them is a maximum by time, so that the order in
 //! which they are learned, and how often, changes nothing but among tokens that don't say when they were made.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use xxhash_rust::xxh3::Xxh3Default;
 
 use super::entry::Timestamp;
 use super::grants::{Grants, Right, Rights};
@@ -14,7 +16,7 @@ use super::pattern::RoomPattern;
 use super::user::User;
 
 /// What a token says of its user.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Profile {
     /// What to call them.
     pub name: Arc<str>,
@@ -49,16 +51,29 @@ pub struct News {
     pub seen: Timestamp,
 }
 
-/// What is remembered of a user.
+/// What is remembered of a user; `P` is how what a token says is kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Known {
+pub struct Known<P = Arc<Profile>> {
     /// What the newest token says.
-    pub profile: Arc<Profile>,
+    pub profile: P,
     /// When that one was made.
     pub token_at: Timestamp,
     /// When the user was here for the last time, as far as it was written down.
     pub last_seen: Timestamp,
 }
+
+/// How what a token says is kept.
+pub trait Kept {
+    /// Keeps it.
+    fn keep(profile: &Arc<Profile>) -> Self;
+
+    /// Whether it says this.
+    fn is(&self, profile: &Profile) -> bool;
+}
+
+/// A hash of what a token says: enough to see whether another one says the same, and a tenth of the memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Digest(u64);
 
 /// A user and what is remembered of them.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -78,6 +93,34 @@ pub enum Learned {
     Seen,
     /// What their newest token says.
     Profile,
+}
+
+impl Kept for Arc<Profile> {
+    fn keep(profile: &Self) -> Self {
+        Self::clone(profile)
+    }
+
+    fn is(&self, profile: &Profile) -> bool {
+        **self == *profile
+    }
+}
+
+impl Kept for Digest {
+    fn keep(profile: &Arc<Profile>) -> Self {
+        Self::of(profile)
+    }
+
+    fn is(&self, profile: &Profile) -> bool {
+        *self == Self::of(profile)
+    }
+}
+
+impl Digest {
+    fn of(profile: &Profile) -> Self {
+        let mut hasher = Xxh3Default::new();
+        profile.hash(&mut hasher);
+        Self(hasher.finish())
+    }
 }
 
 impl Profile {
@@ -125,21 +168,21 @@ impl News {
 
     /// What is known from these alone; nothing, when they bring no token.
     #[must_use]
-    pub fn known(&self) -> Option<Known> {
+    pub fn known<P: Kept>(&self) -> Option<Known<P>> {
         let Said { profile, token_at, .. } = self.said.as_ref()?;
-        Some(Known { profile: Arc::clone(profile), token_at: *token_at, last_seen: self.seen })
+        Some(Known { profile: P::keep(profile), token_at: *token_at, last_seen: self.seen })
     }
 }
 
 impl Said {
     /// Whether it counts in place of what was said before. Of two that were made in the same second the later one does;
     /// one without a time is not taken for a new one when it says what is known.
-    fn replaces(&self, profile: &Profile, token_at: Timestamp) -> bool {
-        self.token_at >= token_at && (self.is_dated || *self.profile != *profile)
+    fn replaces(&self, said: &impl Kept, token_at: Timestamp) -> bool {
+        self.token_at >= token_at && (self.is_dated || !said.is(&self.profile))
     }
 }
 
-impl Known {
+impl<P: Kept> Known<P> {
     /// Takes news in; learned twice, the second time changes nothing.
     pub fn learn(&mut self, news: &News) -> Learned {
         let mut learned = Learned::Nothing;
@@ -148,9 +191,9 @@ impl Known {
             learned = Learned::Seen;
         }
         if let Some(said) = news.said.as_ref().filter(|said| said.replaces(&self.profile, self.token_at))
-            && (said.token_at != self.token_at || *said.profile != *self.profile)
+            && (said.token_at != self.token_at || !self.profile.is(&said.profile))
         {
-            (self.profile, self.token_at) = (Arc::clone(&said.profile), said.token_at);
+            (self.profile, self.token_at) = (P::keep(&said.profile), said.token_at);
             learned = Learned::Profile;
         }
         learned
@@ -205,21 +248,34 @@ mod tests {
             let mut order: Vec<_> = news.iter().cycle().skip(first).take(2 * news.len()).collect();
             for _ in 0..2 {
                 order.reverse();
-                let mut known = token("older", Some(1), 1).known().unwrap();
+                let mut known: Known = token("older", Some(1), 1).known().unwrap();
                 for news in &order {
                     known.learn(news);
                 }
                 let expected = Known { profile: profile("new"), token_at: Timestamp(20), last_seen: Timestamp(500) };
                 assert_eq!(known, expected);
                 let all = order.iter().copied().cloned().reduce(News::and).unwrap();
-                assert_eq!(all.known().unwrap(), expected, "gathered while they wait");
+                assert_eq!(all.known::<Arc<Profile>>().unwrap(), expected, "gathered while they wait");
             }
         }
     }
 
     #[test]
+    fn a_digest_tells_as_much_as_the_whole() {
+        let mut whole: Known = token("editor", Some(20), 100).known().unwrap();
+        let mut digest: Known<Digest> = token("editor", Some(20), 100).known().unwrap();
+        let news =
+            [("editor", 20, 100), ("viewer", 19, 90), ("editor", 20, 130), ("viewer", 20, 131), ("viewer", 21, 131)];
+        for (role, issued, now) in news {
+            let news = token(role, Some(issued), now);
+            assert_eq!(digest.learn(&news), whole.learn(&news), "{role} {issued} {now}");
+            assert_eq!((digest.token_at, digest.last_seen), (whole.token_at, whole.last_seen));
+        }
+    }
+
+    #[test]
     fn what_is_known_already_changes_nothing() {
-        let mut known = token("editor", Some(20), 100).known().unwrap();
+        let mut known: Known = token("editor", Some(20), 100).known().unwrap();
         assert_eq!(known.learn(&token("editor", Some(20), 100)), Learned::Nothing);
         assert_eq!(known.learn(&token("viewer", Some(19), 90)), Learned::Nothing);
         assert_eq!(known.learn(&token("editor", Some(20), 130)), Learned::Seen);
@@ -228,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_token_without_a_time_counts_from_when_it_was_brought_and_is_not_new_again_and_again() {
-        let mut known = token("editor", None, 100).known().unwrap();
+        let mut known: Known = token("editor", None, 100).known().unwrap();
         assert_eq!(known.learn(&token("editor", None, 200)), Learned::Seen);
         assert_eq!(known.token_at, Timestamp(100));
         assert_eq!(known.learn(&token("viewer", Some(150), 210)), Learned::Profile);
@@ -237,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_token_of_the_future_does_not_shut_out_the_tokens_after_it() {
-        let mut known = token("editor", Some(1_000_000), 100).known().unwrap();
+        let mut known: Known = token("editor", Some(1_000_000), 100).known().unwrap();
         assert_eq!(known.token_at, Timestamp(100));
         assert_eq!(known.learn(&token("viewer", Some(101), 101)), Learned::Profile);
     }

@@ -19,7 +19,7 @@ use crate::bridge::users::{self, ReadUser, ReadUsers, Remember};
 use crate::clock::Clock;
 use crate::domain::entry::Timestamp;
 use crate::domain::ids::UserKey;
-use crate::domain::known_user::{Known, Learned, News};
+use crate::domain::known_user::{Digest, Known, Learned, News};
 use crate::store::{self, RememberUsers, SelectUsers, UsersRemembered};
 
 /// Users of one transaction. A batch of the logs that comes meanwhile waits for it, so it is a small one.
@@ -42,7 +42,7 @@ pub(super) struct Users {
     clock: Clock,
     waiting_max: usize,
     /// What is in the file of users, or will be soon.
-    known: HashMap<UserKey, Known>,
+    known: HashMap<UserKey, Known<Digest>>,
     /// What is to be written, newest of each user.
     waiting: HashMap<UserKey, News>,
     /// In the order in which they came.

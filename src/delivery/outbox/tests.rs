@@ -232,3 +232,42 @@ async fn a_ping_is_answered_once() {
     assert!(pair.outbox.is_answered());
     assert!(!pair.outbox.is_answered(), "one ping, one answer: the next is a message like any other");
 }
+
+proptest::proptest! {
+    /// Whatever happened before: as long as nothing more does, an outbox that is fine stays so until then.
+    #[test]
+    fn nothing_is_due_before_it_says(steps in proptest::collection::vec((0_u8..4, 0_u64..12_000), 0..12), later in 0_u64..20_000) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let pair = Pair::new().await;
+            let mut now = pair.born;
+            for (step, ms) in steps {
+                now += Duration::from_millis(ms);
+                match step {
+                    0 => pair.outbox.connected(),
+                    1 => pair.outbox.heard(now),
+                    2 => pair.outbox.asked(),
+                    _ => assert!(!pair.outbox.push_through(&Frame::text("ping"), now).unwrap()),
+                }
+            }
+            let until = pair.outbox.fine_until().expect("nothing is queued");
+            let at = now + Duration::from_millis(later);
+            assert!(at >= until || pair.outbox.verdict(at) == Verdict::Fine, "{:?}", pair.outbox.verdict(at));
+        });
+    }
+}
+
+#[tokio::test]
+async fn while_something_is_queued_it_is_never_left_alone() {
+    let pair = Pair::new().await;
+    pair.outbox.connected();
+    assert!(pair.outbox.fine_until().is_some());
+    pair.outbox.push(&Frame::text("entry"), pair.born);
+    pair.outbox.flush(pair.born).unwrap();
+    assert_eq!(pair.outbox.fine_until(), None, "the queue is to be given back");
+    assert_eq!(pair.outbox.verdict(pair.born + SECOND), Verdict::Fine);
+    assert_eq!(pair.outbox.fine_until(), Some(pair.born + 10 * SECOND));
+    pair.outbox.close(&[], Farewell::Lost, pair.born + SECOND, true);
+    assert_eq!(pair.outbox.verdict(pair.born + 2 * SECOND), Verdict::Fine);
+    assert_eq!(pair.outbox.fine_until(), None, "a close is to be cut in time");
+}

@@ -112,7 +112,7 @@ fn news_of_a_user_become_one_while_they_wait_and_too_many_users_are_dropped() {
     users.learn(key("ada"), News::seen(at(30)));
     let batch = users.next_batch();
     assert_eq!(batch.iter().map(|(user, _)| user.clone()).collect::<Vec<_>>(), [key("ada"), key("bob")]);
-    let ada = batch[0].1.known().unwrap();
+    let ada: Known = batch[0].1.known().unwrap();
     assert_eq!((&*ada.profile.roles[0], ada.token_at, ada.last_seen), ("viewer", at(20), at(30)));
     users.learn(key("cleo"), token("editor", 10, 10));
     assert_eq!(users.next_batch().len(), 1, "who was dropped is learned of again");
