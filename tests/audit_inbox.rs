@@ -159,6 +159,10 @@ async fn notify_until_the_end(address: String, name: usize, answered: Arc<Semaph
             break;
         }
         let told: Value = serde_json::from_slice(&answer.body).unwrap();
+        // A busy server says that it does not know, which is the same as no answer: it may be written or not.
+        if told["code"] == "unavailable" {
+            continue;
+        }
         assert_eq!(answer.status, 201, "{told}");
         accepted.push(told["notification"].as_str().unwrap().to_owned());
         answered.add_permits(1);

@@ -102,7 +102,7 @@ async fn a_drain_of_1000_sessions_loses_nothing() {
         let guest = Guest { user, room, reader, acknowledged: BTreeMap::new(), after: 0.0 };
         // At once, for who answers no ping while the others come is gone before they are all here. The last to come are
         // the last to be sent away: one a room publishes until then.
-        tokio::spawn(guest.until_the_end(client, Arc::clone(&scene), number >= SESSIONS - ROOMS))
+        (number, tokio::spawn(guest.until_the_end(client, Arc::clone(&scene), number >= SESSIONS - ROOMS)))
     })
     .await;
     soon("publishes to be under way", async {
@@ -127,7 +127,7 @@ async fn a_drain_of_1000_sessions_loses_nothing() {
     });
     assert_eq!(draining.await, (503, json!({"status": "draining"})));
     let mut guests = Vec::new();
-    for guest in running {
+    for (_, guest) in running {
         guests.push(guest.await.unwrap());
     }
     assert_eq!(node.ended().await.code(), Some(0), "{}", node.output());

@@ -22,7 +22,7 @@ pub(crate) use node::{Node, NodeConfig};
 pub(crate) use token::{SECRET, mint, token_of};
 
 /// How long a test waits for what must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Awaits `what` with [`PATIENCE`]; names it when it does not come.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
