@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::frame::Frame;
 use super::outbox::Outbox;
-use super::worker::{OutboxId, SLICE, Worker};
+use super::worker::{OutboxId, Worker};
 use crate::clock::Clock;
 use crate::domain::redaction::View;
 use crate::protocol::codes::CloseCode;

@@ -186,7 +186,8 @@ fn remember(connection: &mut Connection, news: &[(UserKey, News)]) -> rusqlite::
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for (user, news) in news {
         // Most guests are new: they have no row to be compared and no roles, and in a storm of them that is half of the work.
-        let guest = news.known().filter(|known| known.profile.is_guest);
+        let whole: Option<Known> = news.known();
+        let guest = whole.filter(|known| known.profile.is_guest);
         if let Some(guest) = guest
             && write(&transaction, user, &guest, PASS_OVER)?
         {
