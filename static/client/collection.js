@@ -10,6 +10,8 @@ import { Readable } from "./store.js";
 /** @template T @typedef {import("./types.js").CollectionOptions<T>} CollectionOptions */
 
 const POLL_MS = 30_000;
+/** The first answer waits so long for the room: what is made before one is in it and after that answer would be missed. */
+const JOIN_MS = 500;
 
 /** @template T @extends {Readable<CollectionSnapshot<T>>} */
 export class Collection extends Readable {
@@ -40,7 +42,7 @@ export class Collection extends Readable {
       room.on(`collection:${kind}`, (event) => event?.collection === name && this.#hear(kind, event), { signal });
     }
     room.on("reset", () => void this.refetch(), { signal });
-    if (!initialData) void this.refetch();
+    if (!initialData && fetch) this.#begin(room, signal);
     const poll = () => {
       this.#cancelPoll = env.after(pollInterval, () => {
         // While changes are pushed there is nothing to ask for.
@@ -105,6 +107,18 @@ export class Collection extends Readable {
     this.#isAsked = false;
     this.#cancelPoll();
     this.#end.abort();
+  }
+
+  /** Asks for the first time once changes are pushed; without a connection soon, and again when there is one. @param {import("./room.js").Room<any>} room @param {AbortSignal} signal */
+  #begin(room, signal) {
+    if (room.status === "joined") return void this.refetch();
+    this.#show({ isLoading: true });
+    const cancel = this.#env.after(JOIN_MS, () => void this.refetch());
+    signal.addEventListener("abort", cancel);
+    room.once("joined", () => {
+      cancel();
+      void this.refetch();
+    }, { signal });
   }
 
   /** @param {string} kind @param {{ document: T, id: unknown }} event */

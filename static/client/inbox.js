@@ -121,7 +121,7 @@ export function merge(list, more) {
 function readAction(value) {
   if (!readText(value?.id)) return [];
   const { id, label, url } = value;
-  // Only where a link may lead: a page's own place, or http. Nothing that runs.
-  const isSafe = readText(url)?.match(/^(https?:\/\/|\/(?!\/))/i);
+  // Only where a link may lead: a page's own place, or http. Nothing that runs; browsers read a backslash as a slash, and a tab as nothing.
+  const isSafe = readText(url)?.match(/^(https?:\/)?\/(?![/\\])[^\\\p{Cc}]*$/iu);
   return [{ id, label: readText(label) || id, ...(isSafe && { url }) }];
 }

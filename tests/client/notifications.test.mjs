@@ -419,13 +419,13 @@ test("HTML and nonsense stay what they are: text, or nothing", async () => {
   const { system, server, client } = await online();
   const hostile = '<img src=x onerror="alert(1)">';
   server.connection.push({ type: "notification", room: "@me", offset: 1, id: "me-1", notification: wire("n1", {
-    title: hostile, message: 7, level: "fatal", at: "yesterday", duration: -1, actions: [null, { id: "x", url: "javascript:alert(1)" }, { id: "y", label: "Y", url: "/kpi" }, { id: "z", url: "//evil.test" }],
+    title: hostile, message: 7, level: "fatal", at: "yesterday", duration: -1, actions: [null, { id: "x", url: "javascript:alert(1)" }, { id: "y", label: "Y", url: "/kpi" }, { id: "z", url: "//evil.test" }, { id: "b", url: "/\\evil.test" }, { id: "t", url: "/\t/evil.test" }],
   }) });
   server.connection.push({ type: "notification", room: "@me", offset: 2, id: "me-2", notification: null });
   server.connection.push({ type: "marked", room: "@me" });
   await settle();
   const [shown] = system.notifications;
   assert.deepEqual([shown.title, shown.message, shown.type, shown.duration], [hostile, "", "info", Infinity]);
-  assert.deepEqual(shown.actions, [{ id: "x", label: "x" }, { id: "y", label: "Y", url: "/kpi" }, { id: "z", label: "z" }]);
+  assert.deepEqual(shown.actions, [{ id: "x", label: "x" }, { id: "y", label: "Y", url: "/kpi" }, { id: "z", label: "z" }, { id: "b", label: "b" }, { id: "t", label: "t" }]);
   assert.equal(client.inspect().counters.nonsense, 2);
 });

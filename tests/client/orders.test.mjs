@@ -168,6 +168,44 @@ test("a reset while documents are being fetched has them fetched again", async (
   assert.deepEqual(list.data, [{ id: "a", n: 2 }]);
 });
 
+test("what is made between the first fetch of documents and the join of their room is not missed", async () => {
+  const { server, world, clock } = stage();
+  const client = createClient(world.options({ room: "r" }));
+  let stored = ["a"];
+  let fetched = 0;
+  const fetch = async () => {
+    fetched += 1;
+    return stored.map((id) => ({ id }));
+  };
+  const ids = () => list.data.map(({ id }) => id);
+  server.isRefusing = true;
+  const list = client.room("r").collection("docs", { fetch });
+  assert.equal(list.isLoading, true);
+  await clock.tick(499);
+  assert.equal(fetched, 0);
+  // Nobody knows when the server comes back, so what there is by now is shown.
+  await clock.tick(1);
+  assert.deepEqual([fetched, ids(), list.isLoading], [1, ["a"], false]);
+  stored = ["a", "b"];
+  server.isRefusing = false;
+  client.reconnect();
+  await clock.tick(1_000);
+  assert.equal(client.room("r").status, "joined");
+  assert.deepEqual([fetched, ids()], [2, ["a", "b"]]);
+  server.cut();
+  await clock.tick(1_000);
+  assert.equal(fetched, 2, "what was missed came by the cursor");
+  // Where the room is joined soon, and where it is already, one question is enough.
+  const other = client.room("r").collection("docs", { fetch });
+  await settle();
+  assert.equal(fetched, 3);
+  const gone = client.room("s").collection("docs", { fetch });
+  gone.dispose();
+  await clock.tick(1_000);
+  assert.equal(fetched, 3);
+  for (const each of [list, other]) each.dispose();
+});
+
 test("a return that was cut short is not told, and the next one is told once", async () => {
   const { server, world, clock } = stage();
   const client = createClient(world.options({ room: "r" }));

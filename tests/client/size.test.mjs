@@ -27,18 +27,18 @@ const all = 'export * from "./index.js"';
  * `most` in bytes; `over` is code whose own size is taken off
  */
 const ROWS = {
-  "`index.js`, at first": { most: 21_020, code: all },
-  "`core.js`, at first": { most: 13_500, code: core },
+  "`index.js`, at first": { most: 21_080, code: all },
+  "`core.js`, at first": { most: 13_520, code: core },
   "of it, as the goal counts": { most: 11_900, code: core, without: ["members", "room-presence", "activity", "attention"] },
   "`Outbox` beside it": { most: 2_480, code: `${core}; export * from "./outbox.js"`, over: core },
   "`Notifications` beside it": { most: 3_400, code: `${core}; export * from "./notifications.js"`, over: core },
   "`TabLink` beside it": { most: 850, code: `${core}; export * from "./tab-link.js"`, over: core },
   "`RoomCursors` beside it": { most: 600, code: `${core}; export * from "./cursors.js"`, over: core },
-  "`Collection` beside it": { most: 600, code: `${core}; export * from "./collection.js"`, over: core },
+  "`Collection` beside it": { most: 660, code: `${core}; export * from "./collection.js"`, over: core },
   "later, with the second tab": { most: 4_650, code: 'export * from "./shared-link.js"', without: PRESENT },
   "later, with realtime off": { most: 1_100, code: 'export * from "./polling.js"' },
   "apart, the worker": { most: 680, code: 'export * from "./worker.js"', without: [...PRESENT, "hub"] },
-  "all of it in one file": { most: 25_850, code: all, isSingle: true },
+  "all of it in one file": { most: 25_900, code: all, isSingle: true },
 };
 
 /** @returns bytes, gzipped, of what runs `code`, with everything that it loads at first; `without` is there already */

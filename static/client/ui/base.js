@@ -233,7 +233,7 @@ export function listen(widget, target, event, handler) {
 
 /** Where an address may lead: to a place of this host, or by http. @param {string | null | undefined} url */
 export function isSafe(url) {
-  return /^(https?:\/)?\/(?![/\\])/i.test(url ?? "");
+  return /^(https?:\/)?\/(?![/\\])[^\\\p{Cc}]*$/iu.test(url ?? "");
 }
 
 /** What a page gave before the element was defined lies over the element's own properties. @param {any} element */
