@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
+use self::queue::{Closing, Queue};
 use super::bell::Bell;
 use super::frame::Frame;
 use super::gauge::Gauge;
@@ -136,33 +136,6 @@ pub struct Outbox {
     changed: Bell,
     /// What of the client's messages is not answered yet.
     pub gauge: Gauge,
-}
-
-#[derive(Default)]
-struct Queue {
-    pieces: VecDeque<Piece>,
-    bytes: usize,
-    /// How much of the first piece the socket has taken.
-    written: usize,
-    /// Whether the socket has taken a part of a frame and not all of it.
-    is_mid_frame: bool,
-    /// Since when bytes wait that the socket refused.
-    refused_since: Option<Instant>,
-    /// When the socket last took a byte while some waited.
-    accepted_at: Option<Instant>,
-    closing: Option<Closing>,
-}
-
-/// Bytes to be written. Most frames are one piece.
-struct Piece {
-    bytes: Bytes,
-    ends_frame: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Closing {
-    farewell: Farewell,
-    since: Instant,
 }
 
 /// One `writev` takes at most so many slices (the kernel's limit is 1,024; beyond 64 nothing is gained).
@@ -460,53 +433,7 @@ impl Outbox {
     }
 }
 
-impl Queue {
-    fn put(&mut self, frame: &Frame) {
-        let mut pieces = frame.pieces().peekable();
-        while let Some(piece) = pieces.next() {
-            self.bytes += piece.len();
-            self.pieces.push_back(Piece { bytes: piece.clone(), ends_frame: pieces.peek().is_none() });
-        }
-    }
-
-    fn is_too_slow(&self, limits: &OutboxLimits, now: Instant) -> bool {
-        let is_slow =
-            self.refused_since.is_some_and(|since| now >= since + limits.slow_after) && self.bytes > limits.slow_bytes;
-        let is_stalled = self.accepted_at.is_some_and(|at| now >= at + limits.stalled_after);
-        is_slow || is_stalled || self.bytes > limits.queued_bytes_max
-    }
-
-    /// Throws away all but the rest of a frame that is half written: the other side waits for it.
-    fn drop_whole_frames(&mut self) {
-        let rest = if self.is_mid_frame {
-            self.pieces.iter().position(|piece| piece.ends_frame).map_or(0, |last| last + 1)
-        } else {
-            0
-        };
-        self.pieces.truncate(rest);
-        self.bytes = self.pieces.iter().map(|piece| piece.bytes.len()).sum::<usize>() - self.written;
-    }
-
-    /// Takes `written` bytes off the front.
-    fn take(&mut self, mut written: usize, now: Instant) {
-        self.bytes -= written;
-        if written > 0 && self.refused_since.is_some() {
-            self.accepted_at = Some(now);
-        }
-        written += self.written;
-        while let Some(first) = self.pieces.front() {
-            if written < first.bytes.len() {
-                break;
-            }
-            written -= first.bytes.len();
-            self.is_mid_frame = !first.ends_frame;
-            self.pieces.pop_front();
-        }
-        self.is_mid_frame |= written > 0;
-        self.written = written;
-    }
-}
-
+mod queue;
 mod reading;
 #[cfg(test)]
 mod tests;
