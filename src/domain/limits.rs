@@ -104,6 +104,8 @@ pub struct TooFast {
 pub struct Patience {
     since: Option<Instant>,
     counted: u32,
+    /// Until when it was told to wait.
+    told_until: Option<Instant>,
 }
 
 /// Refusals are counted for so long and then forgotten.
@@ -277,16 +279,19 @@ impl<C: Clock> Limiter<C> {
 }
 
 impl Patience {
-    /// Notes a refusal; whether there were now more than `max` within ten seconds. Those of the first second are not
-    /// counted: a client that sends ahead has to hear of the limit before it can keep to it.
-    pub fn is_over(&mut self, max: u32, now: Instant) -> bool {
+    /// Notes a refusal that says to wait for so long; whether there were now more than `max` within ten seconds. Those of the
+    /// first second are not counted, because a client that sends ahead has to hear of the limit before it can keep to it;
+    /// nor is who came back after the time that it was told, however often that is too soon again.
+    pub fn is_over(&mut self, max: u32, wait: Duration, now: Instant) -> bool {
         let since = *self.since.get_or_insert(now);
         let age = now.saturating_duration_since(since);
+        let has_waited = self.told_until.is_none_or(|until| now >= until);
         if age >= WINDOW {
-            *self = Self { since: Some(now), counted: 0 };
-        } else if age >= UNDER_WAY {
+            *self = Self { since: Some(now), ..Self::default() };
+        } else if age >= UNDER_WAY && !has_waited {
             self.counted = self.counted.saturating_add(1);
         }
+        self.told_until = self.told_until.max(now.checked_add(wait));
         self.counted > max
     }
 }

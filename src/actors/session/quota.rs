@@ -82,8 +82,8 @@ impl Session {
             self.refuse(id, &too_fast(kind, refused, SCOPES[refused.scope], refused.wait));
         }
         let (now, max) = (self.node().clock.now(), self.node().config.limits.refusals_max);
-        let keeps_on =
-            refused.scope < OWN_SCOPES && self.open().is_some_and(|open| open.quota.patience.is_over(max, now));
+        let keeps_on = refused.scope < OWN_SCOPES
+            && self.open().is_some_and(|open| open.quota.patience.is_over(max, refused.wait, now));
         if keeps_on {
             static KEPT_ON: Seldom = Seldom::new();
             if let Some(untold) = KEPT_ON.is_told(now) {

@@ -99,16 +99,16 @@ proptest! {
     #[test]
     fn patience_ends_with_those_alone_who_keep_on(
         max in 1_u32..100,
-        pauses in prop::collection::vec(0_u64..3_000, 1..200),
+        pauses in prop::collection::vec((0_u64..3_000, 0_u64..3_000), 1..200),
     ) {
         let clock = Hand::new();
         let start = clock.now();
         let mut patience = Patience::default();
         let mut refusals: Vec<Instant> = Vec::new();
-        for pause in pauses {
+        for (pause, wait) in pauses {
             clock.advance(Duration::from_millis(pause));
             refusals.push(clock.now());
-            if patience.is_over(max, clock.now()) {
+            if patience.is_over(max, Duration::from_millis(wait), clock.now()) {
                 let lately = refusals.iter().filter(|at| **at + WINDOW > clock.now()).count();
                 prop_assert!(lately > max as usize && clock.now() >= start + UNDER_WAY);
                 return Ok(());
@@ -149,13 +149,34 @@ fn what_a_session_is_refused_costs_its_user_nothing() {
 fn a_client_that_sent_ahead_is_not_one_that_keeps_on() {
     let clock = Hand::new();
     let mut patience = Patience::default();
-    let mut refused = |times: usize| (0..times).filter(|_| patience.is_over(5, clock.now())).count();
+    let mut refused =
+        |times: usize| (0..times).filter(|_| patience.is_over(5, Duration::from_secs(20), clock.now())).count();
     assert_eq!(refused(1_000), 0, "all of it was under way");
     clock.advance(Duration::from_secs(1));
     assert_eq!(refused(5), 0);
     assert_eq!(refused(1), 1);
     clock.advance(Duration::from_secs(9));
     assert_eq!(refused(100), 0, "what was is forgotten");
+}
+
+#[test]
+fn a_client_that_waits_as_long_as_it_is_told_is_not_one_that_keeps_on() {
+    let clock = Hand::new();
+    let meters = publishes(20, 3, &clock);
+    let mut patience = Patience::default();
+    for _ in 0..1_000 {
+        if let Err(refused) = meters.take(Kind::Publish, 1) {
+            assert!(!patience.is_over(5, refused.wait, clock.now()));
+            clock.advance(refused.wait);
+        }
+    }
+    // Who asks every ten milliseconds is told to wait for longer four times of five.
+    let mut hasty = (0..300).filter(|_| {
+        let over = meters.take(Kind::Publish, 1).is_err_and(|refused| patience.is_over(5, refused.wait, clock.now()));
+        clock.advance(Duration::from_millis(10));
+        over
+    });
+    assert!(hasty.next().is_some());
 }
 
 #[test]
