@@ -4,6 +4,10 @@ import { byId, setText } from "./dom.js";
 import { editName } from "./name-editor.js";
 import { ownName } from "./session.js";
 
+/** A new name is said so often, at most, and so far apart, until it is seen. */
+const RENEWALS_MAX = 5;
+const RENEW_MS = 1_000;
+
 /**
  * @param {import("/client/index.js").Client<any>} client
  * @param {import("/client/index.js").Room<any>} room
@@ -16,10 +20,20 @@ export function watchPeople(client, room, store, announcer) {
     setText(byId("me-text"), name());
     document.title = `${name()} · Sales overview · Copresence`;
   };
+  /**
+   * The name goes along with the next connection; the session stays the same, so nobody sees us leave. Where another tab has
+   * the connection it may read the name of before, for browsers bring from tab to tab what is stored in their own time.
+   *
+   * @param {number} times at most
+   */
+  const renew = (times) => {
+    if (times === 0 || room.presence.self?.name === ownName(store)) return;
+    if (client.isConnected) client.reconnect().catch(() => {});
+    setTimeout(() => renew(times - 1), RENEW_MS);
+  };
   editName(ownName.bind(null, store), (typed) => {
     store.set("name", typed);
-    // The name goes along with the next connection; the session stays the same, so nobody sees us leave.
-    if (client.isConnected) client.reconnect().catch(() => {});
+    renew(RENEWALS_MAX);
     setText(byId("me-text"), typed);
   });
   // Another tab of ours may have changed it.
