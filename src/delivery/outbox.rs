@@ -177,15 +177,11 @@ impl Outbox {
 
     /// Queues a frame; after a close nothing more is taken. Answers whether the flusher must be told of this outbox.
     pub(super) fn push(&self, frame: &Frame, now: Instant) -> bool {
-        let mut queue = self.queue.borrow_mut();
-        let queue = queue.get_or_insert_default();
-        if queue.closing.is_some() {
-            return false;
+        let is_due = self.hold(frame, now);
+        if is_due {
+            self.is_dirty.set(true);
         }
-        queue.put(frame);
-        self.sent_at.set(now);
-        // A socket that refused bytes is written again by its task when it is writable, not by the flusher.
-        queue.refused_since.is_none() && !self.is_dirty.replace(true)
+        is_due
     }
 
     /// Queues a frame that is written along with the next one, or when somebody calls [`flush_held`](Self::flush_held). Answers
@@ -198,6 +194,7 @@ impl Outbox {
         }
         queue.put(frame);
         self.sent_at.set(now);
+        // A socket that refused bytes is written again by its task when it is writable, not by the flusher.
         queue.refused_since.is_none() && !self.is_dirty.get()
     }
 
